@@ -1,0 +1,2 @@
+//! query
+pub mod chance;

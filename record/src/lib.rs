@@ -1,0 +1,21 @@
+//! The pure domain of Lastwords, without I/O, in the order of a record's way:
+//!
+//! - [`frame`]: bytes into lines,
+//! - [`group`]: the lines of one kernel crash into one record,
+//! - [`stamp`]: when a line was written,
+//! - [`record`]: what a record, sample, event, placement is,
+//! - [`batch`]: many records sealed once,
+//! - [`limits`]: every maximum.
+
+pub mod batch;
+pub mod limits;
+pub mod record;
+mod source;
+
+pub use batch::{
+    Batch, BatchBuilder, BatchId, Clock, Compression, Full, Header, OpenError, OriginId, Records, SealError, ShipperId,
+};
+pub use record::{
+    Guest, Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis, UnknownSeverity,
+};
+pub use source::{Source, UnknownSource};

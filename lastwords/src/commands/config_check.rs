@@ -1,0 +1,78 @@
+//! `lastwords config check`: says what is wrong with the configuration, or what would be used.
+
+use std::io;
+
+use serde_json::json;
+
+use super::environment;
+use crate::{
+    args::ConfigCheckArgs,
+    config::{self, Config, DEFAULT_FILE, Flags},
+    outcome::{Outcome, printed},
+    output::{self, Format},
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// The configuration's error, with file, line and key.
+pub fn run(check: &ConfigCheckArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags { config: check.file.clone(), ..Flags::default() }, &environment)?;
+    let format = Format::or_default(check.format.format);
+    if format == Format::Table {
+        match &config.file {
+            Some(file) => println!("{} is valid. With the environment, this would be used:\n", file.display()),
+            None => println!("There is no {DEFAULT_FILE}. With the environment, this would be used:\n"),
+        }
+    }
+    let mut out = io::stdout().lock();
+    printed(output::print_object(&mut out, format, COLUMNS, &shown(&config)))?;
+    Ok(Outcome::Done)
+}
+
+const COLUMNS: &[&str] = &[
+    "data",
+    "grace_seconds",
+    "host.name",
+    "listen.grpc",
+    "listen.http",
+    "clickhouse.listen",
+    "clickhouse.user",
+    "engine.library",
+    "engine.memory_max",
+    "collect.journald",
+    "collect.kmsg",
+    "collect.samples",
+    "collect.files",
+    "collect.exclude",
+    "collect.consoles",
+    "collect.time_zone",
+    "collect.saturation_share",
+    "ship.ingester",
+];
+
+/// The configuration under its keys; no secret is in it.
+fn shown(config: &Config) -> serde_json::Value {
+    let listen = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
+    let clickhouse = config.listen.clickhouse.as_ref();
+    json!({
+        "data": config.data.root(),
+        "grace_seconds": config.grace.as_secs(),
+        "host.name": config.host.name,
+        "listen.grpc": listen(config.listen.grpc),
+        "listen.http": listen(config.listen.http),
+        "clickhouse.listen": listen(clickhouse.map(|clickhouse| clickhouse.address)),
+        "clickhouse.user": clickhouse.map(|clickhouse| &clickhouse.user),
+        "engine.library": config.engine.library,
+        "engine.memory_max": config.engine.memory_bytes_max,
+        "collect.journald": config.collect.journald,
+        "collect.kmsg": config.collect.kmsg,
+        "collect.samples": config.collect.samples,
+        "collect.files": config.collect.files,
+        "collect.exclude": config.collect.exclude,
+        "collect.consoles": config.collect.consoles,
+        "collect.time_zone": config.collect.time_zone.iana_name().unwrap_or("UTC"),
+        "collect.saturation_share": config.collect.saturation_share,
+        "ship.ingester": config.ingester,
+    })
+}

@@ -1,0 +1,114 @@
+//! `lastwords doctor`: everything that Lastwords needs on this machine, each with the way out.
+//!
+//! `machine` looks at clock, disk and logs, `guests` at what hypervisors keep of their guests' consoles, `store`
+//! at the engine, the data folder and what is in it. Nothing is changed.
+
+mod guests;
+mod machine;
+mod store;
+
+use std::io::{self, Write as _};
+
+use serde_json::{Value, json};
+
+use super::environment;
+use crate::{
+    args::DoctorArgs,
+    config::{self, Flags},
+    outcome::{Outcome, printed},
+    output::{self, Format},
+};
+
+/// What was found about one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: &'static str,
+    /// How it stands.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do; empty where nothing is to be done.
+    pub way_out: String,
+}
+
+/// How a thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// Works, but something is lost or missing.
+    Warn,
+    /// Lastwords cannot do its work.
+    Fail,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Warn => "warn",
+            State::Fail => "fail",
+        }
+    }
+}
+
+impl Finding {
+    fn ok(check: &'static str, found: impl Into<String>) -> Finding {
+        Finding { check, state: State::Ok, found: found.into(), way_out: String::new() }
+    }
+
+    fn warn(check: &'static str, found: impl Into<String>, way_out: impl Into<String>) -> Finding {
+        Finding { check, state: State::Warn, found: found.into(), way_out: way_out.into() }
+    }
+
+    fn fail(check: &'static str, found: impl Into<String>, way_out: impl Into<String>) -> Finding {
+        Finding { check, state: State::Fail, found: found.into(), way_out: way_out.into() }
+    }
+
+    fn row(&self) -> Value {
+        json!({"state": self.state.as_str(), "check": self.check, "found": self.found, "way_out": self.way_out})
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the configuration is wrong; everything else is a finding.
+pub async fn run(doctor: &DoctorArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags::from(&doctor.place), &environment)?;
+    let mut findings = vec![match &config.file {
+        Some(file) => Finding::ok("configuration", format!("{} is valid", file.display())),
+        None => Finding::ok("configuration", "no file: the defaults and the environment are used"),
+    }];
+    findings.extend(store::check(&config).await);
+    findings.extend(machine::check(&config).await);
+    findings.extend(guests::check());
+
+    let format = Format::or_default(doctor.format.format);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if format == Format::Table {
+        printed(findings.iter().try_for_each(|finding| print(&mut out, finding)))?;
+    } else {
+        let rows: Vec<Value> = findings.iter().map(Finding::row).collect();
+        printed(output::print_rows(&mut out, format, &["state", "check", "found", "way_out"], &rows))?;
+    }
+    printed(out.flush())?;
+    let failed = findings.iter().any(|finding| finding.state == State::Fail);
+    Ok(if failed { Outcome::Failed } else { Outcome::Done })
+}
+
+fn print(out: &mut dyn io::Write, finding: &Finding) -> io::Result<()> {
+    let state = finding.state.as_str();
+    let state = match (output::colour(), finding.state) {
+        (false, _) => format!("{state:4}"),
+        (true, State::Ok) => format!("\x1b[32m{state:4}\x1b[0m"),
+        (true, State::Warn) => format!("\x1b[33m{state:4}\x1b[0m"),
+        (true, State::Fail) => format!("\x1b[31m{state:4}\x1b[0m"),
+    };
+    writeln!(out, "{state}  {:16} {}", finding.check, finding.found)?;
+    if !finding.way_out.is_empty() {
+        writeln!(out, "      {:16} → {}", "", finding.way_out)?;
+    }
+    Ok(())
+}

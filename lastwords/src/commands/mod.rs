@@ -1,0 +1,78 @@
+//! One module a command.
+
+mod config_check;
+mod demo;
+mod detect;
+mod doctor;
+mod import;
+mod query;
+mod ship;
+mod store;
+mod up;
+
+use std::{future::Future, time::Duration};
+
+use anyhow::Context as _;
+
+use crate::{
+    args::{Args, Command, ConfigCommand, StoreCommand},
+    outcome::Outcome,
+    telemetry,
+};
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+/// Usage errors and failures, for `outcome::report`.
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let default_level = match &args.command {
+        Command::Up(_) | Command::Ship(_) => "info",
+        _ => "warn",
+    };
+    telemetry::start(&args.global, default_level)?;
+    match args.command {
+        Command::Up(up) => block_on(up::run(&up)),
+        Command::Demo(demo) => block_on(demo::run(&demo)),
+        Command::Import(import) => block_on(import::run(&import)),
+        Command::Query(query) => block_on(query::run(&query)),
+        Command::Detect(detect) => detect::run(&detect),
+        Command::Doctor(doctor) => block_on(doctor::run(&doctor)),
+        Command::Config(ConfigCommand::Check(check)) => config_check::run(&check),
+        Command::Store(StoreCommand::Migrate(migrate)) => block_on(store::migrate(&migrate)),
+        Command::Ship(ship) => block_on(ship::run(&ship)),
+    }
+}
+
+/// A blocking read that never returns (standard input of a terminal, say) does not hold the process up.
+const LEFTOVERS: Duration = Duration::from_millis(100);
+
+fn block_on(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime's threads cannot be started")?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(LEFTOVERS);
+    ended
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where signals cannot be listened to.
+fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened to")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened to")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// Looks up an environment variable; empty counts as not set.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

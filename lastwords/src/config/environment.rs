@@ -1,0 +1,88 @@
+//! Environment variables, which go over the file. Those that are flags, too, are read with the flags.
+
+use super::{
+    ConfigError,
+    file::{ListenText, Raw, Size},
+};
+use crate::args;
+
+/// Every variable and the key that it goes over; `-`: there is no such key in the file.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("LASTWORDS_CONFIG", "-"),
+    ("LASTWORDS_LOG", "-"),
+    ("LASTWORDS_LOG_JSON", "-"),
+    ("LASTWORDS_DATA", "data"),
+    ("LASTWORDS_GRACE_SECONDS", "grace_seconds"),
+    ("LASTWORDS_HOST", "host.name"),
+    ("LASTWORDS_LISTEN", "listen.grpc"),
+    ("LASTWORDS_HTTP_LISTEN", "listen.http"),
+    ("LASTWORDS_CLICKHOUSE_LISTEN", "clickhouse.listen"),
+    ("LASTWORDS_CLICKHOUSE_USER", "clickhouse.user"),
+    ("LASTWORDS_CLICKHOUSE_PASSWORD", "-"),
+    ("LASTWORDS_CLICKHOUSE_PASSWORD_FILE", "clickhouse.password_file"),
+    ("LASTWORDS_ENGINE", "engine.library"),
+    ("LASTWORDS_ENGINE_MEMORY_MAX", "engine.memory_max"),
+    ("LASTWORDS_COLLECT_JOURNALD", "collect.journald"),
+    ("LASTWORDS_COLLECT_KMSG", "collect.kmsg"),
+    ("LASTWORDS_COLLECT_SAMPLES", "collect.samples"),
+    ("LASTWORDS_COLLECT_FILES", "collect.files"),
+    ("LASTWORDS_COLLECT_EXCLUDE", "collect.exclude"),
+    ("LASTWORDS_COLLECT_CONSOLES", "collect.consoles"),
+    ("LASTWORDS_COLLECT_TIME_ZONE", "collect.time_zone"),
+    ("LASTWORDS_COLLECT_SATURATION_SHARE", "collect.saturation_share"),
+    ("LASTWORDS_INGESTER", "ship.ingester"),
+];
+
+/// Lays every variable that is set over what the file says.
+pub fn overlay(raw: &mut Raw, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+    for (name, key) in VARIABLES {
+        if let Some(value) = environment(name)
+            && *key != "-"
+        {
+            set(raw, key, &value)
+                .map_err(|message| ConfigError::Environment { name: (*name).to_owned(), message })?;
+        }
+    }
+    Ok(())
+}
+
+fn set(raw: &mut Raw, key: &str, value: &str) -> Result<(), String> {
+    let text = || Some(value.to_owned());
+    let listen = || args::parse_listen(value).map(|listen| Some(ListenText(listen)));
+    let list = || Some(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect());
+    match key {
+        "data" => raw.data = Some(value.into()),
+        "grace_seconds" => raw.grace_seconds = Some(number(value)?),
+        "host.name" => raw.host.name = text(),
+        "listen.grpc" => raw.listen.grpc = listen()?,
+        "listen.http" => raw.listen.http = listen()?,
+        "clickhouse.listen" => raw.clickhouse.listen = listen()?,
+        "clickhouse.user" => raw.clickhouse.user = text(),
+        "clickhouse.password_file" => raw.clickhouse.password_file = Some(value.into()),
+        "engine.library" => raw.engine.library = Some(value.into()),
+        "engine.memory_max" => raw.engine.memory_max = Some(Size::parse(value)?),
+        "collect.journald" => raw.collect.journald = Some(switch(value)?),
+        "collect.kmsg" => raw.collect.kmsg = Some(switch(value)?),
+        "collect.samples" => raw.collect.samples = Some(switch(value)?),
+        "collect.files" => raw.collect.files = list(),
+        "collect.exclude" => raw.collect.exclude = list(),
+        "collect.consoles" => raw.collect.consoles = list(),
+        "collect.time_zone" => raw.collect.time_zone = text(),
+        "collect.saturation_share" => raw.collect.saturation_share = Some(number(value)?),
+        "ship.ingester" => raw.ship.ingester = text(),
+        other => return Err(format!("no key {other} to set")),
+    }
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("wanted a number, found {value:?}"))
+}
+
+fn switch(value: &str) -> Result<bool, String> {
+    match value {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        other => Err(format!("wanted true or false, found {other:?}")),
+    }
+}

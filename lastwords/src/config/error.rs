@@ -1,0 +1,64 @@
+//! What can be wrong with a configuration.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration file {path} cannot be read: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something in the file is not as it must be.
+    #[error("{path}:{line}: key `{key}`: {message}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Dotted key; the table where the key itself is unreadable.
+        key: String,
+        /// What was wanted and found.
+        message: String,
+    },
+    /// An environment variable is not as it must be.
+    #[error("environment variable {name}: {message}")]
+    Environment {
+        /// Which.
+        name: String,
+        /// What was wanted and found.
+        message: String,
+    },
+    /// A value is of the right type and yet impossible.
+    #[error("`{key}`: wanted {wanted}, found {found:?}")]
+    Value {
+        /// Dotted key, flag or variable.
+        key: String,
+        /// What would do.
+        wanted: &'static str,
+        /// What was there.
+        found: String,
+    },
+    /// The password file cannot be read.
+    #[error("the password file {path} of clickhouse.password_file cannot be read: {source}")]
+    PasswordFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The engine would be open to the network without a password.
+    #[error(
+        "clickhouse.listen = {address} is not loopback and no password is set: \
+         set clickhouse.password_file (or --clickhouse-password-file, or LASTWORDS_CLICKHOUSE_PASSWORD), \
+         or listen on 127.0.0.1"
+    )]
+    OpenToAll {
+        /// Where it would listen.
+        address: SocketAddr,
+    },
+}

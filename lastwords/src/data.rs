@@ -1,0 +1,254 @@
+//! The data folder: what lies where in it, and the lock that gives it to one process at a time.
+//!
+//! ```text
+//! DATA/lock          held (flock) by the process that has the engine open; its text says which one
+//! DATA/engine        the embedded engine's own folder
+//! DATA/intents       the writer's open plans
+//! DATA/shipper       state of this machine's own shipper
+//! DATA/import        state of imports
+//! DATA/ingest.sock   gRPC: batches, while `up` runs
+//! DATA/query.sock    HTTP: questions, while `up` runs
+//! ```
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Longest path of a unix socket, in bytes, less the terminating zero (Linux: 108).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// A data folder's paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFolder {
+    root: PathBuf,
+}
+
+impl DataFolder {
+    /// The folder at `root`; nothing is touched.
+    #[must_use]
+    pub fn new(root: PathBuf) -> DataFolder {
+        DataFolder { root }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The engine's folder.
+    #[must_use]
+    pub fn engine(&self) -> PathBuf {
+        self.root.join("engine")
+    }
+
+    /// The state of this machine's own shipper.
+    #[must_use]
+    pub fn shipper(&self) -> PathBuf {
+        self.root.join("shipper")
+    }
+
+    /// The state of imports.
+    #[must_use]
+    pub fn import(&self) -> PathBuf {
+        self.root.join("import")
+    }
+
+    /// Where `up` takes in batches.
+    #[must_use]
+    pub fn ingest_socket(&self) -> PathBuf {
+        self.root.join("ingest.sock")
+    }
+
+    /// Where `up` answers questions.
+    #[must_use]
+    pub fn query_socket(&self) -> PathBuf {
+        self.root.join("query.sock")
+    }
+
+    /// The lock file.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// Makes the folder, for its owner alone, where it is missing.
+    ///
+    /// # Errors
+    /// Where it cannot be made, is no folder, or its path is too long for the sockets in it.
+    pub fn create(&self) -> Result<(), DataError> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root)
+            .map_err(|source| DataError::Create { folder: self.root.clone(), source })?;
+        let longest = self.ingest_socket().as_os_str().len();
+        if longest > SOCKET_PATH_BYTES_MAX {
+            return Err(DataError::PathTooLong { folder: self.root.clone(), over: longest - SOCKET_PATH_BYTES_MAX });
+        }
+        Ok(())
+    }
+
+    /// Takes the lock if nobody holds it.
+    ///
+    /// # Errors
+    /// `Held` with the holder, or why the lock file cannot be used.
+    pub fn try_lock(&self, purpose: &str) -> Result<Lock, DataError> {
+        self.create()?;
+        let path = self.lock_file();
+        let failed = |source| DataError::LockFile { path: path.clone(), source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut text = String::new();
+                // What the holder wrote only serves the message; it may be between truncating and writing.
+                let _ = file.read_to_string(&mut text);
+                return Err(DataError::Held { folder: self.root.clone(), holder: Holder::parse(&text) });
+            }
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        let text = format!("{} {purpose}\n", std::process::id());
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .map_err(failed)?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Takes the lock, waiting for a holder that is about to end.
+    ///
+    /// # Errors
+    /// As `try_lock`; `Held` only after `patience`.
+    pub fn lock(&self, purpose: &str, patience: Duration) -> Result<Lock, DataError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.try_lock(purpose) {
+                Err(DataError::Held { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Who holds the lock now, if anybody; takes nothing and creates nothing.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        let mut file = File::open(self.lock_file()).ok()?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => None,
+            Err(_) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).ok()?;
+                Some(Holder::parse(&text))
+            }
+        }
+    }
+}
+
+/// The folder is ours until this is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// The process that holds a data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id, where it has written it already.
+    pub pid: Option<u32>,
+    /// What it is: `lastwords up`, `lastwords import`.
+    pub purpose: String,
+}
+
+impl Holder {
+    fn parse(text: &str) -> Holder {
+        let (pid, purpose) = text.trim_end().split_once(' ').unwrap_or((text.trim_end(), ""));
+        Holder { pid: pid.parse().ok(), purpose: purpose.to_owned() }
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid} ({})", self.purpose),
+            None => f.write_str("another process"),
+        }
+    }
+}
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// It cannot be made.
+    #[error("the data folder {folder} cannot be made: {source}; choose another with --data")]
+    Create {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The sockets in it would have paths longer than the system allows.
+    #[error("the path of the data folder {folder} is {over} bytes too long for the sockets in it; choose a shorter one")]
+    PathTooLong {
+        /// Which.
+        folder: PathBuf,
+        /// By how much.
+        over: usize,
+    },
+    /// The lock file cannot be used.
+    #[error("the lock file {path} cannot be used: {source}")]
+    LockFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("the data folder {folder} is in use by {holder}; end it first, or use another folder with --data")]
+    Held {
+        /// Which.
+        folder: PathBuf,
+        /// By whom.
+        holder: Holder,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_lock_is_refused_and_names_the_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::new(folder.path().join("data"));
+        let lock = data.try_lock("lastwords up").unwrap();
+        let message = data.try_lock("lastwords import").unwrap_err().to_string();
+        assert!(message.contains(&format!("process {} (lastwords up)", std::process::id())), "{message}");
+        assert_eq!(data.holder().unwrap().pid, Some(std::process::id()));
+        drop(lock);
+        assert_eq!(data.holder(), None);
+        data.try_lock("lastwords import").unwrap();
+    }
+
+    #[test]
+    fn a_path_too_long_for_sockets_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::new(folder.path().join("x".repeat(120)));
+        assert!(matches!(data.create(), Err(DataError::PathTooLong { .. })));
+    }
+}

@@ -1,0 +1,61 @@
+//! How a command ends, and what the shell is told.
+
+use std::process::ExitCode;
+
+/// A command that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Found or done: 0.
+    Done,
+    /// Nothing found: 1. Only `query` and `detect` end so.
+    NothingFound,
+    /// Something is wrong and has been said already: 3.
+    Failed,
+}
+
+impl Outcome {
+    /// `Done` where something was found.
+    #[must_use]
+    pub fn found(found: bool) -> Outcome {
+        if found { Outcome::Done } else { Outcome::NothingFound }
+    }
+}
+
+/// The user asked for something that cannot be: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Says what went wrong, once, and turns the end into an exit code.
+#[must_use]
+pub fn report(ended: anyhow::Result<Outcome>) -> ExitCode {
+    let error = match ended {
+        Ok(Outcome::Done) => return ExitCode::SUCCESS,
+        Ok(Outcome::NothingFound) => return ExitCode::from(1),
+        Ok(Outcome::Failed) => return ExitCode::from(3),
+        Err(error) => error,
+    };
+    // A reader that has gone (`| head`) is not a failure of ours.
+    if error.chain().any(|cause| cause.is::<ReaderGone>()) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("lastwords: {error:#}");
+    ExitCode::from(if error.chain().any(|cause| cause.is::<UsageError>()) { 2 } else { 3 })
+}
+
+/// Whoever read stdout has closed it.
+#[derive(Debug, thiserror::Error)]
+#[error("the reader of standard output is gone")]
+pub struct ReaderGone;
+
+/// Tells a closed stdout apart from every other failure; wraps each write to stdout.
+///
+/// # Errors
+/// `ReaderGone` or the write's own error.
+pub fn printed(result: std::io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        Err(error) => Err(anyhow::Error::new(error).context("standard output cannot be written")),
+    }
+}

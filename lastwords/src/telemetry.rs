@@ -1,0 +1,25 @@
+//! Logs of this process, on stderr.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::{args::GlobalArgs, outcome::UsageError};
+
+/// Starts logging. `default` is the level where nobody asked for another.
+///
+/// # Errors
+/// Where the filter cannot be read.
+pub fn start(global: &GlobalArgs, default: &str) -> Result<(), UsageError> {
+    let asked = global.log.as_deref().unwrap_or(default);
+    let filter = EnvFilter::try_new(asked).map_err(|error| {
+        UsageError(format!("--log: wanted a level such as info or lastwords=debug,warn, found {asked:?}: {error}"))
+    })?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // A second start (tests run commands in one process) keeps the first.
+    let _ = if global.log_json { logs.json().try_init() } else { logs.try_init() };
+    Ok(())
+}

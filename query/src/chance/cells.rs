@@ -10,7 +10,10 @@
     clippy::cast_sign_loss,
     reason = "offsets are clipped to 0..30 before they index, and each slot was made from the cells that are looked up"
 )]
-#![allow(clippy::cast_precision_loss, reason = "lengths below 2^53 ns (104 days) are exact, longer ones near enough for a share")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "lengths below 2^53 ns (104 days) are exact, longer ones near enough for a share"
+)]
 
 use std::ops::RangeInclusive;
 
@@ -63,8 +66,10 @@ pub(super) struct Local {
 }
 
 pub(super) fn local(probes: &Probes, windows: &Windows, grid: Grid) -> Local {
-    let mut numbers: Vec<i64> =
-        (0..probes.len()).filter(|&row| probes.head[row]).map(|row| grid.cell(probes.time_ns[row]).0).collect();
+    let mut numbers: Vec<i64> = (0..probes.len())
+        .filter(|&row| probes.head[row])
+        .map(|row| grid.cell(probes.time_ns[row]).0)
+        .collect();
     numbers.sort_unstable();
     numbers.dedup();
 
@@ -146,7 +151,13 @@ mod tests {
     use proptest::prelude::*;
 
     /// The counts by trying every offset of every head against every partner.
-    fn brute(probes: &Probes, partners: &[(u32, i64, i64)], relation: Relation, within: i64, grid: Grid) -> Vec<u32> {
+    fn brute(
+        probes: &Probes,
+        partners: &[(u32, i64, i64)],
+        relation: Relation,
+        within: i64,
+        grid: Grid,
+    ) -> Vec<u32> {
         let mut cells = std::collections::BTreeMap::new();
         for row in (0..probes.len()).filter(|&row| probes.head[row]) {
             let (number, start, length) = grid.cell(probes.time_ns[row]);

@@ -148,8 +148,8 @@ pub(super) struct Days {
     /// For each anchor the share of other comparable days that match at its time of day; none where
     /// there is no such day or the hour is left out.
     pub share: Vec<Option<f64>>,
-    /// For how many other days each anchor was compared, at least.
-    pub compared: usize,
+    /// With how many other days an anchor was compared, on average.
+    pub compared: f64,
     /// Days with heads.
     pub used: usize,
 }
@@ -158,7 +158,8 @@ pub(super) fn days(probes: &Probes, windows: &Windows, calendar: &Calendar) -> D
     let days = calendar.days;
     let stratum: Vec<u8> = (0..days as i64).map(|block| calendar.stratum(block)).collect();
     let places: Vec<(i64, i64)> = probes.time_ns.iter().map(|&time| calendar.locate(time)).collect();
-    let in_blocks = |row: usize| (0..days as i64).contains(&places[row].0) && !calendar.is_left_out(places[row].1);
+    let in_blocks =
+        |row: usize| (0..days as i64).contains(&places[row].0) && !calendar.is_left_out(places[row].1);
 
     // A row of the table for each day with heads.
     let mut row_of_day = vec![usize::MAX; days];
@@ -184,17 +185,29 @@ pub(super) fn days(probes: &Probes, windows: &Windows, calendar: &Calendar) -> D
         order.clear();
         order.extend(rows.filter(|&row| !calendar.is_left_out(places[row].1)).map(|row| {
             let (block, time) = places[row];
-            let target = if probes.head[row] && in_blocks(row) { row_of_day[block as usize] } else { usize::MAX };
-            Moved { time, length: probes.length_ns[row], block, stratum: calendar.stratum(block), target, row }
+            let target =
+                if probes.head[row] && in_blocks(row) { row_of_day[block as usize] } else { usize::MAX };
+            Moved {
+                time,
+                length: probes.length_ns[row],
+                block,
+                stratum: calendar.stratum(block),
+                target,
+                row,
+            }
         }));
         order.sort_unstable_by_key(|moved| moved.time);
         let mut at = 0;
         for (i, piece) in pieces.iter().enumerate() {
-            let until = pieces.get(i + 1).filter(|next| next.block == piece.block).map_or(DAY_NS, |next| next.from_ns);
+            let until = pieces
+                .get(i + 1)
+                .filter(|next| next.block == piece.block)
+                .map_or(DAY_NS, |next| next.from_ns);
             let low = order.partition_point(|moved| moved.time < piece.from_ns);
             for moved in order[low..].iter().take_while(|moved| moved.time < until) {
                 if windows.touches(&mut at, moved.time + piece.shift_ns, moved.length) {
-                    let comparable = stratum[piece.block] == moved.stratum && moved.block != piece.block as i64;
+                    let comparable =
+                        stratum[piece.block] == moved.stratum && moved.block != piece.block as i64;
                     covered[moved.row] += u32::from(comparable);
                     if moved.target != usize::MAX {
                         matches[moved.target * days + piece.block] += 1;
@@ -205,8 +218,8 @@ pub(super) fn days(probes: &Probes, windows: &Windows, calendar: &Calendar) -> D
     }
 
     let sizes = [0, 1].map(|s: u8| stratum.iter().filter(|&&of| of == s).count());
-    let mut compared = usize::MAX;
-    let share = (0..probes.len())
+    let mut compared = (0_usize, 0_usize);
+    let share: Vec<Option<f64>> = (0..probes.len())
         .map(|row| {
             let (block, time) = places[row];
             let inside = usize::from((0..days as i64).contains(&block));
@@ -214,10 +227,11 @@ pub(super) fn days(probes: &Probes, windows: &Windows, calendar: &Calendar) -> D
             if others == 0 || calendar.is_left_out(time) {
                 return None;
             }
-            compared = compared.min(others);
+            compared = (compared.0 + others, compared.1 + 1);
             Some(f64::from(covered[row]) / others as f64)
         })
         .collect();
+    let compared = compared.0 as f64 / compared.1.max(1) as f64;
     let used = |s: u8| own.iter().filter(|&&day| stratum[day] == s).count();
     let floor = floor(sizes[0], used(0)) * floor(sizes[1], used(1));
     let used = own.len();
@@ -232,4 +246,132 @@ struct Moved {
     stratum: u8,
     target: usize,
     row: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::windows::Intervals;
+    use super::super::{Input, Relation};
+    use super::*;
+    use jiff::ToSpan;
+    use jiff::civil::{DateTime, date};
+    use proptest::prelude::*;
+
+    const MINUTE_NS: i64 = 60_000_000_000;
+
+    fn ns(zone: &TimeZone, civil: DateTime) -> i64 {
+        zone.to_timestamp(civil).unwrap().as_nanosecond() as i64
+    }
+
+    fn civil(zone: &TimeZone, utc_ns: i64) -> DateTime {
+        zone.to_datetime(Timestamp::from_nanosecond(i128::from(utc_ns)).unwrap())
+    }
+
+    /// Matches of each head on each day by the calendar alone; and shares of the other days.
+    fn brute(
+        input: &Input<'_>,
+        near: impl Fn(u32, i64) -> bool,
+        heads: &Probes,
+    ) -> (Vec<(usize, Vec<u32>)>, Vec<Option<f64>>) {
+        let zone = input.time_zone;
+        let (from, end) = (civil(zone, input.from_ns), civil(zone, input.to_ns));
+        let starts: Vec<DateTime> = (1..)
+            .map(|k: i64| end.checked_sub((24 * k).hours()).unwrap())
+            .take_while(|start| *start >= from)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
+        let weekend = |start: DateTime| {
+            starts.len() >= 7 && start.checked_add(12.hours()).unwrap().weekday().to_monday_zero_offset() >= 5
+        };
+        let mut table = std::collections::BTreeMap::<usize, Vec<u32>>::new();
+        let mut shares = Vec::new();
+        for row in 0..heads.len() {
+            let at = civil(zone, heads.time_ns[row]);
+            let mut own = end;
+            while own > at {
+                own = own.checked_sub(24.hours()).unwrap();
+            }
+            let time_of_block = own.until((jiff::Unit::Hour, at)).unwrap();
+            let moved: Vec<_> = starts
+                .iter()
+                .map(|s| zone.to_ambiguous_timestamp(s.checked_add(time_of_block).unwrap()))
+                .collect();
+            if moved.iter().any(|m| m.is_ambiguous()) {
+                shares.push(None);
+                continue;
+            }
+            let hits: Vec<u32> = moved
+                .into_iter()
+                .map(|m| u32::from(near(heads.unit[row], m.unambiguous().unwrap().as_nanosecond() as i64)))
+                .collect();
+            let others: Vec<u32> = (starts.iter().zip(&hits))
+                .filter(|&(s, _)| *s != own && weekend(*s) == weekend(own))
+                .map(|(_, &hit)| hit)
+                .collect();
+            shares.push(
+                (!others.is_empty()).then(|| f64::from(others.iter().sum::<u32>()) / others.len() as f64),
+            );
+            if let Some(block) = starts.iter().position(|s| *s == own).filter(|_| heads.head[row]) {
+                let counts = table.entry(block).or_insert_with(|| vec![0; starts.len()]);
+                counts.iter_mut().zip(hits).for_each(|(count, hit)| *count += hit);
+            }
+        }
+        (table.into_iter().collect(), shares)
+    }
+
+    proptest! {
+        #[test]
+        fn days_equal_the_calendar_across_changes_of_the_clock(
+            zone in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
+            first in prop::sample::select(vec![date(2024, 3, 6), date(2024, 3, 28), date(2024, 10, 1), date(2024, 10, 24)]),
+            start_minute in 0_i64..1440, length in 0_i64..15 * 1440,
+            anchors in prop::collection::vec((0_u32..2, 0.0..1.0_f64), 1..60),
+            partners in prop::collection::vec((0_u32..2, 0.0..1.0_f64, 0_i64..300), 0..60),
+        ) {
+            let zone = TimeZone::get(zone).unwrap();
+            let from_ns = ns(&zone, first.at(0, 0, 0, 0)) + start_minute * MINUTE_NS;
+            let to_ns = from_ns + (length + 1) * MINUTE_NS;
+            let place = |share: f64| from_ns + (share * (length + 1) as f64) as i64 * MINUTE_NS;
+            let unit: Vec<u32> = anchors.iter().map(|a| a.0).collect();
+            let start: Vec<i64> = anchors.iter().map(|a| place(a.1)).collect();
+            let p_unit: Vec<u32> = partners.iter().map(|p| p.0).collect();
+            let p_start: Vec<i64> = partners.iter().map(|p| place(p.1)).collect();
+            let p_end: Vec<i64> = partners.iter().map(|p| place(p.1) + p.2 * MINUTE_NS).collect();
+            let within_ns = 5 * MINUTE_NS;
+            let windows = Windows::around(
+                Intervals { unit: &p_unit, start_ns: &p_start, end_ns: &p_end }, Relation::After, within_ns, to_ns, 2,
+            );
+            let input = Input {
+                anchors: Intervals { unit: &unit, start_ns: &start, end_ns: &start }, windows: &windows,
+                relation: Relation::After, within_ns, from_ns, to_ns, watermark_ns: to_ns, time_zone: &zone, units: 2,
+                seed: 1, same_events: false,
+            };
+            let probes = Probes::of(&input);
+            let found = days(&probes, &windows, &Calendar::new(from_ns, to_ns, &zone));
+            let near = |unit: u32, t: i64| {
+                (0..partners.len()).any(|i| p_unit[i] == unit && p_start[i] <= t && t <= p_end[i] + within_ns)
+            };
+            let (table, shares) = brute(&input, near, &probes);
+            let rows: Vec<(usize, Vec<u32>)> = found.table.own.iter().enumerate()
+                .map(|(row, &own)| (own, found.table.matches[row * found.table.columns..][..found.table.columns].to_vec()))
+                .collect();
+            prop_assert_eq!(rows, table);
+            prop_assert_eq!(&found.share, &shares);
+        }
+    }
+
+    #[test]
+    fn a_fortnight_across_a_change_of_the_clock_has_fourteen_days() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        for (first, last) in [(date(2024, 3, 25), date(2024, 4, 8)), (date(2024, 10, 21), date(2024, 11, 4))]
+        {
+            let bounds = [first, last].map(|day| ns(&zone, day.at(0, 0, 0, 0)));
+            let calendar = Calendar::new(bounds[0], bounds[1], &zone);
+            assert_eq!((calendar.days, calendar.first_weekday), (14, 0));
+            let lost_hour = 2 * 60 * MINUTE_NS..3 * 60 * MINUTE_NS;
+            assert_eq!(calendar.left_out.iter().filter(|r| !r.is_empty()).collect::<Vec<_>>(), [&lost_hour]);
+        }
+    }
 }

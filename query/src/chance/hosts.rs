@@ -20,8 +20,8 @@ pub(super) struct Hosts {
     pub table: Table,
     /// For each anchor the share of other hosts that match at its instant; none without another.
     pub share: Vec<Option<f64>>,
-    /// With how many other hosts each anchor was compared, at least.
-    pub compared: usize,
+    /// With how many other hosts an anchor was compared, on average.
+    pub compared: f64,
 }
 
 /// The smallest p that permuting the hosts can give.
@@ -30,7 +30,11 @@ pub(super) fn hosts_floor(probes: &Probes, units: u32) -> f64 {
 }
 
 fn units_with_heads(probes: &Probes) -> Vec<u32> {
-    probes.by_unit().filter(|(_, rows)| probes.head[rows.clone()].contains(&true)).map(|(unit, _)| unit).collect()
+    probes
+        .by_unit()
+        .filter(|(_, rows)| probes.head[rows.clone()].contains(&true))
+        .map(|(unit, _)| unit)
+        .collect()
 }
 
 pub(super) fn hosts(probes: &Probes, windows: &Windows, units: u32, seed: u64) -> Hosts {
@@ -75,14 +79,15 @@ pub(super) fn hosts(probes: &Probes, windows: &Windows, units: u32, seed: u64) -
     }
 
     let mut share = vec![None; probes.len()];
-    let mut compared = usize::MAX;
+    let mut compared = 0;
     for ((anchor, &covered), &row) in anchors.iter().zip(&covered).zip(&order) {
         let others = columns - usize::from(anchor.column.is_some());
         if others > 0 {
-            compared = compared.min(others);
+            compared += others;
             share[row] = Some(f64::from(covered) / others as f64);
         }
     }
+    let compared = compared as f64 / anchors.len().max(1) as f64;
     let table = Table { matches, columns, own: (0..with_heads).collect(), stratum: vec![0; columns] };
     Hosts { table, share, compared }
 }
@@ -107,7 +112,8 @@ fn choose(probes: &Probes, units: u32, seed: u64) -> (Vec<u32>, usize) {
     random.choose(&mut chosen, HOSTS_MAX);
     chosen.truncate(HOSTS_MAX);
     let with_heads = chosen.len();
-    let mut others: Vec<u32> = (0_u32..).zip(&has_heads).filter(|(_, heads)| !**heads).map(|(unit, _)| unit).collect();
+    let mut others: Vec<u32> =
+        (0_u32..).zip(&has_heads).filter(|(_, heads)| !**heads).map(|(unit, _)| unit).collect();
     let room = HOSTS_MAX - with_heads;
     random.choose(&mut others, room);
     chosen.extend(others.into_iter().take(room));

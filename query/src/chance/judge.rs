@@ -1,9 +1,6 @@
 //! From columns to figures: chooses what to compare with, and what the figures allow to be said.
 
-#![allow(
-    clippy::cast_precision_loss,
-    reason = "counts of anchors stay far below 2^53"
-)]
+#![allow(clippy::cast_precision_loss, reason = "counts of anchors stay far below 2^53")]
 
 use super::cells::{Grid, Local, OFFSETS, local};
 use super::days::{Calendar, Days, days};
@@ -55,7 +52,7 @@ pub fn assess(input: &Input<'_>) -> Assessment {
     out.expected = comparison.expected(&near);
     out.lift = (out.expected > 0.0).then(|| out.matched as f64 / out.expected);
     if out.matched > 0 && out.expected == 0.0 {
-        out.lift_at_least = comparison.compared().map(|others| out.matched as f64 * others as f64 / 3.0);
+        out.lift_at_least = comparison.compared().map(|others| out.matched as f64 * others / 3.0);
     }
     out.none_on_these_hosts = !near.any_window;
     out.covers_nearly_all = near.full;
@@ -129,13 +126,13 @@ impl Comparison {
         share.iter().zip(&near.share).map(|(share, near)| share.unwrap_or(*near)).sum()
     }
 
-    fn compared(&self) -> Option<usize> {
+    /// R: with how many others an anchor was compared.
+    fn compared(&self) -> Option<f64> {
         match self {
             Comparison::Days(days) => Some(days.compared),
             Comparison::Hosts(hosts) => Some(hosts.compared),
             Comparison::Cells => None,
         }
-        .filter(|&compared| compared != usize::MAX)
     }
 }
 

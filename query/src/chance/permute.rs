@@ -78,7 +78,8 @@ impl Table {
 
     /// Rows that match nowhere add nothing wherever they are placed.
     fn stratum(&self, stratum: u8) -> Stratum {
-        let matches_somewhere = |row: &usize| self.matches[row * self.columns..][..self.columns].iter().any(|&m| m > 0);
+        let matches_somewhere =
+            |row: &usize| self.matches[row * self.columns..][..self.columns].iter().any(|&m| m > 0);
         Stratum {
             rows: (0..self.own.len())
                 .filter(|&row| self.stratum[self.own[row]] == stratum)
@@ -110,8 +111,11 @@ impl Tally {
 
 /// Every placing, the strata one after the other.
 fn try_all(table: &Table, strata: Vec<Stratum>, tally: &mut Tally) {
-    let rows: Vec<(usize, usize)> =
-        strata.iter().enumerate().flat_map(|(s, stratum)| stratum.rows.iter().map(move |&row| (s, row))).collect();
+    let rows: Vec<(usize, usize)> = strata
+        .iter()
+        .enumerate()
+        .flat_map(|(s, stratum)| stratum.rows.iter().map(move |&row| (s, row)))
+        .collect();
     let mut columns: Vec<Vec<usize>> = strata.into_iter().map(|stratum| stratum.columns).collect();
     let mut placed = [0; 2];
     place(table, &rows, &mut columns, &mut placed, 0, tally);
@@ -119,7 +123,11 @@ fn try_all(table: &Table, strata: Vec<Stratum>, tally: &mut Tally) {
 
 /// Places the first of `rows` on each column that its stratum has left, and the others after it.
 fn place(
-    table: &Table, rows: &[(usize, usize)], columns: &mut [Vec<usize>], placed: &mut [usize; 2], sum: u64,
+    table: &Table,
+    rows: &[(usize, usize)],
+    columns: &mut [Vec<usize>],
+    placed: &mut [usize; 2],
+    sum: u64,
     tally: &mut Tally,
 ) {
     let Some((&(stratum, row), others)) = rows.split_first() else {
@@ -180,7 +188,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(matches: &[&[u32]], own: &[usize], stratum: &[u8]) -> Table {
-        Table { matches: matches.concat(), columns: stratum.len(), own: own.to_vec(), stratum: stratum.to_vec() }
+        Table {
+            matches: matches.concat(),
+            columns: stratum.len(),
+            own: own.to_vec(),
+            stratum: stratum.to_vec(),
+        }
     }
 
     #[test]

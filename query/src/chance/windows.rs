@@ -83,7 +83,11 @@ impl Windows {
     /// `after` opens `[s, e + D]`, `before` `[s − D, e]`, `of` `[s − D, e + D]`; the length of an
     /// anchor, which widens the last to the left, is the anchor's own and applied where it is tested.
     pub fn around(
-        partners: Intervals<'_>, relation: Relation, within_ns: i64, watermark_ns: i64, units: u32,
+        partners: Intervals<'_>,
+        relation: Relation,
+        within_ns: i64,
+        watermark_ns: i64,
+        units: u32,
     ) -> Windows {
         let within = within_ns.max(0);
         let (left, right) = match relation {

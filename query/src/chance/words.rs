@@ -29,21 +29,23 @@ pub fn verdict(assessed: &Assessment) -> String {
     };
     match assessed.verdict {
         Verdict::NoAnchors => "There was nothing to compare.".into(),
-        Verdict::SameEvents => {
-            "The same events may stand on both sides, so chance is not assessed.".into()
-        }
+        Verdict::SameEvents => "The same events may stand on both sides, so chance is not assessed.".into(),
         Verdict::NoneOnTheseHosts => "There was none on these hosts.".into(),
         Verdict::CoversNearlyAll => {
             format!("It covers nearly all the time, {around} around each included: nothing can be told.")
         }
         Verdict::Follows => {
-            format!("They {follow} it more often than chance, the hour of day or the {around} around them explain.")
+            format!(
+                "They {follow} it more often than chance, the hour of day or the {around} around them explain."
+            )
         }
         Verdict::SameTimesOfDay => format!(
             "Both happen at the same times of day: {following} cannot be told from a shared schedule."
         ),
         Verdict::SameBadPeriods => {
-            format!("Both happen in the same bad periods: closeness within the {around} around them is not shown.")
+            format!(
+                "Both happen in the same bad periods: closeness within the {around} around them is not shown."
+            )
         }
         Verdict::MoreThanOtherHosts => format!(
             "That is more than on other hosts at the same moment; {} cannot separate it from a daily rhythm: {}.",

@@ -292,6 +292,35 @@ fn a_range_that_ends_in_the_future_is_cut_at_the_watermark() {
 }
 
 #[test]
+fn less_than_a_day_leaves_hosts_or_surroundings() {
+    let mut case = Case::days(0);
+    case.watermark = 0;
+    case.anchors = vec![(0, -600, -600), (0, -300, -300)];
+    case.partners = vec![(0, -602, -601)];
+    let found = case.assess();
+    assert_eq!((found.days, found.floor_day, found.basis), (0, 1.0, Basis::Local));
+    assert_eq!(found.days_needed, Some(4));
+}
+
+#[test]
+fn busy_surroundings_are_mentioned_beside_what_other_days_give() {
+    // One bad hour with anchors and partners crowded together, quiet otherwise.
+    let mut case = Case::days(14);
+    for day in 0..14 {
+        let minute = day * DAY + 100 * day;
+        case.partners.extend((0..3).map(|spell| (0, minute + 10 * spell, minute + 10 * spell)));
+        case.anchors.push((0, minute + 2, minute + 2));
+    }
+    let found = case.assess();
+    assert!(found.expected == 0.0 && found.expected_local > 7.0, "{found:?}");
+    let notes = words::notes(&found);
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("The 30 min around them alone would give "),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn no_sentence_claims_a_cause() {
     let mut found = {
         let mut case = Case::days(1);

@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     reason = "offsets are clipped to 0..30 before they index, and each slot was made from the cells that are looked up"
 )]
 #![allow(

@@ -267,12 +267,11 @@ mod tests {
         zone.to_datetime(Timestamp::from_nanosecond(i128::from(utc_ns)).unwrap())
     }
 
+    /// The days with heads and their rows of the table.
+    type Rows = Vec<(usize, Vec<u32>)>;
+
     /// Matches of each head on each day by the calendar alone; and shares of the other days.
-    fn brute(
-        input: &Input<'_>,
-        near: impl Fn(u32, i64) -> bool,
-        heads: &Probes,
-    ) -> (Vec<(usize, Vec<u32>)>, Vec<Option<f64>>) {
+    fn brute(input: &Input<'_>, near: impl Fn(u32, i64) -> bool, heads: &Probes) -> (Rows, Vec<Option<f64>>) {
         let zone = input.time_zone;
         let (from, end) = (civil(zone, input.from_ns), civil(zone, input.to_ns));
         let starts: Vec<DateTime> = (1..)

@@ -9,10 +9,11 @@
 use super::episodes::Probes;
 use super::permute::{Table, floor};
 use super::random::Random;
-use super::windows::Windows;
+use super::windows::{UnitWindows, Windows};
 
 /// More hosts than this are represented by a random choice, those with anchors first.
 const HOSTS_MAX: usize = 512;
+const ANCHORS_AT_ONCE: usize = 512;
 
 /// What the hosts gave.
 #[derive(Debug)]
@@ -61,22 +62,27 @@ pub(super) fn hosts(probes: &Probes, windows: &Windows, units: u32, seed: u64) -
         })
         .collect();
     let mut covered = vec![0_u32; anchors.len()];
-    let mut matches = vec![0_u32; with_heads * columns];
-    for (column, &unit) in chosen.iter().enumerate() {
-        let windows = windows.of(unit);
-        if windows.start_ns.is_empty() {
-            continue;
-        }
-        let mut at = 0;
-        for (anchor, covered) in anchors.iter().zip(&mut covered) {
-            if windows.touches(&mut at, anchor.time, anchor.length) {
-                *covered += u32::from(anchor.column != Some(column));
-                if let Some(row) = anchor.row {
-                    matches[row * columns + column] += 1;
+    let mut matches_by_column = vec![0_u32; columns * with_heads];
+    let windows: Vec<UnitWindows<'_>> = chosen.iter().map(|&unit| windows.of(unit)).collect();
+    let mut pointers = vec![0; columns];
+    // A few anchors against every host in turn, so that the anchors stay in the fastest cache.
+    for (anchors, covered) in anchors.chunks(ANCHORS_AT_ONCE).zip(covered.chunks_mut(ANCHORS_AT_ONCE)) {
+        for (column, (windows, at)) in windows.iter().zip(&mut pointers).enumerate() {
+            let matches = &mut matches_by_column[column * with_heads..][..with_heads];
+            for (anchor, covered) in anchors.iter().zip(&mut *covered) {
+                if windows.touches(at, anchor.time, anchor.length) {
+                    *covered += u32::from(anchor.column != Some(column));
+                    if let Some(row) = anchor.row {
+                        matches[row] += 1;
+                    }
                 }
             }
         }
     }
+    let matches = (0..with_heads)
+        .flat_map(|row| (0..columns).map(move |column| column * with_heads + row))
+        .map(|at| matches_by_column[at])
+        .collect();
 
     let mut share = vec![None; probes.len()];
     let mut compared = 0;

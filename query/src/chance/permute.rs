@@ -183,6 +183,7 @@ pub fn days_needed(first_weekday: u8, days: usize, anchor_days: usize) -> Option
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers of a test's own")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

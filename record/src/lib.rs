@@ -9,8 +9,10 @@
 
 pub mod batch;
 pub mod limits;
+pub mod frame;
 pub mod record;
 mod source;
+pub mod stamp;
 
 pub use batch::{
     Batch, BatchBuilder, BatchId, Clock, Compression, Full, Header, OpenError, OriginId, Records, SealError, ShipperId,

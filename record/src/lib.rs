@@ -8,6 +8,7 @@
 //! - [`limits`]: every maximum.
 
 pub mod batch;
+pub mod group;
 pub mod limits;
 pub mod frame;
 pub mod record;

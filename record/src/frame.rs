@@ -46,8 +46,9 @@ impl<'a> Iterator for Lines<'a> {
     fn next(&mut self) -> Option<Line<'a>> {
         let start = self.taken;
         let Some(newline) = self.next_newline else {
-            // No line's end in sight: only a piece that is as long as a record may be is a line already.
-            let piece = self.buffer.get(start..start + RECORD_BYTES_MAX)?;
+            // No line's end in sight: a piece is cut only where the line would be cut with its end in sight, too,
+            // so that the same bytes give the same lines however they arrive.
+            let piece = self.buffer.get(start..start + RECORD_BYTES_MAX + 2)?.get(..RECORD_BYTES_MAX)?;
             self.taken = start + RECORD_BYTES_MAX;
             return Some(Line { text: piece, end: self.taken });
         };
@@ -106,6 +107,19 @@ mod tests {
                 assert_eq!(texts.concat().len(), length + 4, "{length}");
                 assert!(texts.iter().all(|text| text.len() <= RECORD_BYTES_MAX + 1));
             }
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_the_same_places_whether_its_end_is_in_sight() {
+        for length in [RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 2, 2 * RECORD_BYTES_MAX + 1] {
+            let mut bytes = vec![b'x'; length];
+            let mut lines = Lines::new(&bytes);
+            let before: usize = lines.by_ref().count();
+            let taken = lines.taken();
+            bytes.push(b'\n');
+            let after = Lines::new(&bytes[taken..]).count();
+            assert_eq!(before + after, Lines::new(&bytes).count(), "{length}");
         }
     }
 

@@ -1,0 +1,186 @@
+//! `lastwords up`: fresh lines are found, kills lose and double nothing, and it ends when told to.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use lastwords_e2e::{
+    eventually,
+    program::{count, run, sql},
+    up::{Up, get, request},
+};
+
+/// Collects the files of one folder and nothing else.
+fn config(folder: &Path) -> PathBuf {
+    let logs = folder.join("logs");
+    fs::create_dir_all(&logs).unwrap();
+    let path = folder.join("lastwords.toml");
+    let text = format!(
+        "[collect]\nfiles = [\"{}/*.log\"]\nexclude = []\njournald = false\nkmsg = false\nsamples = false\nconsoles = []\n",
+        logs.display()
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn open(path: &Path) -> File {
+    OpenOptions::new().create(true).append(true).open(path).unwrap()
+}
+
+#[test]
+fn a_fresh_line_is_found_within_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, config) = (folder.path().join("data"), config(folder.path()));
+    let up = Up::start(&data, &["--config", config.to_str().unwrap(), "--host", "hv01"]);
+    let mut file = open(&folder.path().join("logs/app.log"));
+    let mut latencies = Vec::new();
+    for round in 0..10 {
+        writeln!(file, "fresh line {round}").unwrap();
+        let since = Instant::now();
+        let body = format!("{{\"sql\":\"SELECT Host FROM logs WHERE Body = 'fresh line {round}'\"}}");
+        let found = eventually(&format!("round {round} is found; up said:\n{}", up.log()), Duration::from_secs(20), || {
+            let (status, rows) = request(up.address("http"), "POST /api/v1/query HTTP/1.1", &body).unwrap();
+            assert_eq!(status, 200, "{rows}");
+            (!rows.is_empty()).then_some(rows)
+        });
+        latencies.push(since.elapsed());
+        assert_eq!(found.trim(), "{\"Host\":\"hv01\"}");
+    }
+    latencies.sort();
+    println!("line written to found: median {:?}, worst {:?}", latencies[5], latencies[9]);
+    // The command line takes the same way.
+    assert_eq!(count(&data, "logs WHERE startsWith(Body, 'fresh line ')"), 10);
+    let url = format!("http://{}", up.address("http"));
+    let _ = run(["query", "--server", &url, "SELECT Body FROM logs WHERE Body = 'fresh line 3'"]).expect(0);
+    let _ = run(["query", "--server", &url, "SELECT Body FROM logs WHERE Body = 'no such line'"]).expect(1);
+    let _ = run(["query", "--server", &url, "panics within of"]).expect(2);
+    assert_eq!(up.terminate(), 0);
+    // What was taken in before the end is there after it.
+    assert_eq!(count(&data, "logs WHERE startsWith(Body, 'fresh line ')"), 10);
+}
+
+#[test]
+fn kills_lose_and_double_nothing_while_files_grow_and_rotate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, config) = (folder.path().join("data"), config(folder.path()));
+    let path = folder.path().join("logs/grow.log");
+    let mut written = 0_u64;
+    let grow = |lines: u64, written: &mut u64| {
+        let mut file = open(&path);
+        for _ in 0..lines {
+            writeln!(file, "grow {written} {:x}", written.wrapping_mul(0x9E37_79B9_7F4A_7C15)).unwrap();
+            *written += 1;
+        }
+    };
+    for (round, life_ms) in [150, 600, 1_200, 400, 2_000, 900].into_iter().enumerate() {
+        let up = Up::spawn(&data, &["--config", config.to_str().unwrap()]);
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(life_ms) {
+            grow(200, &mut written);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if round % 2 == 1 {
+            fs::rename(&path, folder.path().join(format!("logs/grow.log.{round}"))).unwrap();
+            grow(50, &mut written);
+        }
+        up.kill();
+        grow(100, &mut written);
+    }
+    let up = Up::start(&data, &["--config", config.to_str().unwrap()]);
+    eventually(&format!("{written} lines are stored; up said:\n{}", up.log()), Duration::from_secs(60), || {
+        (count(&data, "logs WHERE startsWith(Body, 'grow ')") >= written).then_some(())
+    });
+    let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
+    for row in sql(&data, "SELECT Body FROM logs WHERE startsWith(Body, 'grow ')") {
+        let number = row["Body"].as_str().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        *seen.entry(number).or_default() += 1;
+    }
+    let lost: Vec<u64> = (0..written).filter(|number| !seen.contains_key(number)).collect();
+    let doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(lost.is_empty(), "{} of {written} lost, first {:?}", lost.len(), lost.first());
+    assert!(doubled.is_empty(), "{} doubled, first {:?}", doubled.len(), doubled.first());
+    assert_eq!(up.terminate(), 0);
+}
+
+#[test]
+fn a_second_up_is_refused_and_names_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data, &["--no-collect"]);
+    let second = run(["up", "--no-collect", "--listen", "off", "--http-listen", "off", "--data", data.to_str().unwrap()])
+        .expect(3);
+    assert!(second.stderr.contains(&format!("process {}", up.pid())), "{}", second.stderr);
+}
+
+#[test]
+fn health_metrics_and_wrong_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data, &["--no-collect"]);
+    let http = up.address("http");
+    assert_eq!(get(http, "/healthz").unwrap(), (200, "ok\n".to_owned()));
+    assert_eq!(get(http, "/readyz").unwrap().0, 200);
+    let (status, metrics) = get(http, "/metrics").unwrap();
+    assert_eq!(status, 200);
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        assert!(name.starts_with("lastwords_"), "{line}");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+    assert!(metrics.contains("# TYPE lastwords_"), "{metrics}");
+
+    let post = |body: &str| request(http, "POST /api/v1/query HTTP/1.1", body).unwrap();
+    let cases = [
+        ("{\"sql\":\"SELECT 1 AS one\"}", 200, "{\"one\":1}"),
+        ("{\"sql\":\"SELECT nothing\"}", 400, "\"kind\":\"usage\""),
+        ("{\"question\":\"panics within of\"}", 400, "\"kind\":\"usage\""),
+        ("{\"question\":\"panics\",\"sql\":\"SELECT 1\"}", 400, "\"kind\":\"usage\""),
+        ("{\"query\":\"panics\"}", 400, "unknown field"),
+        ("{}", 400, "\"kind\":\"usage\""),
+        ("not JSON", 400, "\"kind\":\"usage\""),
+    ];
+    for (body, status, expected) in cases {
+        let (found, text) = post(body);
+        assert_eq!(found, status, "{body}: {text}");
+        assert!(text.contains(expected), "{body}: {text}");
+    }
+    assert_eq!(get(http, "/api/v1/query").unwrap().0, 405);
+    assert_eq!(get(http, "/nothing").unwrap().0, 404);
+}
+
+#[test]
+fn clickhouse_clients_are_served_with_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let password = folder.path().join("password");
+    fs::write(&password, "sesame\n").unwrap();
+    let up = Up::start(
+        &data,
+        &[
+            "--no-collect",
+            "--clickhouse-listen",
+            "127.0.0.1:0",
+            "--clickhouse-user",
+            "grafana",
+            "--clickhouse-password-file",
+            password.to_str().unwrap(),
+        ],
+    );
+    let address = up.address("clickhouse");
+    assert_eq!(get(address, "/ping").unwrap(), (200, "Ok.\n".to_owned()));
+    let post = |credentials: &str, statement: &str| {
+        request(address, &format!("POST /{credentials} HTTP/1.1"), statement).unwrap()
+    };
+    assert_eq!(post("?user=grafana&password=sesame", "SELECT 40 + 2"), (200, "42\n".to_owned()));
+    assert_eq!(post("?user=grafana&password=sesame", "SELECT count() FROM lastwords.logs").0, 200);
+    for wrong in ["", "?user=grafana&password=open", "?user=default&password=sesame"] {
+        let (status, text) = post(wrong, "SELECT 1");
+        assert!([401, 403, 516].contains(&status), "{wrong}: {status} {text}");
+    }
+    let (status, text) = post("?user=grafana&password=sesame", "SELECT nothing");
+    assert!(status >= 400 && text.contains("nothing"), "{status} {text}");
+}

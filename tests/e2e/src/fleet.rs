@@ -101,9 +101,8 @@ fn counters(saturated: bool) -> String {
 
 /// A console as xenconsoled writes it: a line every ten minutes, and the panics.
 fn console(panics: &[(i64, i64)]) -> String {
-    let mut lines: Vec<(i64, String)> = (0..7 * 144)
-        .map(|index| (index * 600 + 17, format!("app[1]: request {index} handled")))
-        .collect();
+    let mut lines: Vec<(i64, String)> =
+        (0..7 * 144).map(|index| (index * 600 + 17, format!("app[1]: request {index} handled"))).collect();
     for &(day, second) in panics {
         let at = day * DAY + second;
         let uptime = at + 1_000;
@@ -124,7 +123,9 @@ fn console(panics: &[(i64, i64)]) -> String {
             "Kernel Offset: disabled",
             "---[ end Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b ]---",
         ];
-        lines.extend(stack.iter().enumerate().map(|(index, line)| (at, format!("[{uptime:5}.{index:06}] {line}"))));
+        lines.extend(
+            stack.iter().enumerate().map(|(index, line)| (at, format!("[{uptime:5}.{index:06}] {line}"))),
+        );
     }
     lines.sort_by_key(|(at, _)| *at);
     lines.iter().map(|(at, line)| format!("[{}] {line}\r\n", timestamp(MONDAY + at, ' '))).collect()

@@ -4,6 +4,14 @@
 //! - `up`: `lastwords up` as a child process, and its HTTP
 //! - `fleet`: log files and counters with planted panics and saturations
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests use this crate: what is not as it must be ends them"
+)]
+
 pub mod fleet;
 pub mod program;
 pub mod up;
@@ -14,7 +22,6 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// Where there is none before the deadline.
-#[expect(clippy::panic, reason = "an assertion of tests")]
 pub fn eventually<T>(what: &str, deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {

@@ -51,8 +51,9 @@ impl Ended {
     /// Where stdout is not one JSON document.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("not one JSON document: {error}\n{}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("not one JSON document: {error}\n{}\n{}", self.stdout, self.stderr)
+        })
     }
 
     /// Its JSON lines.
@@ -63,7 +64,9 @@ impl Ended {
     pub fn json_lines(&self) -> Vec<Value> {
         self.stdout
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON: {error}: {line}")))
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON: {error}: {line}"))
+            })
             .collect()
     }
 }
@@ -136,7 +139,10 @@ pub fn sql(data: &Path, statement: &str) -> Vec<Value> {
 #[must_use]
 pub fn number(row: &Value, key: &str) -> u64 {
     let value = &row[key];
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("no number {key} in {row}"))
+    value
+        .as_u64()
+        .or_else(|| value.as_str()?.parse().ok())
+        .unwrap_or_else(|| panic!("no number {key} in {row}"))
 }
 
 /// Counts by SQL.

@@ -43,15 +43,16 @@ impl Up {
     /// Where it cannot be started.
     #[must_use]
     pub fn spawn(data: &Path, arguments: &[&str]) -> Up {
-        let mut child = command(["up", "--log-json", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
-            .arg("--data")
-            .arg(data)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("lastwords can be started");
+        let mut child =
+            command(["up", "--log-json", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
+                .arg("--data")
+                .arg(data)
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("lastwords can be started");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let addresses = Arc::new(Mutex::new(HashMap::new()));
         let log = Arc::new(Mutex::new(String::new()));
@@ -158,7 +159,10 @@ pub fn request(address: SocketAddr, head: &str, body: &str) -> std::io::Result<(
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let length = body.len();
-    write!(stream, "{head}\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")?;
+    write!(
+        stream,
+        "{head}\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);

@@ -1,5 +1,13 @@
 //! `lastwords detect`: the events of one file, as lines of JSON.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
 use std::{io::Write as _, path::PathBuf};
 
 use lastwords_e2e::program::{run, run_with_input};
@@ -33,7 +41,8 @@ fn a_recorded_guests_death_is_found_with_its_lines() {
 #[test]
 fn standard_input_and_gzip_give_the_same() {
     let text = std::fs::read(recording("oom.console")).unwrap();
-    let from_file = run(["detect", "--format", "jsonl", recording("oom.console").to_str().unwrap()]).expect(0).stdout;
+    let from_file =
+        run(["detect", "--format", "jsonl", recording("oom.console").to_str().unwrap()]).expect(0).stdout;
     assert_eq!(run_with_input(["detect", "--format", "jsonl", "-"], &text).expect(0).stdout, from_file);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&text).unwrap();

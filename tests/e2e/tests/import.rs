@@ -1,5 +1,13 @@
 //! `lastwords import`: what it adds, what it adds the second time, and what a kill leaves behind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
@@ -26,7 +34,8 @@ fn write_lines(path: &Path, name: &str, numbers: std::ops::Range<u64>) {
 }
 
 fn import(data: &Path, more: &[&str]) -> Value {
-    let mut arguments = vec!["import", "--format", "json", "--host", "hv01", "--data", data.to_str().unwrap()];
+    let mut arguments =
+        vec!["import", "--format", "json", "--host", "hv01", "--data", data.to_str().unwrap()];
     arguments.extend(more);
     run(arguments).expect(0).json()
 }
@@ -95,7 +104,8 @@ fn folders_gzip_and_standard_input_are_read() {
     write_lines(&logs.join("b.log"), "b", 0..100);
     write_lines(&logs.join("deeper/c.log"), "c", 0..100);
     let packed: String = (0..100).map(|number| line("d", number)).collect();
-    let mut gzip = flate2::write::GzEncoder::new(fs::File::create(logs.join("d.log.gz")).unwrap(), Default::default());
+    let mut gzip =
+        flate2::write::GzEncoder::new(fs::File::create(logs.join("d.log.gz")).unwrap(), Default::default());
     gzip.write_all(packed.as_bytes()).unwrap();
     gzip.finish().unwrap();
 
@@ -120,11 +130,22 @@ fn an_import_that_is_killed_goes_on_and_ends_with_every_line_once() {
     let folder = tempfile::tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("big.log"));
     write_lines(&file, "big", 0..LINES);
-    let arguments =
-        ["import", "--format", "json", "--host", "hv01", "--data", data.to_str().unwrap(), file.to_str().unwrap()];
+    let arguments = [
+        "import",
+        "--format",
+        "json",
+        "--host",
+        "hv01",
+        "--data",
+        data.to_str().unwrap(),
+        file.to_str().unwrap(),
+    ];
     for delay_ms in [30, 150, 400, 700, 900, 1_100, 1_500] {
-        let mut child =
-            command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lastwords can be started");
+        let mut child = command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("lastwords can be started");
         std::thread::sleep(Duration::from_millis(delay_ms));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -162,7 +183,8 @@ fn an_import_goes_through_a_running_up() {
 fn two_imports_at_once_both_arrive() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let files: Vec<PathBuf> = ["g", "h", "i"].iter().map(|name| folder.path().join(format!("{name}.log"))).collect();
+    let files: Vec<PathBuf> =
+        ["g", "h", "i"].iter().map(|name| folder.path().join(format!("{name}.log"))).collect();
     for (file, name) in files.iter().zip(["g", "h", "i"]) {
         write_lines(file, name, 0..2_000);
     }
@@ -181,9 +203,13 @@ fn two_imports_at_once_both_arrive() {
 fn a_file_that_is_not_there_is_a_failure_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let ended = run(["import", "--host", "hv01", "--data", data.to_str().unwrap(), "/nowhere/x.log"]).expect(3);
+    let ended =
+        run(["import", "--host", "hv01", "--data", data.to_str().unwrap(), "/nowhere/x.log"]).expect(3);
     assert!(ended.stderr.contains("/nowhere/x.log"), "{}", ended.stderr);
     let _ = run(["import", "--data", data.to_str().unwrap(), "/nowhere/x.log"]).expect(2);
-    let _ = run(["import", "--host", "hv01", "--source", "tea", "--data", data.to_str().unwrap(), "-"]).expect(2);
-    let _ = run(["import", "--host", "hv01", "--time-zone", "Mars/Base", "--data", data.to_str().unwrap(), "-"]).expect(2);
+    let _ =
+        run(["import", "--host", "hv01", "--source", "tea", "--data", data.to_str().unwrap(), "-"]).expect(2);
+    let _ =
+        run(["import", "--host", "hv01", "--time-zone", "Mars/Base", "--data", data.to_str().unwrap(), "-"])
+            .expect(2);
 }

@@ -1,5 +1,13 @@
 //! Log files and counters with planted panics go in; the question finds exactly those that follow a saturation.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
 use lastwords_e2e::{
     fleet::{ELSEWHERE, Import, PANICS, SATURATIONS, write_week},
     program::{Ended, count, number, run, sql},
@@ -64,7 +72,10 @@ fn the_question_finds_exactly_the_planted_matches() {
     assert_eq!(sum("records"), count(&week.data(), "logs"));
     assert_eq!(sum("events"), count(&week.data(), "events FINAL"));
     assert_eq!(count(&week.data(), "events FINAL WHERE Class = 'kernel.panic'"), panics);
-    assert_eq!(count(&week.data(), "events FINAL WHERE startsWith(Class, 'network.saturation')"), SATURATIONS);
+    assert_eq!(
+        count(&week.data(), "events FINAL WHERE startsWith(Class, 'network.saturation')"),
+        SATURATIONS
+    );
     assert_eq!(count(&week.data(), "events FINAL"), panics + SATURATIONS);
     for (import, added) in week.imports.iter().zip(&added) {
         let text = std::fs::read(&import.file).unwrap();
@@ -102,8 +113,17 @@ fn the_question_finds_exactly_the_planted_matches() {
 fn answer_keeps_the_contract(answer: &Value) {
     let object = answer.as_object().unwrap();
     for key in [
-        "question", "anchors", "matched", "expected_by_chance", "lift", "p_value", "chance", "sentence", "matches",
-        "lag_histogram", "hour_of_day",
+        "question",
+        "anchors",
+        "matched",
+        "expected_by_chance",
+        "lift",
+        "p_value",
+        "chance",
+        "sentence",
+        "matches",
+        "lag_histogram",
+        "hour_of_day",
     ] {
         assert!(object.contains_key(key), "the answer lacks {key}: {answer:#}");
     }
@@ -116,7 +136,8 @@ fn answer_keeps_the_contract(answer: &Value) {
     let p_value = &answer["p_value"];
     assert!(p_value.is_null() || (0.0..=1.0).contains(&p_value.as_f64().unwrap()), "{p_value}");
 
-    let hours: Vec<u64> = answer["hour_of_day"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+    let hours: Vec<u64> =
+        answer["hour_of_day"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
     assert_eq!(hours.len(), 24);
     assert_eq!(hours[14], 1, "{hours:?}");
     assert_eq!(hours[15], planted(0) - 1, "{hours:?}");
@@ -126,9 +147,11 @@ fn answer_keeps_the_contract(answer: &Value) {
     assert_eq!(histogram.iter().map(|bin| number(bin, "count")).sum::<u64>(), planted(0));
 
     // The first planted panic, to the letter.
-    let first = &answer["matches"].as_array().unwrap().iter().find(|one| {
-        one["start"].as_str().unwrap().starts_with("2026-11-09T15:05:00")
-    });
+    let first = &answer["matches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["start"].as_str().unwrap().starts_with("2026-11-09T15:05:00"));
     let first = first.unwrap_or_else(|| panic!("no match on Monday: {answer:#}"));
     assert_eq!(first["class"], "kernel.panic");
     assert_eq!(first["host"], "hv01");
@@ -187,10 +210,17 @@ fn errors_point_at_the_word(week: &Week) {
     let wrong = week.ask(&["panics within 5 minutes of network saturatoin"]).expect(2);
     let lines: Vec<&str> = wrong.stderr.lines().collect();
     let question = lines.iter().position(|line| line.contains("saturatoin")).unwrap();
-    let caret = lines.iter().position(|line| line.contains('^')).unwrap_or_else(|| panic!("no caret:\n{}", wrong.stderr));
+    let caret = lines
+        .iter()
+        .position(|line| line.contains('^'))
+        .unwrap_or_else(|| panic!("no caret:\n{}", wrong.stderr));
     let at = lines[caret].find('^').unwrap();
     let above = lines[caret - 1];
-    assert!(above[at..].starts_with("network saturatoin") || above[at..].starts_with("saturatoin"), "{}", wrong.stderr);
+    assert!(
+        above[at..].starts_with("network saturatoin") || above[at..].starts_with("saturatoin"),
+        "{}",
+        wrong.stderr
+    );
     assert!(question < caret);
     assert!(wrong.stderr.contains("network saturation"), "no suggestion:\n{}", wrong.stderr);
 

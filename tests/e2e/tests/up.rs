@@ -1,5 +1,13 @@
 //! `lastwords up`: fresh lines are found, kills lose and double nothing, and it ends when told to.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
@@ -42,11 +50,16 @@ fn a_fresh_line_is_found_within_seconds() {
         writeln!(file, "fresh line {round}").unwrap();
         let since = Instant::now();
         let body = format!("{{\"sql\":\"SELECT Host FROM logs WHERE Body = 'fresh line {round}'\"}}");
-        let found = eventually(&format!("round {round} is found; up said:\n{}", up.log()), Duration::from_secs(20), || {
-            let (status, rows) = request(up.address("http"), "POST /api/v1/query HTTP/1.1", &body).unwrap();
-            assert_eq!(status, 200, "{rows}");
-            (!rows.is_empty()).then_some(rows)
-        });
+        let found = eventually(
+            &format!("round {round} is found; up said:\n{}", up.log()),
+            Duration::from_secs(20),
+            || {
+                let (status, rows) =
+                    request(up.address("http"), "POST /api/v1/query HTTP/1.1", &body).unwrap();
+                assert_eq!(status, 200, "{rows}");
+                (!rows.is_empty()).then_some(rows)
+            },
+        );
         latencies.push(since.elapsed());
         assert_eq!(found.trim(), "{\"Host\":\"hv01\"}");
     }
@@ -91,9 +104,11 @@ fn kills_lose_and_double_nothing_while_files_grow_and_rotate() {
         grow(100, &mut written);
     }
     let up = Up::start(&data, &["--config", config.to_str().unwrap()]);
-    eventually(&format!("{written} lines are stored; up said:\n{}", up.log()), Duration::from_secs(60), || {
-        (count(&data, "logs WHERE startsWith(Body, 'grow ')") >= written).then_some(())
-    });
+    eventually(
+        &format!("{written} lines are stored; up said:\n{}", up.log()),
+        Duration::from_secs(60),
+        || (count(&data, "logs WHERE startsWith(Body, 'grow ')") >= written).then_some(()),
+    );
     let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
     for row in sql(&data, "SELECT Body FROM logs WHERE startsWith(Body, 'grow ')") {
         let number = row["Body"].as_str().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -111,8 +126,17 @@ fn a_second_up_is_refused_and_names_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let up = Up::start(&data, &["--no-collect"]);
-    let second = run(["up", "--no-collect", "--listen", "off", "--http-listen", "off", "--data", data.to_str().unwrap()])
-        .expect(3);
+    let second = run([
+        "up",
+        "--no-collect",
+        "--listen",
+        "off",
+        "--http-listen",
+        "off",
+        "--data",
+        data.to_str().unwrap(),
+    ])
+    .expect(3);
     assert!(second.stderr.contains(&format!("process {}", up.pid())), "{}", second.stderr);
 }
 

@@ -1,0 +1,208 @@
+//! ClickHouse in this process: libchdb, found at run time.
+//!
+//! - [`library`] (private): the C API by name, and nothing else unsafe.
+//! - [`connection`] (private): one statement on one connection.
+//!
+//! One process can open one folder, once. A connection runs one statement at a time and is cheap (0.3 ms), so each
+//! statement has its own, with its own settings, and nothing of a statement is left for the next one.
+
+mod connection;
+mod library;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub(crate) use connection::{Class, Connection, Streaming, exception_code};
+pub use connection::{Answer, Chunk, Statement, StatementError, Statistics};
+use library::Library;
+
+/// Version of the engine that this program was made for.
+pub const ENGINE_VERSION: &str = "26.7.3";
+
+/// How the engine is opened.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The library; none: `LASTWORDS_ENGINE`, then the cache folder, then the system's folders.
+    pub library: Option<PathBuf>,
+    /// The data folder. Made if it does not exist.
+    pub path: PathBuf,
+    /// What the engine may use; none: a third of the machine's memory, at least 1 GiB.
+    pub memory_bytes_max: Option<u64>,
+    /// Statements that run at the same time; others wait.
+    pub statements_max: usize,
+}
+
+impl EngineOptions {
+    /// The defaults for a data folder.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        EngineOptions { library: None, path: path.into(), memory_bytes_max: None, statements_max: 16 }
+    }
+}
+
+/// Why the engine could not be opened.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum EngineError {
+    #[error(
+        "the engine (libchdb.so {ENGINE_VERSION}) was not found; looked for: {looked}. Run scripts/engine to install it, or set LASTWORDS_ENGINE to its path"
+    )]
+    Missing { looked: String },
+    #[error("the engine {} could not be loaded: {reason}. Run scripts/engine to install version {ENGINE_VERSION}", path.display())]
+    Load { path: PathBuf, reason: String },
+    #[error("the engine could not open the data folder {}: {reason}", path.display())]
+    Open { path: PathBuf, reason: String },
+    #[error("the data folder {} is held by another process{holder}; stop it, or talk to it over its sockets", path.display())]
+    Held { path: PathBuf, holder: String },
+    #[error("this process has already opened {}; an engine has one data folder per process", path.display())]
+    AlreadyOpen { path: PathBuf },
+    #[error("the data folder {} could not be made: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+}
+
+/// The engine of this process, open on its data folder.
+#[derive(Debug)]
+pub struct Engine {
+    // Order matters: the first connection keeps the engine running and has to close before the library goes.
+    anchor: std::sync::Mutex<Option<Connection>>,
+    library: Arc<Library>,
+    arguments: Vec<std::ffi::CString>,
+    path: PathBuf,
+    slots: Arc<Semaphore>,
+    statements_max: usize,
+    statement_ids: AtomicU64,
+}
+
+impl Engine {
+    /// Loads the library and opens the data folder.
+    pub fn open(options: &EngineOptions) -> Result<Engine, EngineError> {
+        let library = Library::load(&find_library(options.library.as_deref())?)?;
+        std::fs::create_dir_all(&options.path)
+            .map_err(|source| EngineError::Folder { path: options.path.clone(), source })?;
+        let path = options
+            .path
+            .canonicalize()
+            .map_err(|source| EngineError::Folder { path: options.path.clone(), source })?;
+        let memory = options.memory_bytes_max.unwrap_or_else(default_memory);
+        // Caches are bounded by a part of the limit; their defaults are made for large servers.
+        let cache = (memory / 8).clamp(64 << 20, 5 << 30);
+        let settings = [
+            ("path", path.display().to_string()),
+            ("max_server_memory_usage", memory.to_string()),
+            ("mark_cache_size", cache.to_string()),
+        ];
+        let mut arguments = vec![c_string("lastwords")];
+        arguments.extend(settings.iter().map(|(name, value)| c_string(&format!("--{name}={value}"))));
+        library.claim(&path)?;
+        let anchor = match Connection::open(&library, &arguments) {
+            Ok(anchor) => anchor,
+            Err(reason) => {
+                library.release();
+                return Err(open_error(path, reason));
+            }
+        };
+        tracing::info!(path = %path.display(), version = library.version(), memory_bytes_max = memory, "engine open");
+        Ok(Engine {
+            anchor: std::sync::Mutex::new(Some(anchor)),
+            library,
+            arguments,
+            path,
+            slots: Arc::new(Semaphore::new(options.statements_max.max(1))),
+            statements_max: options.statements_max.max(1),
+            statement_ids: AtomicU64::new(1),
+        })
+    }
+
+    /// The data folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Version that the library states.
+    pub fn version(&self) -> &str {
+        self.library.version()
+    }
+
+    /// Statements that can run at the same time.
+    pub fn statements_max(&self) -> usize {
+        self.statements_max
+    }
+
+    /// Runs a statement whose whole answer is wanted at once. Blocks the thread.
+    pub fn run_blocking(&self, statement: &Statement<'_>) -> Result<Answer, StatementError> {
+        self.connect()?.run(statement)
+    }
+
+    /// A connection for one statement. Blocks the thread for less than a millisecond.
+    pub(crate) fn connect(&self) -> Result<Connection, StatementError> {
+        Connection::open(&self.library, &self.arguments).map_err(StatementError::from_text)
+    }
+
+    /// Waits for a free place among the running statements.
+    pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+
+    /// A number that no other statement of this process has.
+    pub(crate) fn statement_id(&self) -> u64 {
+        self.statement_ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Ok(mut anchor) = self.anchor.lock() {
+            *anchor = None;
+        }
+        self.library.release();
+    }
+}
+
+/// Where the library is: the given path, `LASTWORDS_ENGINE`, the cache, the system's folders.
+pub fn find_library(given: Option<&Path>) -> Result<PathBuf, EngineError> {
+    let mut looked = Vec::new();
+    if let Some(path) = given.map(Path::to_path_buf).or_else(|| std::env::var_os("LASTWORDS_ENGINE").map(PathBuf::from)) {
+        looked.push(path);
+    } else {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let cache = std::env::var_os("LASTWORDS_CACHE")
+            .map(PathBuf::from)
+            .or_else(|| home.map(|home| home.join(".cache/lastwords")));
+        looked.extend(cache.map(|cache| cache.join("engine").join(ENGINE_VERSION).join("libchdb.so")));
+        looked.extend(["/usr/lib/lastwords/libchdb.so", "/usr/local/lib/libchdb.so", "/usr/lib/libchdb.so"].map(PathBuf::from));
+    }
+    match looked.iter().find(|path| path.is_file()) {
+        Some(path) => Ok(path.clone()),
+        None => {
+            let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
+            Err(EngineError::Missing { looked: looked.join(", ") })
+        }
+    }
+}
+
+fn open_error(path: PathBuf, reason: String) -> EngineError {
+    if reason.contains("Cannot lock file") || reason.contains("already running") {
+        let holder = std::fs::read_to_string(path.join("status"))
+            .ok()
+            .and_then(|status| status.lines().find_map(|line| line.strip_prefix("PID: ").map(|pid| format!(" (process {pid})"))))
+            .unwrap_or_default();
+        EngineError::Held { path, holder }
+    } else {
+        EngineError::Open { path, reason }
+    }
+}
+
+fn c_string(text: &str) -> std::ffi::CString {
+    // A folder's name cannot hold a NUL, and the other arguments are ours.
+    std::ffi::CString::new(text.replace('\0', "")).unwrap_or_default()
+}
+
+fn default_memory() -> u64 {
+    let total_kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+    });
+    total_kib.map_or(2 << 30, |kib| (kib * 1024 / 3).max(1 << 30))
+}

@@ -1,0 +1,193 @@
+//! Answers and errors as ClickHouse sends them.
+
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::Frame;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+use super::encoding::Coding;
+use crate::engine::{ENGINE_VERSION, Statistics, StatementError};
+
+/// What goes back to the client.
+pub(super) type Reply = Response<Either<Full<Bytes>, Chunks>>;
+
+/// The body of an answer that is still being made. When it ends early, the connection is cut, so that nobody takes
+/// half an answer for a whole one.
+pub(super) struct Chunks {
+    pub(super) receiver: mpsc::Receiver<Result<Bytes, Cut>>,
+}
+
+/// The answer cannot be finished.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was cut off")]
+pub(super) struct Cut;
+
+impl hyper::body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.receiver.poll_recv(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)))
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Unknown user or wrong password.
+    Access { user: String },
+    /// Refused by us or by the engine, in ClickHouse's words.
+    Statement { code: i32, text: String },
+    /// The body is larger than what is taken.
+    TooLarge { bytes_max: usize },
+    /// The body could not be decompressed.
+    Encoding(String),
+    /// The client went away.
+    Gone(String),
+    /// The engine is being closed.
+    Closing,
+}
+
+impl From<StatementError> for Failure {
+    fn from(error: StatementError) -> Self {
+        Failure::Statement { code: error.code, text: error.text }
+    }
+}
+
+impl Failure {
+    /// As an HTTP response.
+    pub(super) fn reply(self) -> Reply {
+        let (status, code, text) = match self {
+            Failure::Access { user } => (
+                StatusCode::FORBIDDEN,
+                516,
+                format!(
+                    "Code: 516. DB::Exception: {user}: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)"
+                ),
+            ),
+            Failure::Statement { code, text } => (status_of(code), code, text),
+            Failure::TooLarge { bytes_max } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                307,
+                format!("Code: 307. DB::Exception: The body has more than the {bytes_max} bytes that are taken. (TOO_MANY_BYTES)"),
+            ),
+            Failure::Encoding(text) => {
+                (StatusCode::BAD_REQUEST, 271, format!("Code: 271. DB::Exception: {text}. (CANNOT_DECOMPRESS)"))
+            }
+            Failure::Gone(text) => {
+                (StatusCode::BAD_REQUEST, 210, format!("Code: 210. DB::Exception: The body was cut off: {text}. (NETWORK_ERROR)"))
+            }
+            Failure::Closing => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                236,
+                "Code: 236. DB::Exception: The store is being closed. (ABORTED)".to_owned(),
+            ),
+        };
+        let mut reply = text_reply(status, versioned(&text) + "\n");
+        reply.headers_mut().insert(HeaderName::from_static("x-clickhouse-exception-code"), HeaderValue::from(code));
+        reply
+    }
+}
+
+/// A text with the version behind it, as ClickHouse has it.
+fn versioned(text: &str) -> String {
+    let text = text.trim_end();
+    if text.contains("(version ") { text.to_owned() } else { format!("{text} (version {ENGINE_VERSION} (official build))") }
+}
+
+/// ClickHouse's choice of a status for an error's code.
+fn status_of(code: i32) -> StatusCode {
+    match code {
+        // Syntax, unknown names, types: what the client can put right.
+        6 | 26 | 27 | 33 | 36 | 38 | 41 | 46 | 47 | 53 | 62 | 63 | 69 | 70 | 72 | 85 | 107 | 115 | 117 | 130 | 349 | 386 | 457 => {
+            StatusCode::BAD_REQUEST
+        }
+        16 | 60 | 81 => StatusCode::NOT_FOUND,
+        164 | 291 | 497 => StatusCode::FORBIDDEN,
+        202 => StatusCode::SERVICE_UNAVAILABLE,
+        159 => StatusCode::REQUEST_TIMEOUT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The bytes that end an answer which failed on its way, by which a client with the tag knows the error.
+pub(super) fn exception_frame(tag: &str, error: &StatementError) -> Bytes {
+    let text = versioned(&error.text);
+    format!("\r\n__exception__\r\n{tag}\r\n{text}\n{} {tag}\r\n__exception__\r\n", text.len() + 1).into()
+}
+
+/// What is said of an answer before its body.
+#[derive(Debug)]
+pub(super) struct Head<'a> {
+    pub(super) format: &'a str,
+    pub(super) query_id: &'a str,
+    pub(super) coding: Coding,
+    pub(super) statistics: Statistics,
+    /// By which an error inside the body is known.
+    pub(super) tag: &'a str,
+}
+
+/// A good answer.
+pub(super) fn answer(head: &Head<'_>, body: Either<Full<Bytes>, Chunks>) -> Reply {
+    let mut reply = Response::new(body);
+    let headers = reply.headers_mut();
+    let mut put = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    put("content-type", content_type(head.format));
+    put("x-clickhouse-format", head.format);
+    put("x-clickhouse-query-id", head.query_id);
+    put("x-clickhouse-timezone", "UTC");
+    put("x-clickhouse-server-display-name", "lastwords");
+    put("x-clickhouse-exception-tag", head.tag);
+    let s = &head.statistics;
+    put(
+        "x-clickhouse-summary",
+        &format!(
+            r#"{{"read_rows":"{}","read_bytes":"{}","written_rows":"{}","written_bytes":"{}","total_rows_to_read":"0","result_rows":"{}","result_bytes":"0","elapsed_ns":"{:.0}"}}"#,
+            s.rows_read,
+            s.bytes_read,
+            s.rows_written,
+            s.bytes_written,
+            s.rows_answered,
+            s.elapsed_s * 1e9
+        ),
+    );
+    if let Some(name) = head.coding.header() {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+    }
+    reply
+}
+
+fn content_type(format: &str) -> &'static str {
+    match format {
+        "JSON" | "JSONCompact" | "JSONStrings" => "application/json; charset=UTF-8",
+        "JSONEachRow" | "JSONLines" | "NDJSON" | "JSONCompactEachRow" | "JSONCompactEachRowWithNamesAndTypes" => {
+            "application/x-ndjson; charset=UTF-8"
+        }
+        "CSV" | "CSVWithNames" => "text/csv; charset=UTF-8; header=absent",
+        "TabSeparated" | "TSV" | "TabSeparatedWithNames" | "TSVWithNames" | "TabSeparatedWithNamesAndTypes" => {
+            "text/tab-separated-values; charset=UTF-8"
+        }
+        "Native" | "RowBinary" | "RowBinaryWithNamesAndTypes" | "Arrow" | "ArrowStream" | "Parquet" => "application/octet-stream",
+        _ => "text/plain; charset=UTF-8",
+    }
+}
+
+/// A plain text.
+pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
+    text_reply(status, text.to_owned())
+}
+
+fn text_reply(status: StatusCode, text: String) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::new(Bytes::from(text))));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
+    reply
+}

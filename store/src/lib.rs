@@ -1,0 +1,22 @@
+//! The only crate that knows ClickHouse: its engine, its schema, its blocks and its statements.
+//!
+//! The way of rows into the store and of answers out of it:
+//! 1. [`rows`]: one block type per table, which owns the names and types of the table's columns.
+//! 2. [`native`]: columns become the bytes of ClickHouse's `Native` format.
+//! 3. [`store`]: the client of a server or of the engine in this process; inserts, queries, migrations ([`schema`]).
+//! 4. [`http`]: ClickHouse's HTTP protocol, served by the engine in this process: over memory or on a port.
+//! 5. [`engine`]: libchdb's C API, found at run time; the only unsafe code.
+
+pub mod engine;
+pub mod http;
+pub mod native;
+pub mod rows;
+pub mod schema;
+pub mod store;
+
+pub use clickhouse;
+pub use engine::{Engine, EngineError, EngineOptions};
+pub use http::{Access, serve_http};
+pub use native::NativeBlock;
+pub use schema::MigrateError;
+pub use store::{InsertError, Inserting, QueryError, Remote, Store};

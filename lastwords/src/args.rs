@@ -110,7 +110,7 @@ pub struct UpArgs {
     /// User of --clickhouse-listen [env: LASTWORDS_CLICKHOUSE_USER] [default: default]
     #[arg(long, value_name = "NAME")]
     pub clickhouse_user: Option<String>,
-    /// File whose first line is the password of --clickhouse-listen 
+    /// File whose first line is the password of --clickhouse-listen
     /// [env: LASTWORDS_CLICKHOUSE_PASSWORD_FILE; the password itself: LASTWORDS_CLICKHOUSE_PASSWORD]
     #[arg(long, value_name = "FILE")]
     pub clickhouse_password_file: Option<PathBuf>,

@@ -6,6 +6,7 @@
 //! DATA/intents       the writer's open plans
 //! DATA/shipper       state of this machine's own shipper
 //! DATA/import        state of imports
+//! DATA/import.lock   held by the import whose turn it is
 //! DATA/ingest.sock   gRPC: batches, while `up` runs
 //! DATA/query.sock    HTTP: questions, while `up` runs
 //! ```
@@ -15,7 +16,6 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -90,7 +90,10 @@ impl DataFolder {
             .map_err(|source| DataError::Create { folder: self.root.clone(), source })?;
         let longest = self.ingest_socket().as_os_str().len();
         if longest > SOCKET_PATH_BYTES_MAX {
-            return Err(DataError::PathTooLong { folder: self.root.clone(), over: longest - SOCKET_PATH_BYTES_MAX });
+            return Err(DataError::PathTooLong {
+                folder: self.root.clone(),
+                over: longest - SOCKET_PATH_BYTES_MAX,
+            });
         }
         Ok(())
     }
@@ -100,8 +103,19 @@ impl DataFolder {
     /// # Errors
     /// `Held` with the holder, or why the lock file cannot be used.
     pub fn try_lock(&self, purpose: &str) -> Result<Lock, DataError> {
+        self.try_lock_file(self.lock_file(), purpose)
+    }
+
+    /// Takes an import's turn if no other has it: they go one after another, also through a running `up`.
+    ///
+    /// # Errors
+    /// As `try_lock`.
+    pub fn try_import_turn(&self, purpose: &str) -> Result<Lock, DataError> {
+        self.try_lock_file(self.root.join("import.lock"), purpose)
+    }
+
+    fn try_lock_file(&self, path: PathBuf, purpose: &str) -> Result<Lock, DataError> {
         self.create()?;
-        let path = self.lock_file();
         let failed = |source| DataError::LockFile { path: path.clone(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -127,22 +141,6 @@ impl DataFolder {
             .and_then(|()| file.write_all(text.as_bytes()))
             .map_err(failed)?;
         Ok(Lock { _file: file })
-    }
-
-    /// Takes the lock, waiting for a holder that is about to end.
-    ///
-    /// # Errors
-    /// As `try_lock`; `Held` only after `patience`.
-    pub fn lock(&self, purpose: &str, patience: Duration) -> Result<Lock, DataError> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match self.try_lock(purpose) {
-                Err(DataError::Held { .. }) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                ended => return ended,
-            }
-        }
     }
 
     /// Who holds the lock now, if anybody; takes nothing and creates nothing.
@@ -203,7 +201,9 @@ pub enum DataError {
         source: io::Error,
     },
     /// The sockets in it would have paths longer than the system allows.
-    #[error("the path of the data folder {folder} is {over} bytes too long for the sockets in it; choose a shorter one")]
+    #[error(
+        "the path of the data folder {folder} is {over} bytes too long for the sockets in it; choose a shorter one"
+    )]
     PathTooLong {
         /// Which.
         folder: PathBuf,
@@ -219,7 +219,9 @@ pub enum DataError {
         source: io::Error,
     },
     /// Another process has it.
-    #[error("the data folder {folder} is in use by {holder}; end it first, or use another folder with --data")]
+    #[error(
+        "the data folder {folder} is in use by {holder}; end it first, or use another folder with --data"
+    )]
     Held {
         /// Which.
         folder: PathBuf,

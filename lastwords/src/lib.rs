@@ -6,12 +6,14 @@
 //! - `commands`: one module a command
 //! - `data`: the data folder and its lock
 //! - `pipeline`: engine, store and direct queue, opened together on a data folder
+//! - `collect`: what the shipper is told to collect from this machine
 //! - `questions`: questions and SQL, answered here or by a running `up`
 //! - `http`: the API of `up`, and its client
 //! - `output`, `outcome`: what is printed, and the exit code
 //! - `demo`: the reconstruction that `lastwords demo` imports
 
 pub mod args;
+pub mod collect;
 pub mod commands;
 pub mod config;
 pub mod data;

@@ -39,8 +39,21 @@ pub fn report(ended: anyhow::Result<Outcome>) -> ExitCode {
     if error.chain().any(|cause| cause.is::<ReaderGone>()) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("lastwords: {error:#}");
+    eprintln!("lastwords: {}", explain(&error));
     ExitCode::from(if error.chain().any(|cause| cause.is::<UsageError>()) { 2 } else { 3 })
+}
+
+/// An error with its causes, each said once: many messages quote their cause already.
+#[must_use]
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 /// Whoever read stdout has closed it.

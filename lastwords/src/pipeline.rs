@@ -1,22 +1,75 @@
 //! Engine, store and direct queue on a data folder: what `up`, `import` and `demo` send batches into.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use lastwords_detect::Detector;
-use lastwords_ingester::{Direct, DirectOptions, Incoming};
+use lastwords_ingester::{Direct, DirectOptions, Incoming, WriteError, Written};
 use lastwords_record::Batch;
-use lastwords_shipper::{Deliver, DeliverError, Delivered, DeliverFuture};
+use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
 use lastwords_store::{Engine, EngineOptions, Store};
-use tokio::sync::{mpsc, oneshot};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    net::UnixStream,
+    sync::{mpsc, oneshot},
+};
 
 use crate::{
     config::Config,
-    data::{DataError, DataFolder, Lock},
+    data::{DataError, Lock},
 };
 
 /// How long a command waits for a data folder that another command is about to release.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// After so long the user is told what is waited for.
+const QUIET: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How to reach what a data folder holds.
+pub enum Access {
+    /// The folder is ours now.
+    Here(Box<OpenStore>),
+    /// A running `up` has it and answers at the socket.
+    There,
+}
+
+impl Access {
+    /// Takes the folder, or finds the `up` that has it, or waits for whoever else does.
+    ///
+    /// # Errors
+    /// Where the folder cannot be used, or its holder neither answers nor ends within `patience`.
+    pub async fn take(
+        config: &Config,
+        purpose: &str,
+        socket: &Path,
+        patience: Duration,
+    ) -> anyhow::Result<Access> {
+        let since = Instant::now();
+        let mut told = false;
+        loop {
+            let held = match config.data.try_lock(purpose) {
+                Ok(lock) => return Ok(Access::Here(Box::new(OpenStore::open(config, lock).await?))),
+                Err(held @ DataError::Held { .. }) => held,
+                Err(other) => return Err(other.into()),
+            };
+            if UnixStream::connect(socket).await.is_ok() {
+                return Ok(Access::There);
+            }
+            if since.elapsed() > patience {
+                return Err(held.into());
+            }
+            if since.elapsed() > QUIET && !told {
+                eprintln!("lastwords: waiting: {held}");
+                told = true;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
 
 /// An open data folder: the lock, the engine, the migrated store.
 pub struct OpenStore {
@@ -25,7 +78,7 @@ pub struct OpenStore {
     /// The engine under it.
     pub engine: Arc<Engine>,
     /// Last, so that it is released after the engine.
-    lock: Lock,
+    _lock: Lock,
 }
 
 impl OpenStore {
@@ -34,18 +87,142 @@ impl OpenStore {
     /// # Errors
     /// Where the engine is missing or does not start, or the schema is newer than this binary.
     pub async fn open(config: &Config, lock: Lock) -> anyhow::Result<OpenStore> {
+        let open = OpenStore::open_as_it_is(config, lock).await?;
+        open.store.migrate().await?;
+        Ok(open)
+    }
+
+    /// Opens the engine on a folder that we hold, whatever schema is in it.
+    ///
+    /// # Errors
+    /// Where the engine is missing or does not start.
+    pub async fn open_as_it_is(config: &Config, lock: Lock) -> anyhow::Result<OpenStore> {
         let options = EngineOptions {
             library: config.engine.library.clone(),
-            path: config.data.engine(),
             memory_bytes_max: config.engine.memory_bytes_max,
-            ..EngineOptions::default()
+            ..EngineOptions::new(config.data.engine())
         };
         let engine = tokio::task::spawn_blocking(move || Engine::open(&options))
             .await
             .context("the engine's start was interrupted")??;
         let engine = Arc::new(engine);
-        let store = Store::embedded(Arc::clone(&engine));
-        store.migrate().await.context("the store's schema could not be brought up to date")?;
-        Ok(OpenStore { store, engine, lock })
+        Ok(OpenStore { store: Store::embedded(Arc::clone(&engine)), engine, _lock: lock })
+    }
+}
+
+/// What there is to know about a store at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// Version of its schema; 0: none yet.
+    pub schema: u32,
+    /// Batches in quarantine.
+    pub quarantined: u64,
+}
+
+impl Contents {
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// Where it doesn't answer.
+    pub async fn of(store: &Store) -> anyhow::Result<Contents> {
+        #[derive(Deserialize)]
+        struct Number {
+            number: u64,
+        }
+        let number = async |sql: &str| -> anyhow::Result<u64> {
+            let rows: Vec<Number> = store.rows(sql).await?;
+            rows.first().map(|row| row.number).context("the store gave no row")
+        };
+        Ok(Contents {
+            schema: u32::try_from(number("SELECT max(Number) AS number FROM migrations").await?)?,
+            quarantined: number("SELECT count() AS number FROM quarantine").await?,
+        })
+    }
+}
+
+/// An open data folder that takes in batches.
+pub struct Pipeline {
+    /// The store, for questions.
+    pub open: OpenStore,
+    /// The queue, for batches.
+    pub direct: Direct,
+    writer: tokio::task::JoinHandle<()>,
+}
+
+impl Pipeline {
+    /// Starts the direct queue and settles what a killed process left in doubt.
+    ///
+    /// # Errors
+    /// Where the store does not say what is in it.
+    pub async fn start(open: OpenStore, config: &Config) -> anyhow::Result<Pipeline> {
+        let detector = Arc::new(Detector::built_in());
+        let (direct, writer) =
+            Direct::start(open.store.clone(), detector, config.data.root(), DirectOptions::default()).await?;
+        Ok(Pipeline { open, direct, writer })
+    }
+
+    /// Waits until what was taken in is written. Whoever hands in batches must have stopped.
+    pub async fn finish(self) {
+        drop(self.direct);
+        if let Err(error) = self.writer.await {
+            tracing::error!(%error, "the writer broke");
+        }
+    }
+
+    /// The way into this pipeline for the shipper's library.
+    #[must_use]
+    pub fn deliver(&self) -> Arc<dyn Deliver> {
+        Arc::new(InProcess::start(self.direct.clone()))
+    }
+}
+
+/// Hands batches to the direct queue in the order of the calls.
+struct InProcess {
+    /// Bounded by the shipper, which lets only so many bytes be under way.
+    submissions: mpsc::UnboundedSender<Submission>,
+}
+
+type Submission = (Batch, oneshot::Sender<Result<Delivered, DeliverError>>);
+
+impl InProcess {
+    fn start(direct: Direct) -> InProcess {
+        let (submissions, mut received) = mpsc::unbounded_channel::<Submission>();
+        tokio::spawn(async move {
+            while let Some((batch, reply)) = received.recv().await {
+                match direct.submit(Incoming::Opened(batch)).await {
+                    Ok(ticket) => {
+                        tokio::spawn(async move {
+                            let written = ticket.await;
+                            // A shipper that has gone needs no answer.
+                            let _ = reply.send(delivered(written));
+                        });
+                    }
+                    Err(error) => {
+                        let _ = reply.send(Err(DeliverError::Retry(error.to_string())));
+                    }
+                }
+            }
+        });
+        InProcess { submissions }
+    }
+}
+
+impl Deliver for InProcess {
+    fn deliver(&self, batch: Batch) -> DeliverFuture {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.submissions.send((batch, reply));
+        Box::pin(async move {
+            let gone = || DeliverError::Retry("the queue has stopped".to_owned());
+            sent.map_err(|_| gone())?;
+            answer.await.map_err(|_| gone())?
+        })
+    }
+}
+
+/// The writer's answer in the shipper's words.
+fn delivered(written: Result<Written, WriteError>) -> Result<Delivered, DeliverError> {
+    match written {
+        Ok(written) => Ok(Delivered { events: written.events, quarantined: written.quarantined }),
+        Err(error) => Err(DeliverError::Retry(error.to_string())),
     }
 }

@@ -13,7 +13,9 @@ use crate::{args::GlobalArgs, outcome::UsageError};
 pub fn start(global: &GlobalArgs, default: &str) -> Result<(), UsageError> {
     let asked = global.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(asked).map_err(|error| {
-        UsageError(format!("--log: wanted a level such as info or lastwords=debug,warn, found {asked:?}: {error}"))
+        UsageError(format!(
+            "--log: wanted a level such as info or lastwords=debug,warn, found {asked:?}: {error}"
+        ))
     })?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

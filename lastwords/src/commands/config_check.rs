@@ -21,7 +21,9 @@ pub fn run(check: &ConfigCheckArgs) -> anyhow::Result<Outcome> {
     let format = Format::or_default(check.format.format);
     if format == Format::Table {
         match &config.file {
-            Some(file) => println!("{} is valid. With the environment, this would be used:\n", file.display()),
+            Some(file) => {
+                println!("{} is valid. With the environment, this would be used:\n", file.display())
+            }
             None => println!("There is no {DEFAULT_FILE}. With the environment, this would be used:\n"),
         }
     }
@@ -53,7 +55,8 @@ const COLUMNS: &[&str] = &[
 
 /// The configuration under its keys; no secret is in it.
 fn shown(config: &Config) -> serde_json::Value {
-    let listen = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
+    let listen =
+        |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
     let clickhouse = config.listen.clickhouse.as_ref();
     json!({
         "data": config.data.root(),

@@ -38,8 +38,7 @@ pub fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::found(!rows.is_empty()))
 }
 
-const COLUMNS: &[&str] =
-    &["class", "title", "function", "start_line", "end_line", "fingerprint", "severity"];
+const COLUMNS: &[&str] = &["class", "title", "function", "start_line", "end_line", "fingerprint", "severity"];
 const TABLE: &[&str] = &["start_line", "end_line", "severity", "class", "title"];
 
 fn row(found: &LogFound) -> Value {
@@ -62,8 +61,9 @@ fn detector(rules: &[std::path::PathBuf]) -> anyhow::Result<Detector> {
     let texts: Vec<String> = rules
         .iter()
         .map(|path| {
-            std::fs::read_to_string(path)
-                .map_err(|error| UsageError(format!("the rules file {} cannot be read: {error}", path.display())))
+            std::fs::read_to_string(path).map_err(|error| {
+                UsageError(format!("the rules file {} cannot be read: {error}", path.display()))
+            })
         })
         .collect::<Result<_, _>>()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -49,7 +49,8 @@ pub fn overlay(raw: &mut Raw, environment: &dyn Fn(&str) -> Option<String>) -> R
 fn set(raw: &mut Raw, key: &str, value: &str) -> Result<(), String> {
     let text = || Some(value.to_owned());
     let listen = || args::parse_listen(value).map(|listen| Some(ListenText(listen)));
-    let list = || Some(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect());
+    let list =
+        || Some(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect());
     match key {
         "data" => raw.data = Some(value.into()),
         "grace_seconds" => raw.grace_seconds = Some(number(value)?),

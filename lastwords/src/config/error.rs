@@ -43,6 +43,14 @@ pub enum ConfigError {
         /// What was there.
         found: String,
     },
+    /// A glob that is none.
+    #[error("`{key}`: {message}")]
+    Glob {
+        /// Dotted key.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The password file cannot be read.
     #[error("the password file {path} of clickhouse.password_file cannot be read: {source}")]
     PasswordFile {

@@ -139,6 +139,27 @@ pub fn parse(text: &str, path: &Path) -> Result<Raw, ConfigError> {
     })
 }
 
+/// Says where in the file an impossible value stands, if it is the file's.
+pub fn placed(error: ConfigError, path: &Path) -> ConfigError {
+    let (key, message) = match &error {
+        ConfigError::Value { key, wanted, found } => {
+            (key.clone(), format!("wanted {wanted}, found {found:?}"))
+        }
+        ConfigError::Glob { key, message } => (key.clone(), message.clone()),
+        _ => return error,
+    };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        offset += line.len();
+        let (number, found) = place(&text, offset.saturating_sub(1));
+        if found == key {
+            return ConfigError::File { path: path.to_owned(), line: number, key, message };
+        }
+    }
+    error
+}
+
 /// The line, from 1, and the dotted key that stand at a byte of the text.
 fn place(text: &str, offset: usize) -> (usize, String) {
     let before = text.get(..offset).unwrap_or(text);

@@ -14,6 +14,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use lastwords_shipper::discover::Pattern;
 
 pub use environment::VARIABLES;
 pub use error::ConfigError;
@@ -118,7 +119,8 @@ impl CollectConfig {
 }
 
 /// Log files that are collected where the configuration says nothing.
-pub const DEFAULT_FILES: &[&str] = &["/var/log/*.log", "/var/log/**/*.log", "/var/log/syslog", "/var/log/messages"];
+pub const DEFAULT_FILES: &[&str] =
+    &["/var/log/*.log", "/var/log/**/*.log", "/var/log/syslog", "/var/log/messages"];
 /// Files that are left alone: binary, compressed, or collected by another source.
 pub const DEFAULT_EXCLUDE: &[&str] = &[
     "/var/log/journal/**",
@@ -203,7 +205,10 @@ pub fn load(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Resu
         None => Raw::default(),
     };
     environment::overlay(&mut raw, environment)?;
-    resolve(raw, path, flags, environment)
+    resolve(raw, path.clone(), flags, environment).map_err(|error| match &path {
+        Some(path) => file::placed(error, path),
+        None => error,
+    })
 }
 
 fn resolve(
@@ -214,7 +219,8 @@ fn resolve(
 ) -> Result<Config, ConfigError> {
     let data = flags.data.clone().or(raw.data).unwrap_or_else(|| default_data(environment));
     let name = flags.host.clone().or(raw.host.name).unwrap_or_else(host_name);
-    let machine_id = std::fs::read_to_string("/etc/machine-id").map(|text| text.trim().to_owned()).unwrap_or_default();
+    let machine_id =
+        std::fs::read_to_string("/etc/machine-id").map(|text| text.trim().to_owned()).unwrap_or_default();
     let mut collect = collect(raw.collect, environment)?;
     if flags.no_collect {
         collect = CollectConfig {
@@ -245,7 +251,10 @@ fn resolve(
     })
 }
 
-fn collect(raw: RawCollect, environment: &dyn Fn(&str) -> Option<String>) -> Result<CollectConfig, ConfigError> {
+fn collect(
+    raw: RawCollect,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<CollectConfig, ConfigError> {
     let list = |given: Option<Vec<String>>, default: &[&str]| {
         given.unwrap_or_else(|| default.iter().map(|&glob| glob.to_owned()).collect())
     };
@@ -257,28 +266,37 @@ fn collect(raw: RawCollect, environment: &dyn Fn(&str) -> Option<String>) -> Res
             found: share.to_string(),
         });
     }
-    Ok(CollectConfig {
+    let collect = CollectConfig {
         journald: raw.journald.unwrap_or(true),
         kmsg: raw.kmsg.unwrap_or(true),
         samples: raw.samples.unwrap_or(true),
         files: list(raw.files, DEFAULT_FILES),
         exclude: list(raw.exclude, DEFAULT_EXCLUDE),
         consoles: list(raw.consoles, DEFAULT_CONSOLES),
-        time_zone: time_zone(raw.time_zone.as_deref(), environment)?,
+        time_zone: time_zone("collect.time_zone", raw.time_zone.as_deref(), environment)?,
         saturation_share: share,
-    })
+    };
+    for (key, globs) in
+        [("files", &collect.files), ("exclude", &collect.exclude), ("consoles", &collect.consoles)]
+    {
+        if let Some(error) = globs.iter().find_map(|glob| glob.parse::<Pattern>().err()) {
+            return Err(ConfigError::Glob { key: format!("collect.{key}"), message: error.to_string() });
+        }
+    }
+    Ok(collect)
 }
 
-/// The zone that was named, else `TZ`, else UTC.
+/// The zone that was named, else `TZ`, else UTC. `key` is what errors call it.
 ///
 /// # Errors
 /// Where the time zone database has no such zone.
 pub fn time_zone(
+    key: &str,
     named: Option<&str>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<TimeZone, ConfigError> {
     let (key, name) = match named {
-        Some(name) => ("time_zone", name.to_owned()),
+        Some(name) => (key, name.to_owned()),
         None => match environment("TZ").filter(|name| !name.is_empty()) {
             // The form `:Europe/Berlin` is the C library's.
             Some(name) => ("TZ", name.trim_start_matches(':').to_owned()),
@@ -329,7 +347,8 @@ fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/lib/lastwords");
     }
-    let home = || PathBuf::from(environment("HOME").unwrap_or_else(|| "/tmp".to_owned())).join(".local/share");
+    let home =
+        || PathBuf::from(environment("HOME").unwrap_or_else(|| "/tmp".to_owned())).join(".local/share");
     environment("XDG_DATA_HOME").map_or_else(home, PathBuf::from).join("lastwords")
 }
 

@@ -8,21 +8,22 @@ fn loaded(text: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Config
     std::fs::write(&path, text).unwrap();
     let variables: HashMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    load(&Flags { config: Some(path), ..flags }, &|name| variables.get(name).cloned()).map_err(|error| {
-        error.to_string().replace(&folder.path().display().to_string(), "DIR")
-    })
+    load(&Flags { config: Some(path), ..flags }, &|name| variables.get(name).cloned())
+        .map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "DIR"))
 }
 
 #[test]
 fn environment_goes_over_the_file_and_flags_over_both() {
-    let text = "data = \"/file\"\n[listen]\ngrpc = \"127.0.0.1:1\"\nhttp = \"off\"\n[host]\nname = \"file\"\n";
+    let text =
+        "data = \"/file\"\n[listen]\ngrpc = \"127.0.0.1:1\"\nhttp = \"off\"\n[host]\nname = \"file\"\n";
     let config = loaded(text, &[], Flags::default()).unwrap();
     assert_eq!(config.data.root(), Path::new("/file"));
     assert_eq!(config.listen.grpc.unwrap().port(), 1);
     assert_eq!(config.listen.http, None);
     assert_eq!(config.host.name, "file");
 
-    let variables = [("LASTWORDS_DATA", "/env"), ("LASTWORDS_LISTEN", "127.0.0.1:2"), ("LASTWORDS_HOST", "env")];
+    let variables =
+        [("LASTWORDS_DATA", "/env"), ("LASTWORDS_LISTEN", "127.0.0.1:2"), ("LASTWORDS_HOST", "env")];
     let flags = Flags { data: Some("/flag".into()), listen: Some(Listen::Off), ..Flags::default() };
     let config = loaded(text, &variables, flags).unwrap();
     assert_eq!(config.data.root(), Path::new("/flag"));
@@ -35,12 +36,27 @@ fn errors_name_file_line_and_key() {
     let cases = [
         ("\n[collect]\nfile = [\"/x\"]\n", "DIR/lastwords.toml:3: key `collect.file`: unknown field `file`"),
         ("[collect]\nkmsg = \"yes\"\n", "DIR/lastwords.toml:2: key `collect.kmsg`: invalid type"),
-        ("[listen]\n\ngrpc = \"4320\"\n", "DIR/lastwords.toml:3: key `listen.grpc`: wanted an address and a port"),
-        ("[engine]\nmemory_max = \"2 bytes\"\n", "DIR/lastwords.toml:2: key `engine.memory_max`: wanted a size"),
-        ("[collect]\nfiles = [\n  \"/a\",\n  7,\n]\n", "DIR/lastwords.toml:4: key `collect.files`: invalid type"),
+        (
+            "[listen]\n\ngrpc = \"4320\"\n",
+            "DIR/lastwords.toml:3: key `listen.grpc`: wanted an address and a port",
+        ),
+        (
+            "[engine]\nmemory_max = \"2 bytes\"\n",
+            "DIR/lastwords.toml:2: key `engine.memory_max`: wanted a size",
+        ),
+        (
+            "[collect]\nfiles = [\n  \"/a\",\n  7,\n]\n",
+            "DIR/lastwords.toml:4: key `collect.files`: invalid type",
+        ),
         ("[colect]\nkmsg = true\n", "DIR/lastwords.toml:1: key `colect`: unknown field `colect`"),
-        ("[collect]\nsaturation_share = 1.5\n", "`collect.saturation_share`: wanted a share above 0 and up to 1"),
-        ("[collect]\ntime_zone = \"Mars/Base\"\n", "`time_zone`: wanted a name of the time zone database"),
+        (
+            "[collect]\nsaturation_share = 1.5\n",
+            "DIR/lastwords.toml:2: key `collect.saturation_share`: wanted a share above 0 and up to 1",
+        ),
+        (
+            "[collect]\ntime_zone = \"Mars/Base\"\n",
+            "DIR/lastwords.toml:2: key `collect.time_zone`: wanted a name of the time zone database",
+        ),
         ("[clickhouse]\nlisten = \"0.0.0.0:8123\"\n", "clickhouse.listen = 0.0.0.0:8123 is not loopback"),
     ];
     for (text, expected) in cases {
@@ -53,7 +69,8 @@ fn errors_name_file_line_and_key() {
 
 #[test]
 fn each_collect_key_has_its_own_default() {
-    let config = loaded("[collect]\nfiles = [\"/srv/*.log\"]\nkmsg = false\n", &[], Flags::default()).unwrap();
+    let config =
+        loaded("[collect]\nfiles = [\"/srv/*.log\"]\nkmsg = false\n", &[], Flags::default()).unwrap();
     assert_eq!(config.collect.files, ["/srv/*.log"]);
     assert!(!config.collect.kmsg && config.collect.journald && config.collect.samples);
     assert_eq!(config.collect.consoles, DEFAULT_CONSOLES);
@@ -65,11 +82,15 @@ fn the_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "hunter2\nrest\n").unwrap();
-    let text = format!("[clickhouse]\nlisten = \"0.0.0.0:8123\"\npassword_file = {:?}\n", secret.display().to_string());
+    let text = format!(
+        "[clickhouse]\nlisten = \"0.0.0.0:8123\"\npassword_file = {:?}\n",
+        secret.display().to_string()
+    );
     let config = loaded(&text, &[], Flags::default()).unwrap();
     assert_eq!(config.listen.clickhouse.as_ref().unwrap().password, "hunter2");
     assert!(!format!("{config:?}").contains("hunter2"));
-    let variables = [("LASTWORDS_CLICKHOUSE_LISTEN", "127.0.0.1:0"), ("LASTWORDS_CLICKHOUSE_PASSWORD", "other")];
+    let variables =
+        [("LASTWORDS_CLICKHOUSE_LISTEN", "127.0.0.1:0"), ("LASTWORDS_CLICKHOUSE_PASSWORD", "other")];
     let config = loaded("", &variables, Flags::default()).unwrap();
     assert_eq!(config.listen.clickhouse.unwrap().password, "other");
 }

@@ -5,14 +5,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, Uri, body::Incoming, client::conn::http1::SendRequest, header};
+use hyper::{Request, Response, StatusCode, Uri, body::Incoming, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
 };
+use tokio_stream::StreamExt as _;
 
-use crate::outcome::UsageError;
+use super::api::MATCHED_HEADER;
+use crate::{
+    outcome::UsageError,
+    pipeline::Contents,
+    questions::{self, Ask, Body, Refusal, Reply},
+};
 
 /// Where a server is.
 #[derive(Debug, Clone)]
@@ -29,7 +36,8 @@ impl Server {
     /// # Errors
     /// A usage error that says what was wanted.
     pub fn parse(text: &str) -> Result<Server, UsageError> {
-        let wanted = || UsageError(format!("--server: wanted a URL such as http://127.0.0.1:8640, found {text:?}"));
+        let wanted =
+            || UsageError(format!("--server: wanted a URL such as http://127.0.0.1:8640, found {text:?}"));
         let uri: Uri = text.parse().map_err(|_| wanted())?;
         match (uri.scheme_str(), uri.host()) {
             (Some("http"), Some(_)) => Ok(Server::Url(uri)),
@@ -37,20 +45,39 @@ impl Server {
         }
     }
 
-    /// Sends one POST of JSON and gives the answer's head and body as they arrive.
+    /// Asks a question or SQL; the answer's body comes as it arrives.
     ///
     /// # Errors
-    /// Where the server cannot be reached or breaks off.
-    pub async fn post(&self, path: &str, body: Vec<u8>) -> anyhow::Result<Response<Incoming>> {
-        self.send("POST", path, body).await
+    /// Where the server cannot be reached, or refuses.
+    pub async fn ask(&self, ask: &Ask) -> anyhow::Result<Reply> {
+        let response = self.send("POST", "/api/v1/query", serde_json::to_vec(ask)?).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refusal(self, response).await);
+        }
+        let matched =
+            response.headers().get(MATCHED_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        if matched.is_none() && ask.question.is_some() {
+            bail!("{self} is no lastwords: its answer lacks {MATCHED_HEADER}");
+        }
+        let name = self.to_string();
+        let chunks = response.into_body().into_data_stream().map(move |chunk| {
+            chunk.map_err(|error| {
+                Refusal::failed(format!("{name} broke off in the middle of the answer: {error}"))
+            })
+        });
+        Ok(Reply { content_type: "", matched, body: Body::Rows(Box::pin(chunks)) })
     }
 
-    /// Sends one GET.
+    /// What the server's store holds.
     ///
     /// # Errors
-    /// Where the server cannot be reached or breaks off.
-    pub async fn get(&self, path: &str) -> anyhow::Result<Response<Incoming>> {
-        self.send("GET", path, Vec::new()).await
+    /// Where the server cannot be reached, or refuses.
+    pub async fn contents(&self) -> anyhow::Result<Contents> {
+        let response = self.send("GET", "/api/v1/store", Vec::new()).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refusal(self, response).await);
+        }
+        Ok(serde_json::from_slice(&read_all(response.into_body(), ERROR_BYTES_MAX).await?)?)
     }
 
     async fn send(&self, method: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Response<Incoming>> {
@@ -77,11 +104,27 @@ impl std::fmt::Display for Server {
     }
 }
 
-/// Reads a whole body, up to `bytes_max`.
-///
-/// # Errors
-/// Where the server breaks off or sends more.
-pub async fn read_all(body: Incoming, bytes_max: usize) -> anyhow::Result<Bytes> {
+/// What a server said instead of answering.
+async fn refusal(server: &Server, response: Response<Incoming>) -> anyhow::Error {
+    let status = response.status();
+    let body = match read_all(response.into_body(), ERROR_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(error) => return error,
+    };
+    let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let field =
+        |name: &str| document.pointer(&format!("/error/{name}")).and_then(Value::as_str).map(str::to_owned);
+    match (field("kind").as_deref(), field("message")) {
+        (Some("usage"), Some(message)) => questions::usage_or_failure(Refusal::usage(message)),
+        (Some(_), Some(message)) => questions::usage_or_failure(Refusal::failed(message)),
+        _ => anyhow::anyhow!("{server} answered {status}: is it a lastwords?"),
+    }
+}
+
+/// An error's body may have so many bytes.
+const ERROR_BYTES_MAX: usize = 1 << 20;
+
+async fn read_all(body: Incoming, bytes_max: usize) -> anyhow::Result<Bytes> {
     match http_body_util::Limited::new(body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) => bail!("the server's answer could not be read: {error}"),

@@ -13,12 +13,13 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use lastwords_e2e::{
     eventually,
-    program::{count, run, sql},
+    program::{command, count, run, sql},
     up::{Up, get, request},
 };
 
@@ -207,4 +208,32 @@ fn clickhouse_clients_are_served_with_credentials() {
     }
     let (status, text) = post("?user=grafana&password=sesame", "SELECT nothing");
     assert!(status >= 400 && text.contains("nothing"), "{status} {text}");
+}
+
+#[test]
+fn a_shipper_elsewhere_is_taken_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, state, config) =
+        (folder.path().join("data"), folder.path().join("state"), config(folder.path()));
+    let up = Up::start(&data, &["--no-collect"]);
+    let mut file = open(&folder.path().join("logs/app.log"));
+    writeln!(file, "from afar 1").unwrap();
+    let ingester = format!("http://{}", up.address("grpc"));
+    let mut ship = command(["ship", "--ingester", &ingester, "--host", "hv09"])
+        .arg("--data")
+        .arg(&state)
+        .arg("--config")
+        .arg(&config)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    writeln!(file, "from afar 2").unwrap();
+    eventually(&format!("both lines arrive; up said:\n{}", up.log()), Duration::from_secs(30), || {
+        (count(&data, "logs WHERE Host = 'hv09' AND startsWith(Body, 'from afar ')") == 2).then_some(())
+    });
+    rustix::process::kill_process(rustix::process::Pid::from_child(&ship), rustix::process::Signal::TERM)
+        .unwrap();
+    let status = eventually("ship ends after SIGTERM", Duration::from_secs(30), || ship.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(count(&data, "logs WHERE startsWith(Body, 'from afar ')"), 2);
 }

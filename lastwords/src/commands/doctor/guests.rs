@@ -99,12 +99,17 @@ mod tests {
     fn a_libvirt_guest_without_console_log_is_named() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(libvirt(&folder.path().join("none")), None);
-        fs::write(folder.path().join("db01.xml"), "<domstatus><serial><log file='/x'/></serial></domstatus>").unwrap();
+        fs::write(folder.path().join("db01.xml"), "<domstatus><serial><log file='/x'/></serial></domstatus>")
+            .unwrap();
         assert_eq!(libvirt(folder.path()).unwrap().state, State::Ok);
         fs::write(folder.path().join("web07.xml"), "<domstatus><serial/></domstatus>").unwrap();
         let finding = libvirt(folder.path()).unwrap();
         assert_eq!(finding.state, State::Warn);
-        assert!(finding.found.starts_with("1 of 2 running guests keep no console log: web07"), "{}", finding.found);
+        assert!(
+            finding.found.starts_with("1 of 2 running guests keep no console log: web07"),
+            "{}",
+            finding.found
+        );
         assert!(finding.way_out.contains("virsh edit web07"));
     }
 }

@@ -23,21 +23,26 @@ fn disk(config: &Config) -> Finding {
     let root = config.data.root();
     // The folder may not be there yet: its nearest ancestor says which disk it will be on.
     let Some(Ok(room)) = root.ancestors().find(|folder| folder.exists()).map(rustix::fs::statvfs) else {
-        return Finding::warn("disk", format!("the disk of {} cannot be asked", root.display()), "check the path");
+        return Finding::warn(
+            "disk",
+            format!("the disk of {} cannot be asked", root.display()),
+            "check the path",
+        );
     };
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let found = format!("{} MiB free for {}", free / MIB, root.display());
     let way_out = "make room, or put the data folder on another disk with --data";
     match free {
         ..DISK_BYTES_FAIL => Finding::fail("disk", found, way_out),
-        ..DISK_BYTES_WARN => Finding::warn("disk", found, way_out),
+        DISK_BYTES_FAIL..DISK_BYTES_WARN => Finding::warn("disk", found, way_out),
         _ => Finding::ok("disk", found),
     }
 }
 
 /// The kernel knows whether somebody disciplines its clock, whoever it is.
 fn clock() -> Finding {
-    const WAY_OUT: &str = "run an NTP client (chrony, systemd-timesyncd): questions across hosts rest on their clocks";
+    const WAY_OUT: &str =
+        "run an NTP client (chrony, systemd-timesyncd): questions across hosts rest on their clocks";
     // SAFETY: timex is plain numbers, for which all zeroes is a value; modes = 0 only reads.
     let mut state: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a local that outlives the call.
@@ -62,7 +67,9 @@ async fn journal(config: &Config) -> Finding {
         Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
             return Finding::ok("journald", "no journalctl here: log files are collected instead");
         }
-        Ok(Err(error)) => return Finding::warn("journald", format!("journalctl cannot be run: {error}"), "see journalctl"),
+        Ok(Err(error)) => {
+            return Finding::warn("journald", format!("journalctl cannot be run: {error}"), "see journalctl");
+        }
         Err(_) => return Finding::warn("journald", "journalctl does not answer", "see `journalctl -n 1`"),
     };
     if output.status.success() && !output.stdout.is_empty() {

@@ -1,0 +1,175 @@
+//! `lastwords demo`: a reconstructed bad week, through the whole pipeline, to the answered question.
+
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::Context as _;
+use indicatif::HumanBytes;
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use lastwords_shipper::Uplink;
+
+use super::{environment, import};
+use crate::{
+    args::DemoArgs,
+    config::{self, Config, Flags},
+    demo::{self, Reconstruction},
+    outcome::{Outcome, UsageError, printed},
+    output,
+    pipeline::{OpenStore, Pipeline},
+    questions::{self, Ask, Body, Render},
+};
+
+const QUESTION: &str = "panics within 5 minutes of network saturation";
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the story cannot be written, imported or asked about.
+pub async fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
+    let place = Place::choose(args)?;
+    let config = config::load(&Flags { data: Some(place.data.clone()), ..Flags::default() }, &environment)?;
+    let pipeline = open(&config).await?;
+    let logs = tempfile::tempdir().context("no temporary folder for the demo's logs")?;
+    let until = last_day(args.until)?;
+
+    eprintln!(
+        "This is a RECONSTRUCTION: {} days of a fleet's logs and counters, made up from seed {}.",
+        args.days, args.seed
+    );
+    eprintln!(
+        "The guests' last words in it are real: consoles of virtual machines that were crashed to record them.\n"
+    );
+    let (seed, days, folder) = (args.seed, args.days, logs.path().to_owned());
+    let story = tokio::task::spawn_blocking(move || demo::reconstruct(seed, days, until, &folder))
+        .await
+        .context("the reconstruction was interrupted")??;
+    import_all(&config, &story, &pipeline).await?;
+    let answer = ask(&pipeline, &story).await?;
+    pipeline.finish().await;
+    print(&answer, &story, &place)?;
+    Ok(Outcome::Done)
+}
+
+/// The data folder, and the temporary folder that it may be in.
+struct Place {
+    data: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    fn choose(args: &DemoArgs) -> anyhow::Result<Place> {
+        if let Some(data) = &args.data {
+            if data.join("engine").exists() {
+                let message = format!(
+                    "--data: {} holds a store already; the demo wants a folder of its own",
+                    data.display()
+                );
+                return Err(UsageError(message).into());
+            }
+            return Ok(Place { data: data.clone(), temporary: None });
+        }
+        let folder =
+            tempfile::Builder::new().prefix("lastwords-demo-").tempdir().context("no temporary folder")?;
+        if args.keep {
+            return Ok(Place { data: folder.keep(), temporary: None });
+        }
+        Ok(Place { data: folder.path().to_owned(), temporary: Some(folder) })
+    }
+}
+
+/// The day asked for, or yesterday.
+fn last_day(asked: Option<Date>) -> anyhow::Result<Date> {
+    match asked {
+        Some(day) => Ok(day),
+        None => {
+            let zone = TimeZone::get(demo::TIME_ZONE)?;
+            Ok(zone.to_datetime(Timestamp::now()).date().checked_sub(1.day())?)
+        }
+    }
+}
+
+async fn open(config: &Config) -> anyhow::Result<Pipeline> {
+    let lock = config.data.try_lock("lastwords demo")?;
+    Pipeline::start(OpenStore::open(config, lock).await?, config).await
+}
+
+async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline) -> anyhow::Result<()> {
+    let since = Instant::now();
+    let bytes =
+        story.imports.iter().map(|one| std::fs::metadata(&one.file).map_or(0, |file| file.len())).sum();
+    eprintln!(
+        "{} hosts, {} guests, {} files, {} from {} to {}.",
+        story.hosts,
+        story.guests,
+        story.imports.len(),
+        HumanBytes(bytes),
+        story.start,
+        story.end
+    );
+    let bar = import::progress_bar(Some(bytes));
+    let uplink = Uplink::InProcess(pipeline.deliver());
+    let mut total = import::Added::default();
+    for one in &story.imports {
+        let options = import::Job {
+            host: one.host.clone(),
+            guest: one.guest.clone(),
+            source: one.source,
+            time_zone: TimeZone::get(&one.time_zone)?,
+            year: Some(one.year),
+            files: vec![one.file.clone()],
+        };
+        total += import::import(config, options, uplink.clone(), &bar).await?;
+    }
+    bar.finish_and_clear();
+    let seconds = since.elapsed().as_secs_f64();
+    eprintln!(
+        "Imported through the whole pipeline in {seconds:.1} s: {} lines, {} records, {} events.\n",
+        total.lines, total.records, total.events
+    );
+    Ok(())
+}
+
+async fn ask(pipeline: &Pipeline, story: &Reconstruction) -> anyhow::Result<serde_json::Value> {
+    let ask = Ask {
+        question: Some(QUESTION.to_owned()),
+        limit: Some(10),
+        time_zone: Some(demo::TIME_ZONE.to_owned()),
+        render: Some(Render { width: output::terminal_width(), colour: output::colour() }),
+        ..Ask::default()
+    };
+    let reply = questions::reply(&pipeline.open.store, &ask).await?;
+    let Body::Whole(answer) = reply.body else {
+        anyhow::bail!("the answer to the question of {} panics came in pieces", story.panics);
+    };
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+fn print(answer: &serde_json::Value, story: &Reconstruction, place: &Place) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let rendered = answer.get("rendered").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let figure = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    printed(writeln!(out, "$ lastwords query '{QUESTION}'\n\n{}\n", rendered.trim_end()))?;
+    let (anchors, matched) = (figure("anchors"), figure("matched"));
+    printed(writeln!(
+        out,
+        "Planted in the story: {} panics, {} of them within 5 minutes of a saturation. Found: {anchors} and {matched}.",
+        story.panics, story.panics_near_saturation
+    ))?;
+    printed(writeln!(out, "\n{}", hints(place.temporary.is_none().then_some(&place.data))))
+}
+
+fn hints(kept: Option<&PathBuf>) -> String {
+    let Some(data) = kept.map(|path| Path::display(path)) else {
+        return "The store was temporary. `lastwords demo --data DIR` keeps it, for questions of your own."
+            .to_owned();
+    };
+    format!(
+        "Ask on:\n  \
+         lastwords query --data {data} 'oom kills within 10 minutes of network saturation'\n  \
+         lastwords query --data {data} 'panics within 5 minutes after network saturation by hour of day'\n  \
+         lastwords query --data {data} \"SELECT Host, Class, count() FROM events FINAL GROUP BY Host, Class ORDER BY Host, Class\""
+    )
+}

@@ -1,0 +1,228 @@
+//! `lastwords up`: everything in one process, on one data folder.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use anyhow::Context as _;
+use lastwords_ingester::{AdmitOptions, serve_grpc};
+use lastwords_shipper::Uplink;
+use lastwords_store::{Access, http::User, serve_http};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    task::JoinSet,
+};
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_util::sync::CancellationToken;
+
+use super::{environment, stop_signal};
+use crate::{
+    args::UpArgs,
+    collect,
+    config::{self, Config, Flags},
+    data::{DataError, Lock},
+    http::{
+        api::Api,
+        server::{self, Listener, bind_unix},
+    },
+    outcome::{Outcome, explain},
+    pipeline::{OpenStore, PATIENCE, Pipeline},
+};
+
+const PURPOSE: &str = "lastwords up";
+
+/// Runs until a signal, then drains.
+///
+/// # Errors
+/// Where something cannot be started, or a part fails that the others cannot do without.
+pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags::from(up), &environment)?;
+    let stop = stop_signal()?;
+    let lock = lock(&config).await?;
+    let listeners = Listeners::bind(&config).await?;
+    let open = OpenStore::open(&config, lock).await?;
+    let pipeline = Pipeline::start(open, &config).await?;
+
+    let shutdown = CancellationToken::new();
+    let mut parts = Parts::new();
+    let api = Arc::new(api(&pipeline));
+    serve(listeners, &config, &pipeline, &api, &shutdown, &mut parts)?;
+    collect(&config, &pipeline, &shutdown, &mut parts)?;
+    api.set_ready(true);
+    tracing::info!(data = %config.data.root().display(), host = config.host.name, "up");
+
+    let failed = tokio::select! {
+        signal = stop => {
+            tracing::info!(signal, grace_seconds = config.grace.as_secs(), "stopping");
+            None
+        }
+        Some(ended) = parts.join_next() => Some(why(ended)),
+    };
+    api.set_ready(false);
+    shutdown.cancel();
+    drain(&config, parts, pipeline).await;
+    match failed {
+        None => Ok(Outcome::Done),
+        Some(error) => Err(error),
+    }
+}
+
+/// Waits for commands that are about to end, but not for another `up`.
+async fn lock(config: &Config) -> Result<Lock, DataError> {
+    let since = Instant::now();
+    loop {
+        match config.data.try_lock(PURPOSE) {
+            Err(DataError::Held { holder, .. })
+                if holder.purpose != PURPOSE && since.elapsed() < PATIENCE =>
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Everything that is listened on, bound before anything else starts.
+struct Listeners {
+    grpc: Option<TcpListener>,
+    http: Option<TcpListener>,
+    clickhouse: Option<TcpListener>,
+    ingest: UnixListener,
+    query: UnixListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> anyhow::Result<Listeners> {
+        let listen = &config.listen;
+        Ok(Listeners {
+            grpc: bind(listen.grpc, "listen.grpc (--listen)").await?,
+            http: bind(listen.http, "listen.http (--http-listen)").await?,
+            clickhouse: bind(
+                listen.clickhouse.as_ref().map(|clickhouse| clickhouse.address),
+                "clickhouse.listen (--clickhouse-listen)",
+            )
+            .await?,
+            ingest: bind_unix(&config.data.ingest_socket()).context("DATA/ingest.sock cannot be made")?,
+            query: bind_unix(&config.data.query_socket()).context("DATA/query.sock cannot be made")?,
+        })
+    }
+}
+
+async fn bind(address: Option<SocketAddr>, key: &str) -> anyhow::Result<Option<TcpListener>> {
+    match address {
+        None => Ok(None),
+        Some(address) => TcpListener::bind(address)
+            .await
+            .map(Some)
+            .with_context(|| format!("{key}: cannot listen on {address}; is something else there?")),
+    }
+}
+
+fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok((part, Err(error))) => error.context(format!("{part} failed")),
+        Ok((part, Ok(()))) => anyhow::anyhow!("{part} ended by itself"),
+        Err(error) => anyhow::anyhow!("a part broke: {error}"),
+    }
+}
+
+fn api(pipeline: &Pipeline) -> Api {
+    let direct = pipeline.direct.clone();
+    Api::new(pipeline.open.store.clone(), move || direct.metrics())
+}
+
+/// A part of `up` that runs until the shutdown; its end before that is a failure.
+type Parts = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+fn serve(
+    listeners: Listeners,
+    config: &Config,
+    pipeline: &Pipeline,
+    api: &Arc<Api>,
+    shutdown: &CancellationToken,
+    parts: &mut Parts,
+) -> anyhow::Result<()> {
+    let told = |what: &str, address: SocketAddr| tracing::info!(what, %address, "serving");
+    let mut http = vec![Listener::Unix(listeners.query)];
+    if let Some(listener) = listeners.http {
+        told("http", listener.local_addr()?);
+        http.push(Listener::Tcp(listener));
+    }
+    for listener in http {
+        let (api, shutdown) = (Arc::clone(api), shutdown.clone());
+        parts.spawn(async move {
+            server::serve(listener, api, shutdown).await;
+            ("the HTTP API", Ok(()))
+        });
+    }
+    let (direct, stop) = (pipeline.direct.clone(), shutdown.clone().cancelled_owned());
+    parts.spawn(async move {
+        let incoming = UnixListenerStream::new(listeners.ingest);
+        (
+            "the gRPC socket",
+            serve_grpc(incoming, direct, AdmitOptions::default(), stop).await.map_err(Into::into),
+        )
+    });
+    if let Some(listener) = listeners.grpc {
+        told("grpc", listener.local_addr()?);
+        let (direct, stop) = (pipeline.direct.clone(), shutdown.clone().cancelled_owned());
+        parts.spawn(async move {
+            let incoming = TcpListenerStream::new(listener);
+            (
+                "the gRPC listener",
+                serve_grpc(incoming, direct, AdmitOptions::default(), stop).await.map_err(Into::into),
+            )
+        });
+    }
+    if let (Some(listener), Some(clickhouse)) = (listeners.clickhouse, &config.listen.clickhouse) {
+        told("clickhouse", listener.local_addr()?);
+        if clickhouse.password.is_empty() {
+            tracing::warn!(
+                "the ClickHouse listener asks for no password: whoever is on this machine can change everything"
+            );
+        }
+        let (name, password) = (clickhouse.user.clone(), clickhouse.password.clone());
+        let access = Access::Users(vec![User { name, password, writes: true }]);
+        let (engine, stop) = (Arc::clone(&pipeline.open.engine), shutdown.clone().cancelled_owned());
+        parts.spawn(async move {
+            serve_http(listener, engine, access, stop).await;
+            ("the ClickHouse listener", Ok(()))
+        });
+    }
+    Ok(())
+}
+
+/// Starts this machine's own shipper.
+fn collect(
+    config: &Config,
+    pipeline: &Pipeline,
+    shutdown: &CancellationToken,
+    parts: &mut Parts,
+) -> anyhow::Result<()> {
+    if !config.collect.anything() {
+        tracing::info!("nothing is collected from this machine itself");
+        return Ok(());
+    }
+    let (shipper, uplink) = (collect::shipper(config)?, Uplink::InProcess(pipeline.deliver()));
+    let stop = shutdown.clone().cancelled_owned();
+    parts.spawn(async move {
+        ("this machine's shipper", lastwords_shipper::run(shipper, uplink, stop).await.map_err(Into::into))
+    });
+    Ok(())
+}
+
+/// Lets everything end, as far as the grace period goes.
+async fn drain(config: &Config, mut parts: Parts, pipeline: Pipeline) {
+    let drained = async {
+        while let Some(ended) = parts.join_next().await {
+            if let Ok((part, Err(error))) = ended {
+                tracing::warn!("{part} did not end well: {}", explain(&error));
+            }
+        }
+        pipeline.finish().await;
+    };
+    match tokio::time::timeout(config.grace, drained).await {
+        Ok(()) => tracing::info!("stopped"),
+        Err(_) => {
+            tracing::warn!("the grace period is over; what is unfinished is taken up at the next start")
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What the API of `up` answers.
+//!
+//! ```text
+//! POST /api/v1/query   {"question": …} or {"sql": …}, see `questions::Ask`
+//! GET  /api/v1/store   schema version, batches in quarantine
+//! GET  /healthz        the process lives
+//! GET  /readyz         it takes in and answers; 503 while it starts or ends
+//! GET  /metrics        Prometheus text
+//! ```
+//!
+//! Errors are `{"error": {"kind", "message"}}`: `usage` (400), `unavailable` (503), `failed` (500).
+
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Frame, Incoming},
+    header::{self, HeaderValue},
+};
+use lastwords_store::Store;
+use serde_json::{Value, json};
+use tokio_stream::{Stream, StreamExt as _};
+
+use crate::{
+    outcome::explain,
+    pipeline::Contents,
+    questions::{self, Ask, Body, Refusal, RefusalKind, Reply},
+};
+
+/// Header of a question's answer: how many anchors matched.
+pub const MATCHED_HEADER: &str = "lastwords-matched";
+/// A request's body may have so many bytes.
+const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// An answer's body: whole, or as it comes.
+pub type ResponseBody = UnsyncBoxBody<Bytes, Failure>;
+
+/// What answers need.
+pub struct Api {
+    store: Store,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    ready: AtomicBool,
+}
+
+impl Api {
+    /// Answers from this store; `metrics` writes the Prometheus text.
+    pub fn new(store: Store, metrics: impl Fn() -> String + Send + Sync + 'static) -> Api {
+        Api { store, metrics: Box::new(metrics), ready: AtomicBool::new(false) }
+    }
+
+    /// Says whether the process takes in and answers.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
+            (&Method::GET | &Method::HEAD, "/readyz") => self.readiness(),
+            (&Method::GET | &Method::HEAD, "/metrics") => {
+                with_type(text(StatusCode::OK, (self.metrics)()), "text/plain; version=0.0.4; charset=utf-8")
+            }
+            (&Method::POST, "/api/v1/query") => match self.query(request).await {
+                Ok(reply) => replied(reply),
+                Err(refusal) => refused(&refusal),
+            },
+            (&Method::GET, "/api/v1/store") => match Contents::of(&self.store).await {
+                Ok(contents) => json_text(StatusCode::OK, &json!(contents)),
+                Err(failure) => refused(&Refusal::failed(explain(&failure))),
+            },
+            (_, "/healthz" | "/readyz" | "/metrics" | "/api/v1/query" | "/api/v1/store") => {
+                error(StatusCode::METHOD_NOT_ALLOWED, "usage", "this path takes another method")
+            }
+            (_, path) => {
+                let message = format!("no {path} here: wanted /api/v1/query, /healthz, /readyz or /metrics");
+                error(StatusCode::NOT_FOUND, "usage", &message)
+            }
+        }
+    }
+
+    fn readiness(&self) -> Response<ResponseBody> {
+        let ready = self.ready.load(Ordering::Acquire);
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let document =
+            json!({"ready": ready, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
+        json_text(status, &document)
+    }
+
+    async fn query(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|error| Refusal::usage(format!("the request's body cannot be read: {error}")))?;
+        let ask: Ask = serde_json::from_slice(&body.to_bytes()).map_err(|error| {
+            Refusal::usage(format!("wanted {{\"question\": …}} or {{\"sql\": …}}: {error}"))
+        })?;
+        questions::reply(&self.store, &ask).await
+    }
+}
+
+fn replied(reply: Reply) -> Response<ResponseBody> {
+    let body = match reply.body {
+        Body::Whole(bytes) => whole(bytes),
+        Body::Rows(rows) => {
+            let frames: Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Failure>> + Send>> =
+                Box::pin(rows.map(|chunk| chunk.map(Frame::data).map_err(Failure::from)));
+            StreamBody::new(frames).boxed_unsync()
+        }
+    };
+    let mut response = with_type(Response::new(body), reply.content_type);
+    if let Some(matched) = reply.matched {
+        response.headers_mut().insert(MATCHED_HEADER, HeaderValue::from(matched));
+    }
+    response
+}
+
+fn refused(refusal: &Refusal) -> Response<ResponseBody> {
+    let (status, kind) = match refusal.kind {
+        RefusalKind::Usage => (StatusCode::BAD_REQUEST, "usage"),
+        RefusalKind::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    };
+    error(status, kind, &refusal.message)
+}
+
+fn error(status: StatusCode, kind: &str, message: &str) -> Response<ResponseBody> {
+    let document = json!({"error": {"kind": kind, "message": message}});
+    json_text(status, &document)
+}
+
+fn json_text(status: StatusCode, document: &Value) -> Response<ResponseBody> {
+    with_type(text(status, format!("{document}\n")), "application/json")
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<ResponseBody> {
+    let mut response = Response::new(whole(text.into()));
+    *response.status_mut() = status;
+    response
+}
+
+fn with_type(mut response: Response<ResponseBody>, content_type: &'static str) -> Response<ResponseBody> {
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn whole(bytes: Bytes) -> ResponseBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,73 +1,29 @@
 //! The store on the real engine. One process can open one data folder, so each test has to run in a process of its
-//! own: `cargo nextest run -p lastwords-store`.
+//! own: `cargo nextest run -p lastwords-store`. Where the engine is missing, they fail and say how to get it.
 
-use std::sync::Arc;
+mod support;
 
-use lastwords_record::batch::{BatchId, ShipperId};
-use lastwords_store::rows::{LogRow, LogsBlock};
-use lastwords_store::{Engine, EngineOptions, InsertError, Inserting, Store};
+use lastwords_store::rows::*;
+use lastwords_store::{Engine, EngineError, EngineOptions, InsertError, Inserting, MigrateError, QueryError, Store};
+use support::{batch, count, fresh, log};
 
-/// A store on a fresh folder. Fails where the engine is missing, with a message that says how to get it.
-async fn fresh() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::open(&EngineOptions::new(folder.path().join("engine"))).unwrap_or_else(|error| panic!("{error}"));
-    let store = Store::embedded(Arc::new(engine));
-    store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
-    (folder, store)
-}
-
-fn batch(sequence: u64) -> BatchId {
-    BatchId { shipper: ShipperId::of("web01", "id"), epoch: 7, sequence }
-}
-
-fn log<'a>(body: &'a [u8], row: u32, planned_s: u32) -> LogRow<'a, std::iter::Empty<(&'static str, &'static str)>> {
-    LogRow {
-        timestamp_ns: 1_700_000_000_000_000_000 + i64::from(row),
-        clock_offset_ns: 0,
-        clock_uncertainty_ns: 0,
-        observed_ns: 1_700_000_001_000_000_000,
-        severity: 9,
-        body,
-        resource_attributes: &[],
-        log_attributes: std::iter::empty(),
-        host: "web01",
-        guest: "",
-        guest_uuid: "",
-        source: "file",
-        program: "nginx",
-        class: "",
-        time_basis: 1,
-        batch: batch(1),
-        row,
-        planned_s,
-    }
-}
-
-async fn count(store: &Store, sql: &str) -> u64 {
-    #[derive(serde::Deserialize)]
-    struct Count {
-        n: u64,
-    }
-    let rows: Vec<Count> = store.rows(&format!("SELECT count() AS n FROM {sql}")).await.unwrap();
-    rows[0].n
+fn with_token(token: &str) -> Inserting {
+    Inserting { token: Some(token.into()), ..Inserting::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_lets_a_block_in_once() {
     let (_folder, store) = fresh().await;
-    assert_eq!(store.migrate().await.unwrap(), 0, "a second migration finds nothing to do");
     let planned = store.planning_time_s().await.unwrap();
     let mut block = LogsBlock::new();
     for row in 0..1000 {
         block.push(log(b"a line", row, planned));
     }
-    let inserting = Inserting { token: Some("t1".into()), ..Inserting::default() };
     for _ in 0..2 {
-        store.insert_native(LogsBlock::TABLE, block.encode(), &inserting).await.unwrap();
+        store.insert_native(LogsBlock::TABLE, block.encode(), &with_token("t1")).await.unwrap();
     }
     assert_eq!(count(&store, "logs").await, 1000);
-    let other = Inserting { token: Some("t2".into()), ..Inserting::default() };
-    store.insert_native(LogsBlock::TABLE, block.encode(), &other).await.unwrap();
+    store.insert_native(LogsBlock::TABLE, block.encode(), &with_token("t2")).await.unwrap();
     assert_eq!(count(&store, "logs").await, 2000);
 }
 
@@ -78,10 +34,9 @@ async fn late_inserts_are_refused_and_do_not_burn_their_token() {
     let insert = async |planned_s: u32| {
         let mut block = LogsBlock::new();
         block.push(log(b"a line", 0, planned_s));
-        let inserting = Inserting { token: Some("t1".into()), ..Inserting::default() };
-        store.insert_native(LogsBlock::TABLE, block.encode(), &inserting).await
+        store.insert_native(LogsBlock::TABLE, block.encode(), &with_token("t1")).await
     };
-    // Planned over a minute ago, or before the engine was started: both hold for this one.
+    // Planned more than a minute ago, or before the engine was started: both hold for the first of them.
     for late in [planned - 100, planned - 30] {
         let refused = insert(late).await;
         assert!(matches!(refused, Err(InsertError::TooLate { .. })), "{refused:?}");
@@ -89,4 +44,349 @@ async fn late_inserts_are_refused_and_do_not_burn_their_token() {
     assert_eq!(count(&store, "logs").await, 0);
     insert(planned).await.unwrap();
     assert_eq!(count(&store, "logs").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_the_store_cannot_read_is_refused_for_good() {
+    let (_folder, store) = fresh().await;
+    let planned = store.planning_time_s().await.unwrap();
+    let mut block = LogsBlock::new();
+    block.push(log(b"a line", 0, planned));
+    let mut cut = block.encode();
+    cut.bytes.truncate(cut.bytes.len() - 1);
+    let refused = store.insert_native("logs", cut, &with_token("t1")).await;
+    assert!(matches!(refused, Err(InsertError::Refused { .. })), "{refused:?}");
+    let nowhere = store.insert_native("nowhere", block.encode(), &with_token("t1")).await;
+    assert!(matches!(nowhere, Err(InsertError::Refused { code: 60, .. })), "{nowhere:?}");
+    assert_eq!(count(&store, "logs").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_migration_has_nothing_to_do_and_a_newer_schema_is_refused() {
+    let (_folder, store) = fresh().await;
+    assert_eq!(store.migrate().await.unwrap(), 0);
+    store.execute("INSERT INTO migrations (Number, Name, Program) VALUES (4711, 'x', '9.8.7')").await.unwrap();
+    let refused = store.migrate().await.unwrap_err();
+    assert!(matches!(refused, MigrateError::Newer { found: 4711, .. }), "{refused}");
+    assert!(refused.to_string().contains("9.8.7"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_engine_in_a_process_and_a_missing_library_are_explained() {
+    let (folder, _store) = fresh().await;
+    let second = Engine::open(&EngineOptions::new(folder.path().join("other")));
+    assert!(matches!(second, Err(EngineError::AlreadyOpen { .. })), "{second:?}");
+    let mut options = EngineOptions::new(folder.path().join("other"));
+    options.library = Some("/nonexistent/libchdb.so".into());
+    let missing = Engine::open(&options).unwrap_err().to_string();
+    assert!(missing.contains("scripts/engine") && missing.contains("/nonexistent"), "{missing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_take_parameters_and_name_their_errors() {
+    let (_folder, store) = fresh().await;
+    for text in ["plain", "it's \\ a\ttab\nand a line", "", "{x:String}", "ünïcode"] {
+        #[derive(serde::Deserialize)]
+        struct Row {
+            text: String,
+            number: u64,
+        }
+        let rows: Vec<Row> = store
+            .rows_with("SELECT {a:String} AS text, {b:UInt64} AS number", &[("a", text), ("b", "18446744073709551615")])
+            .await
+            .unwrap();
+        assert_eq!((rows[0].text.as_str(), rows[0].number), (text, u64::MAX));
+    }
+    let error = store.execute("SELECT * FROM nowhere").await.unwrap_err();
+    assert!(matches!(error, QueryError::Statement { code: 60, .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_answer_arrives_whole_and_an_error_inside_it_is_seen() {
+    let (_folder, store) = fresh().await;
+    let mut answer = store.query_bytes("SELECT number FROM numbers(3000000)", &[], "TabSeparated", &[]).unwrap();
+    let (mut bytes, mut lines) = (0, 0);
+    while let Some(chunk) = answer.next().await.unwrap() {
+        bytes += chunk.len();
+        lines += chunk.iter().filter(|byte| **byte == b'\n').count();
+    }
+    assert_eq!((bytes, lines), (22_888_890, 3_000_000));
+    let failing = "SELECT throwIf(number = 2900000, 'in the middle') FROM numbers(3000000)";
+    let mut answer = store.query_bytes(failing, &[], "TabSeparated", &[("max_block_size", "8192"), ("max_threads", "1")]).unwrap();
+    let error = loop {
+        match answer.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("a failed statement passed for a whole answer"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("in the middle"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_statement_is_ended() {
+    let (_folder, store) = fresh().await;
+    let running = "system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%system.processes%'";
+    let asking = {
+        let store = store.clone();
+        tokio::spawn(async move { store.execute("SELECT sum(sleepEachRow(1)) FROM numbers(600) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0").await })
+    };
+    support::eventually("the statement runs", async || count(&store, running).await == 1).await;
+    asking.abort();
+    support::eventually("the statement is ended", async || count(&store, running).await == 0).await;
+}
+
+/// One JSON object of a table's row.
+async fn only_row(store: &Store, sql: &str) -> serde_json::Value {
+    let mut rows: Vec<serde_json::Value> = store.rows(sql).await.unwrap();
+    assert_eq!(rows.len(), 1, "{sql}");
+    rows.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_column_comes_back_as_it_was_written() {
+    let (_folder, store) = fresh().await;
+    let planned = store.planning_time_s().await.unwrap();
+    let attributes = [("memory".to_owned(), "2 GiB".to_owned()), ("".to_owned(), "ü".to_owned())];
+    let insert = async |table: &str, block| store.insert_native(table, block, &with_token("t")).await.unwrap();
+
+    let mut logs = LogsBlock::new();
+    let row = LogRow {
+        timestamp_ns: 1_700_000_000_123_456_789,
+        clock_offset_ns: -456_789,
+        clock_uncertainty_ns: 77,
+        observed_ns: 1_700_000_001_000_000_001,
+        severity: 17,
+        body: b"caf\xc3\xa9\twith\nlines",
+        resource_attributes: &attributes,
+        log_attributes: [("unit", "x.service")].into_iter(),
+        host: "hv01",
+        guest: "web01",
+        guest_uuid: "u-1",
+        source: "console",
+        program: "kernel",
+        class: "kernel.panic",
+        time_basis: 2,
+        batch: batch(u64::MAX),
+        row: 4,
+        planned_s: planned,
+    };
+    logs.push(row.clone());
+    insert("logs", logs.encode()).await;
+    let found = only_row(&store, "SELECT *, SeverityText, ServiceName, TimestampWritten, hex(Shipper) AS Shipper, toUnixTimestamp(Planned) AS Planned FROM logs").await;
+    let shipper = batch(1).shipper.to_string().to_uppercase();
+    for (column, expected) in [
+        ("Timestamp", serde_json::json!("2023-11-14 22:13:20.123456789")),
+        ("TimestampWritten", "2023-11-14 22:13:20.123913578".into()),
+        ("ObservedTimestamp", "2023-11-14 22:13:21.000000001".into()),
+        ("ClockOffset", (-456_789).into()),
+        ("ClockUncertainty", 77.into()),
+        ("SeverityNumber", 17.into()),
+        ("SeverityText", "ERROR".into()),
+        ("ServiceName", "kernel".into()),
+        ("Body", "café\twith\nlines".into()),
+        ("ResourceAttributes", serde_json::json!({"memory": "2 GiB", "": "ü"})),
+        ("LogAttributes", serde_json::json!({"unit": "x.service"})),
+        ("Host", "hv01".into()),
+        ("Guest", "web01".into()),
+        ("GuestUuid", "u-1".into()),
+        ("Source", "console".into()),
+        ("Program", "kernel".into()),
+        ("Class", "kernel.panic".into()),
+        ("TimeBasis", 2.into()),
+        ("Shipper", shipper.clone().into()),
+        ("Epoch", 7.into()),
+        ("Sequence", u64::MAX.into()),
+        ("Row", 4.into()),
+        ("Planned", planned.into()),
+        ("TraceId", "".into()),
+    ] {
+        assert_eq!(found[column], expected, "logs.{column}");
+    }
+
+    let mut events = EventsBlock::new();
+    let event = EventRow {
+        id: u64::MAX,
+        version: 1,
+        class: "kernel.panic",
+        start_ns: 1_700_000_000_000_000_001,
+        end_ns: None,
+        host: "hv01",
+        guest: "web01",
+        guest_uuid: "u-1",
+        title: "Kernel panic",
+        function: "f",
+        fingerprint: 5,
+        severity: "critical",
+        cause: 6,
+        attributes: &attributes,
+        clock_uncertainty_ns: 8,
+        rule: "panic",
+        batch: batch(2),
+        row: 9,
+        line_start: 10,
+        line_end: 11,
+        planned_s: planned,
+    };
+    events.push(&event);
+    insert("events", events.encode()).await;
+    let mut events = EventsBlock::new();
+    events.push(&EventRow { version: 2, end_ns: Some(1_700_000_005_000_000_000), ..event });
+    store.insert_native("events", events.encode(), &with_token("t2")).await.unwrap();
+    let found = only_row(&store, "SELECT *, hex(Shipper) AS Shipper FROM events FINAL").await;
+    for (column, expected) in [
+        ("Id", serde_json::json!(u64::MAX)),
+        ("Version", 2.into()),
+        ("Class", "kernel.panic".into()),
+        ("Start", "2023-11-14 22:13:20.000000001".into()),
+        ("End", "2023-11-14 22:13:25.000000000".into()),
+        ("Title", "Kernel panic".into()),
+        ("Function", "f".into()),
+        ("Fingerprint", 5.into()),
+        ("Severity", "critical".into()),
+        ("Cause", 6.into()),
+        ("Attributes", serde_json::json!({"memory": "2 GiB", "": "ü"})),
+        ("ClockUncertainty", 8.into()),
+        ("Rule", "panic".into()),
+        ("Shipper", shipper.clone().into()),
+        ("Sequence", 2.into()),
+        ("Row", 9.into()),
+        ("LineStart", 10.into()),
+        ("LineEnd", 11.into()),
+    ] {
+        assert_eq!(found[column], expected, "events.{column}");
+    }
+
+    let mut samples = SamplesBlock::new();
+    samples.push(&SampleRow {
+        timestamp_ns: 1_700_000_000_000_000_000,
+        interval_ms: 10_000,
+        host: "hv01",
+        guest: "",
+        guest_uuid: "",
+        metric: "network.bytes",
+        device: "eth0",
+        direction: "receive",
+        minimum: -0.5,
+        mean: 1e300,
+        maximum: 2.25,
+        observed_ns: 1_700_000_001_000_000_000,
+        batch: batch(3),
+        row: 1,
+        planned_s: planned,
+    });
+    insert("samples", samples.encode()).await;
+    let found = only_row(&store, "SELECT * EXCEPT Shipper FROM samples").await;
+    for (column, expected) in [
+        ("IntervalMs", serde_json::json!(10_000)),
+        ("Metric", "network.bytes".into()),
+        ("Device", "eth0".into()),
+        ("Direction", "receive".into()),
+        ("Minimum", (-0.5).into()),
+        ("Mean", 1e300.into()),
+        ("Maximum", 2.25.into()),
+    ] {
+        assert_eq!(found[column], expected, "samples.{column}");
+    }
+
+    let mut placement = PlacementBlock::new();
+    placement.push(&PlacementRow {
+        host: "hv01",
+        guest: "web01",
+        guest_uuid: "u-1",
+        start_ns: 1_700_000_000_000_000_000,
+        end_ns: None,
+        attributes: &attributes,
+        version: 1,
+        batch: batch(4),
+        row: 0,
+        planned_s: planned,
+    });
+    insert("placement", placement.encode()).await;
+    let found = only_row(&store, "SELECT * EXCEPT Shipper FROM placement FINAL").await;
+    assert_eq!((&found["End"], &found["Attributes"]["memory"]), (&serde_json::Value::Null, &"2 GiB".into()));
+
+    let mut batches = BatchesBlock::new();
+    batches.push(&BatchRow {
+        batch: batch(5),
+        records: 1,
+        samples: 2,
+        events: 3,
+        placements: 4,
+        bytes: 5,
+        hosts: "hv01,hv02",
+        quarantined: "",
+        sealed_ns: 1_700_000_000_000_000_000,
+        stored_ns: 1_700_000_001_000_000_000,
+        planned_s: planned,
+    });
+    insert("batches", batches.encode()).await;
+    let found = only_row(&store, "SELECT * EXCEPT Shipper FROM batches").await;
+    assert_eq!((&found["Placements"], &found["Bytes"], &found["Hosts"]), (&4.into(), &5.into(), &"hv01,hv02".into()));
+
+    let mut quarantine = QuarantineBlock::new();
+    let envelope: Vec<u8> = (0..=255).collect();
+    quarantine.push(&QuarantineRow { batch: batch(6), reason: "damaged", envelope: &envelope, time_ns: 1, planned_s: planned });
+    insert("quarantine", quarantine.encode()).await;
+    let found = only_row(&store, "SELECT hex(Envelope) AS Envelope, Reason FROM quarantine").await;
+    assert_eq!(found["Envelope"].as_str().unwrap().len(), 512);
+    assert_eq!(found["Reason"], "damaged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_are_right_before_and_after_merges_build_the_index() {
+    let (_folder, store) = fresh().await;
+    let planned = store.planning_time_s().await.unwrap();
+    for part in 0..4u32 {
+        let mut block = LogsBlock::new();
+        for row in 0..20_000 {
+            let number = part * 20_000 + row;
+            let body = format!("GET /items/{number} took {number:08x} nf_conntrack: table {}", if number == 31_234 { "full" } else { "free" });
+            block.push(log(body.as_bytes(), number, planned));
+        }
+        store.insert_native("logs", block.encode(), &with_token(&part.to_string())).await.unwrap();
+    }
+    let searches = [
+        ("logs WHERE hasToken(Body, '31234')", 1),
+        ("logs WHERE Body LIKE '% table full%'", 1),
+        ("logs WHERE Body LIKE '%conntrack%'", 80_000),
+        ("logs WHERE position(Body, '00007a02') > 0", 1),
+        ("logs WHERE hasToken(Body, 'absent')", 0),
+    ];
+    for (search, expected) in searches {
+        assert_eq!(count(&store, search).await, expected, "before merges: {search}");
+    }
+    store.execute("OPTIMIZE TABLE logs FINAL").await.unwrap();
+    for (search, expected) in searches {
+        assert_eq!(count(&store, search).await, expected, "after merges: {search}");
+    }
+    let plan = store
+        .query_bytes("EXPLAIN indexes = 1 SELECT count() FROM logs WHERE hasToken(Body, '31234')", &[], "TabSeparatedRaw", &[])
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    let plan = String::from_utf8_lossy(&plan).into_owned();
+    assert!(plan.contains("Name: body"), "the merged part has no index on its text: {plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_equal_time_keep_the_order_of_their_source() {
+    let (_folder, store) = fresh().await;
+    let planned = store.planning_time_s().await.unwrap();
+    for sequence in [2u64, 1] {
+        let mut block = LogsBlock::new();
+        for row in 0..3 {
+            let body = format!("{sequence}.{row}");
+            block.push(LogRow { timestamp_ns: 1_700_000_000_000_000_000, batch: batch(sequence), ..log(body.as_bytes(), row, planned) });
+        }
+        store.insert_native("logs", block.encode(), &with_token(&sequence.to_string())).await.unwrap();
+    }
+    let answer = store
+        .query_bytes("SELECT Body FROM logs ORDER BY Timestamp, Epoch, Sequence, Row", &[], "TabSeparatedRaw", &[])
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    assert_eq!(answer.as_ref(), b"1.0\n1.1\n1.2\n2.0\n2.1\n2.2\n");
 }

@@ -1,0 +1,146 @@
+//! The HTTP handler as clients from outside see it: Python's `clickhouse-connect`, and plain requests.
+//! To be run by `cargo nextest run`: a process opens one data folder only.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use lastwords_store::http::User;
+use lastwords_store::{Access, serve_http};
+use support::{count, eventually, fresh};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+/// The handler on a port, with a user who writes and one who reads.
+async fn served() -> (tempfile::TempDir, lastwords_store::Store, u16) {
+    let (folder, store) = fresh().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let user = |name: &str, password: &str, writes| User { name: name.into(), password: password.into(), writes };
+    let access = Access::Users(vec![user("op", "secret", true), user("eye", "only", false)]);
+    tokio::spawn(serve_http(listener, Arc::clone(store.engine().unwrap()), access, std::future::pending()));
+    (folder, store, port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pythons_client_creates_inserts_queries_and_reads_errors() {
+    let (_folder, _store, port) = served().await;
+    let cache = std::env::var_os("LASTWORDS_CACHE").map(PathBuf::from);
+    let cache = cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/lastwords"));
+    let python = cache.join("venv/bin/python");
+    assert!(python.is_file(), "{} is missing: run scripts/setup --tests", python.display());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client.py");
+    let output = tokio::process::Command::new(python)
+        .args([script, &port.to_string()])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(text.ends_with("all as expected\n"), "{text}");
+}
+
+/// Status, headers as text, body.
+async fn ask(port: u16, target: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> (u16, String, Vec<u8>) {
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>();
+    let method = if body.is_some() { "POST" } else { "GET" };
+    let mut request = hyper::Request::builder().method(method).uri(format!("http://127.0.0.1:{port}{target}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = bytes::Bytes::copy_from_slice(body.unwrap_or_default());
+    let reply = client.request(request.body(Full::new(body)).unwrap()).await.unwrap();
+    let (status, headers) = (reply.status().as_u16(), format!("{:?}", reply.headers()));
+    (status, headers, reply.into_body().collect().await.unwrap().to_bytes().to_vec())
+}
+
+const OP: (&str, &str) = ("Authorization", "Basic b3A6c2VjcmV0");
+const EYE: (&str, &str) = ("Authorization", "Basic ZXllOm9ubHk=");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_and_errors_come_as_clickhouse_sends_them() {
+    let (_folder, _store, port) = served().await;
+    let cases: &[(&str, &[(&str, &str)], Option<&[u8]>, u16, &str)] = &[
+        ("/ping", &[], None, 200, "Ok.\n"),
+        ("/?query=SELECT%201", &[], None, 403, "Code: 516"),
+        ("/?query=SELECT%201", &[OP], None, 200, "1\n"),
+        ("/?query=SELECT%201&user=op&password=secret", &[], None, 200, "1\n"),
+        ("/?user=op&password=wrong", &[], Some(b"SELECT 1"), 403, "Code: 516"),
+        ("/", &[OP], Some(b"SELECT 1 AS n FORMAT JSONEachRow"), 200, "{\"n\":1}\n"),
+        ("/?default_format=JSONEachRow", &[OP], Some(b"SELECT 1 AS n"), 200, "{\"n\":1}\n"),
+        ("/?param_a=5&query=SELECT%20%7Ba:UInt8%7D%2B1", &[OP], None, 200, "6\n"),
+        ("/?database=lastwords", &[OP], Some(b"SELECT count() FROM logs"), 200, "0\n"),
+        ("/?database=nowhere", &[OP], Some(b"SELECT 1"), 404, "Code: 81"),
+        ("/?max_threads=1", &[OP], Some(b"SELECT getSetting('max_threads')"), 200, "1\n"),
+        ("/?no_such_setting=1", &[OP], Some(b"SELECT 1"), 400, "Code: 115"),
+        ("/", &[OP], Some(b"SELEC 1"), 400, "Code: 62"),
+        ("/", &[OP], Some(b"SELECT * FROM nowhere"), 404, "Code: 60"),
+        ("/", &[OP], Some(b""), 400, "Empty query"),
+        ("/?query=CREATE%20DATABASE%20x", &[OP], None, 403, "Code: 164"),
+        ("/", &[EYE], Some(b"CREATE DATABASE x"), 403, "Code: 164"),
+        ("/", &[EYE], Some(b"SELECT 1 SETTINGS readonly = 0"), 403, "Code: 164"),
+        ("/", &[EYE], Some(b"SELECT 1"), 200, "1\n"),
+        ("/", &[OP], Some(b"SELECT * FROM file('/etc/passwd', 'RawBLOB')"), 403, "Code: 497"),
+        ("/", &[OP], Some(b"SYSTEM STOP MERGES"), 403, "Code: 497"),
+        ("/nothing", &[OP], Some(b"SELECT 1"), 404, "nothing here"),
+    ];
+    for (target, headers, body, status, text) in cases {
+        let (found, head, answer) = ask(port, target, headers, *body).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert_eq!(found, *status, "{target} {body:?}: {answer}");
+        assert!(answer.contains(text), "{target} {body:?}: {answer}");
+        assert_eq!(head.contains("x-clickhouse-exception-code"), text.starts_with("Code:") || *text == "Empty query", "{target}: {head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_compressed_and_bodies_decompressed() {
+    let (_folder, _store, port) = served().await;
+    let sql: &[u8] = b"SELECT number FROM numbers(10000)";
+    let (_, _, plain) = ask(port, "/", &[OP], Some(sql)).await;
+    for coding in ["gzip", "zstd", "deflate", "lz4"] {
+        let (status, head, packed) = ask(port, "/", &[OP, ("Accept-Encoding", coding)], Some(sql)).await;
+        assert_eq!(status, 200);
+        assert!(head.contains(&format!("\"content-encoding\": \"{coding}\"")), "{head}");
+        assert!(packed.len() < plain.len(), "{coding}: {} of {}", packed.len(), plain.len());
+    }
+    let packed = zstd::encode_all(sql, 1).unwrap();
+    let (status, _, answer) = ask(port, "/", &[OP, ("Content-Encoding", "zstd")], Some(&packed)).await;
+    assert_eq!((status, answer), (200, plain));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_insert_stores_nothing() {
+    let (_folder, store, port) = served().await;
+    store.execute("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n").await.unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head = "POST /?database=lastwords&query=INSERT%20INTO%20t%20FORMAT%20TabSeparated HTTP/1.1\r\nHost: x\r\nAuthorization: Basic b3A6c2VjcmV0\r\nContent-Length: 1000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&b"1\n".repeat(100_000)).await.unwrap();
+    let running = "system.processes WHERE query LIKE 'INSERT INTO t%'";
+    eventually("the insert runs", async || count(&store, running).await == 1).await;
+    drop(stream);
+    eventually("the insert has ended", async || count(&store, running).await == 0).await;
+    assert_eq!(count(&store, "t").await, 0);
+    // The same insert whole.
+    let (status, _, _) = ask(port, "/?database=lastwords&query=INSERT%20INTO%20t%20FORMAT%20TabSeparated", &[OP], Some(&b"1\n".repeat(1000))).await;
+    assert_eq!((status, count(&store, "t").await), (200, 1000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_ends_its_statement() {
+    let (_folder, store, port) = served().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let sql = "SELECT number, 'endless' FROM system.numbers";
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic b3A6c2VjcmV0\r\nContent-Length: {}\r\n\r\n{sql}", sql.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let running = "system.processes WHERE query LIKE '%endless%' AND query NOT LIKE '%system.processes%'";
+    eventually("the statement runs", async || count(&store, running).await == 1).await;
+    drop(TokioIo::new(stream));
+    eventually("the statement has ended", async || count(&store, running).await == 0).await;
+}

@@ -1,0 +1,256 @@
+//! The batches of one content.
+
+use std::path::Path;
+
+use lastwords_record::{BatchBuilder, Clock, Compression, Source};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::{
+    About, ImportError, Imported,
+    inputs::{Bytes, Opened, Pending, read_error},
+    known::{FILE, Import, Known, hex},
+    link::Link,
+    samples,
+    stream::Stream,
+};
+use crate::{
+    form::{Dater, Ending, Former, Stretch},
+    plan::{Entry, Extent, Planned, Voice},
+    run::now_ns,
+    shipper::Outbox,
+    source::{content::Content, identity::{FileState, Fingerprint}},
+    uplink::Uplink,
+};
+
+/// The work on one content.
+pub(super) struct Work<'a> {
+    pub about: &'a About<'a>,
+    pub outbox: Outbox,
+    pub link: Link<'a>,
+    pub builder: BatchBuilder,
+    pub voice: Voice,
+    pub stream: Stream,
+    pub state: FileState,
+    pub told: &'a dyn Fn(u64),
+}
+
+/// Imports what is new in one content. Gives its uncompressed bytes.
+pub(super) fn import(
+    about: &About<'_>,
+    known: &mut Known,
+    input: Pending,
+    added: &mut Imported,
+    told: &dyn Fn(u64),
+) -> Result<u64, ImportError> {
+    let mut opened = input.open()?;
+    let path = opened.path.clone();
+    let failed = |source| read_error(Path::new(if path.is_empty() { "-" } else { &path }), source);
+    let mut found = None;
+    if known.may_know(&opened.head) {
+        opened = opened.rereadable().map_err(failed)?;
+        if let Bytes::File(content) = &mut opened.bytes {
+            found = known.find(content, &opened.head).map_err(failed)?;
+        }
+    }
+    let (import, hash) = found.unwrap_or_else(|| (known.begin(now_ns()), Xxh3::new()));
+    if opened.head.is_empty() {
+        return Ok(0);
+    }
+    let (mut work, again) = begin(about, &import, opened, hash, told, added)?;
+    added.lines += again.lines;
+    added.records += again.records;
+    added.bytes += again.bytes;
+    let outcome = match about.options.source {
+        Source::Sample => samples::import(&mut work, added),
+        _ => lines(&mut work, added),
+    };
+    outcome.map_err(|error| match error {
+        Failed::Read(source) => failed(source),
+        Failed::Import(error) => error,
+    })?;
+    let Work { mut outbox, link, stream, state, .. } = work;
+    known.update(Import { file: Some(state), ..import });
+    link.finish(&mut outbox, added)?;
+    Ok(stream.position())
+}
+
+/// Why the work on a content ended early.
+pub(super) enum Failed {
+    Read(std::io::Error),
+    Import(ImportError),
+}
+
+impl<E: Into<ImportError>> From<E> for Failed {
+    fn from(error: E) -> Failed {
+        Failed::Import(error.into())
+    }
+}
+
+/// Opens the plan, sends again what was under way.
+fn begin<'a>(
+    about: &'a About<'a>,
+    import: &Import,
+    opened: Opened,
+    hash: Xxh3,
+    told: &'a dyn Fn(u64),
+    added: &mut Imported,
+) -> Result<(Work<'a>, Imported), ImportError> {
+    let sealing = match about.uplink {
+        Uplink::InProcess(_) => None,
+        Uplink::Grpc(_) | Uplink::Unix(_) => Some(Compression::DEFAULT),
+    };
+    let mut outbox = Outbox::open(&import.folder, import.shipper, now_ns().unsigned_abs(), sealing)?;
+    let link = Link::open(about.uplink.clone(), outbox.first_id(), about.host.clone(), about.handle);
+    let voice = voice(about, &opened);
+    let state = match &import.file {
+        Some(file) => file.clone(),
+        None => {
+            let state = new_state(&opened);
+            outbox.remember(Entry::File(state.clone()))?;
+            state
+        }
+    };
+    let mut builder = BatchBuilder::new();
+    let Opened { mut bytes, .. } = opened;
+    let mut again = Imported::default();
+    if let Bytes::File(content) = &mut bytes {
+        again = resend(about, &mut outbox, &mut builder, content)?;
+    }
+    let stream = Stream::new(bytes, state.position, hash);
+    let mut work = Work { about, outbox, link, builder, voice, stream, state, told };
+    work.link.flush(&mut work.outbox, added)?;
+    Ok((work, again))
+}
+
+fn new_state(opened: &Opened) -> FileState {
+    FileState {
+        id: FILE,
+        path: opened.path.clone(),
+        device: 0,
+        inode: 0,
+        identity: Fingerprint::of(&opened.head),
+        position: 0,
+        stamp: lastwords_record::stamp::StampState::default(),
+        digest: String::new(),
+    }
+}
+
+fn voice(about: &About<'_>, opened: &Opened) -> Voice {
+    let path = (!opened.path.is_empty()).then(|| ("log.file.path".to_owned(), opened.path.clone()));
+    Voice {
+        host: (about.host.name.clone(), String::new()),
+        guest: about.guest.as_ref().map(|guest| (guest.name.clone(), guest.uuid.clone())),
+        source: about.options.source,
+        attributes: path.into_iter().collect(),
+        time_zone: about.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        year: about.options.year,
+        modified_ns: opened.modified_ns,
+        boot_ns: None,
+    }
+}
+
+/// Forms the batches again that were under way. The content is the same (its hash is), so that they come out alike.
+fn resend(about: &About<'_>, outbox: &mut Outbox, builder: &mut BatchBuilder, content: &mut Content) -> Result<Imported, ImportError> {
+    let mut again = Imported::default();
+    let mut former = Former::default();
+    for open in outbox.memory().open.clone() {
+        again.bytes += open.planned.extents.iter().map(|extent| extent.end - extent.start).sum::<u64>();
+        if open.planned.sealed {
+            outbox.resend_sealed(&open);
+            continue;
+        }
+        for extent in &open.planned.extents {
+            let Some(voice) = open.planned.voices.get(extent.voice) else { continue };
+            let mut bytes = vec![0; usize::try_from(extent.end - extent.start).unwrap_or(0)];
+            let read = content
+                .read_at(extent.start, &mut bytes)
+                .map_err(|source| read_error(Path::new(voice.attributes.first().map_or("-", |(_, path)| path)), source))?;
+            bytes.truncate(read);
+            // A zone without a name is the caller's.
+            let mut dater = if voice.time_zone == about.options.time_zone.iana_name().unwrap_or("UTC") {
+                Dater::in_zone(voice, about.options.time_zone.clone(), Some(extent.stamp_before))
+            } else {
+                Dater::new(voice, Some(extent.stamp_before))
+            };
+            let origin = builder.origin(&voice.origin());
+            let stretch = Stretch { bytes: &bytes, ending: Ending::All, observed_ns: extent.observed_ns };
+            let formed = former.form(builder, origin, &mut dater, stretch);
+            again.lines += formed.lines;
+            again.records += formed.records;
+        }
+        let planned = &open.planned;
+        let batch = builder.finish(outbox.memory().batch_id(planned.sequence), planned.sealed_time_ns, planned.clock());
+        outbox.resend(batch)?;
+    }
+    Ok(again)
+}
+
+/// Everything from the stream's position to its end.
+fn lines(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Failed> {
+    let memory = (work.state.position > 0).then_some(work.state.stamp);
+    let mut dater = Dater::in_zone(&work.voice, work.about.options.time_zone.clone(), memory);
+    let origin = work.builder.origin(&work.voice.origin());
+    let mut former = Former::default();
+    let mut planned = work.planned();
+    loop {
+        work.stream.fill().map_err(Failed::Read)?;
+        let (bytes, position) = (work.stream.bytes(), work.stream.position());
+        let ending = if work.stream.ended() { Ending::All } else { Ending::Open };
+        let stamp_before = dater.memory();
+        let stretch = Stretch { bytes, ending, observed_ns: planned.sealed_time_ns };
+        let formed = former.form(&mut work.builder, origin, &mut dater, stretch);
+        let taken = bytes.get(..formed.taken).unwrap_or_default();
+        if formed.taken > 0 {
+            let hash = xxh3_64(taken);
+            work.stream.take(formed.taken);
+            planned.extents.push(work.extent(position, hash, stamp_before, dater.memory(), planned.sealed_time_ns));
+            added.lines += formed.lines;
+            added.records += formed.records;
+            added.bytes += formed.taken as u64;
+        }
+        let done = work.stream.ended() && work.stream.bytes().is_empty();
+        if (formed.full || done) && !work.builder.is_empty() {
+            let batch = work.builder.finish(work.outbox.next_id(), planned.sealed_time_ns, planned.clock());
+            work.outbox.plan(planned, batch)?;
+            work.link.turn(&mut work.outbox, added)?;
+            (work.told)(work.stream.position());
+            planned = work.planned();
+        }
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+impl Work<'_> {
+    /// The next batch's plan.
+    pub(super) fn planned(&self) -> Planned {
+        Planned { voices: vec![self.voice.clone()], ..self.outbox.planned(now_ns(), Clock::default()) }
+    }
+
+    /// What was taken since `start`; the state goes on to the stream's position.
+    pub(super) fn extent(
+        &mut self,
+        start: u64,
+        hash: u64,
+        stamp_before: lastwords_record::stamp::StampState,
+        stamp_after: lastwords_record::stamp::StampState,
+        observed_ns: i64,
+    ) -> Extent {
+        self.state.position = self.stream.position();
+        self.state.stamp = stamp_after;
+        self.state.digest = hex(self.stream.hash());
+        Extent {
+            file: FILE,
+            start,
+            end: self.state.position,
+            hash,
+            voice: 0,
+            observed_ns,
+            stamp_before,
+            stamp_after,
+            identity: self.state.identity,
+            digest: self.state.digest.clone(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use flate2::{Compression as Level, write::GzEncoder};
+use lastwords_record::{Batch, BatchId};
+
+use super::*;
+use crate::uplink::{Deliver, DeliverFuture, Delivered};
+
+/// Keeps every batch once, as the store does; takes no more after so many (the process is then "killed").
+struct Sink {
+    batches: Mutex<BTreeMap<BatchId, Batch>>,
+    left: AtomicUsize,
+}
+
+impl Sink {
+    fn new(left: usize) -> Arc<Sink> {
+        Arc::new(Sink { batches: Mutex::default(), left: AtomicUsize::new(left) })
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let batches = self.batches.lock().unwrap();
+        let bodies = |batch: &Batch| {
+            (0..batch.records.origin.len())
+                .map(|row| String::from_utf8_lossy(batch.records.body(row)).into_owned())
+                .collect::<Vec<_>>()
+        };
+        batches.values().flat_map(bodies).collect()
+    }
+}
+
+impl Deliver for Sink {
+    fn deliver(&self, batch: Batch) -> DeliverFuture {
+        if self.left.load(Ordering::Relaxed) == 0 {
+            return Box::pin(std::future::pending());
+        }
+        self.left.fetch_sub(1, Ordering::Relaxed);
+        let mut batches = self.batches.lock().unwrap();
+        if let Some(before) = batches.get(&batch.header.id) {
+            assert_eq!(before, &batch, "the same number came with another content");
+        }
+        batches.insert(batch.header.id, batch);
+        Box::pin(std::future::ready(Ok(Delivered { events: 1, quarantined: 0 })))
+    }
+}
+
+fn options(state: &Path, inputs: &[&Path]) -> ImportOptions {
+    ImportOptions {
+        host: "web01".to_owned(),
+        guest: None,
+        source: Source::File,
+        time_zone: TimeZone::UTC,
+        year: None,
+        inputs: inputs.iter().map(|path| Input::Path(path.to_path_buf())).collect(),
+        state_dir: state.to_owned(),
+    }
+}
+
+async fn run(sink: &Arc<Sink>, options: ImportOptions) -> Imported {
+    import(options, Uplink::InProcess(Arc::clone(sink) as Arc<dyn Deliver>), |_| {}).await.unwrap()
+}
+
+fn text(from: usize, to: usize) -> String {
+    (from..to).map(|number| format!("2026-11-20T15:02:11Z web01 app[1]: line number {number} of the test\n")).collect()
+}
+
+fn expected(to: usize) -> Vec<String> {
+    text(0, to).lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_content_adds_nothing_and_a_grown_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, log) = (folder.path().join("state"), folder.path().join("a.log"));
+    let sink = Sink::new(usize::MAX);
+    fs::write(&log, text(0, 30_000)).unwrap();
+    let first = run(&sink, options(&state, &[&log])).await;
+    assert_eq!((first.lines, first.records, first.bytes), (30_000, 30_000, text(0, 30_000).len() as u64));
+    assert!(first.events >= 2, "every batch counts: {}", first.events);
+
+    let copy = folder.path().join("b.log");
+    fs::copy(&log, &copy).unwrap();
+    let zipped = folder.path().join("c.gz");
+    let mut encoder = GzEncoder::new(fs::File::create(&zipped).unwrap(), Level::fast());
+    encoder.write_all(text(0, 30_000).as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    assert_eq!(run(&sink, options(&state, &[&log, &copy, &zipped])).await, Imported::default());
+
+    fs::write(&log, text(0, 30_010)).unwrap();
+    let grown = run(&sink, options(&state, &[&log])).await;
+    assert_eq!((grown.lines, grown.bytes), (10, text(30_000, 30_010).len() as u64));
+    assert_eq!(sink.lines(), expected(30_010));
+
+    // Another host's file is another content, and one that only begins alike, too.
+    let other = run(&sink, ImportOptions { host: "web02".to_owned(), ..options(&state, &[&log]) }).await;
+    assert_eq!(other.lines, 30_010);
+    fs::write(&log, format!("{}another line\n", text(0, 29_999))).unwrap();
+    assert_eq!(run(&sink, options(&state, &[&log])).await.lines, 30_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_and_gzip_are_read_and_odd_line_ends_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, logs) = (folder.path().join("state"), folder.path().join("logs"));
+    fs::create_dir_all(logs.join("b")).unwrap();
+    fs::write(logs.join("a.log"), "one\r\ntwo\nno end").unwrap();
+    fs::write(logs.join("empty.log"), "").unwrap();
+    let mut encoder = GzEncoder::new(fs::File::create(logs.join("b/c.gz")).unwrap(), Level::fast());
+    encoder.write_all(b"three\n").unwrap();
+    encoder.finish().unwrap();
+    let sink = Sink::new(usize::MAX);
+    let added = run(&sink, options(&state, &[&logs])).await;
+    assert_eq!((added.lines, added.bytes), (4, 22));
+    let mut lines = sink.lines();
+    lines.sort();
+    assert_eq!(lines, ["no end", "one", "three", "two"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_import_goes_on_with_every_line_once() {
+    for taken in [0, 1, 2, 3, 5] {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, log) = (folder.path().join("state"), folder.path().join("a.log"));
+        fs::write(&log, text(0, 60_000)).unwrap();
+        let sink = Sink::new(taken);
+        let uplink = Uplink::InProcess(Arc::clone(&sink) as Arc<dyn Deliver>);
+        // The sink stops to answer, so the import can not end; what is dropped here is left as a kill leaves it.
+        let killed = tokio::time::timeout(
+            std::time::Duration::from_millis(700),
+            import(options(&state, &[&log]), uplink, |_| {}),
+        );
+        assert!(killed.await.is_err(), "it ended with {taken} batches taken");
+        // The thread of the dropped import still holds its plan's lock: another "process" sees a copy of the disk.
+        let after = folder.path().join("after");
+        for import in fs::read_dir(&state).unwrap() {
+            let import = import.unwrap();
+            fs::create_dir_all(after.join(import.file_name())).unwrap();
+            fs::copy(import.path().join("plan"), after.join(import.file_name()).join("plan")).unwrap();
+        }
+        sink.left.store(usize::MAX, Ordering::Relaxed);
+        run(&sink, options(&after, &[&log])).await;
+        assert_eq!(sink.lines(), expected(60_000), "{taken} batches taken");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_samples_become_samples_and_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, log) = (folder.path().join("state"), folder.path().join("nic.jsonl"));
+    let mut text = String::new();
+    let mut bytes = 0_u64;
+    for second in 0..600_i64 {
+        bytes += if (100..200).contains(&second) { 120_000_000 } else { 1_000_000 };
+        let time = jiff::Timestamp::from_second(1_795_000_000 + second).unwrap();
+        text.push_str(&format!(
+            "{{\"time\":\"{time}\",\"interface\":\"eth0\",\"direction\":\"transmit\",\"bytes_total\":{bytes},\"drops_total\":0,\"speed_bits_per_second\":1000000000}}\n"
+        ));
+    }
+    fs::write(&log, &text).unwrap();
+    let sink = Sink::new(usize::MAX);
+    let job = || ImportOptions { source: Source::Sample, ..options(&state, &[&log]) };
+    let added = run(&sink, job()).await;
+    assert_eq!((added.lines, added.bytes), (600, text.len() as u64));
+    assert!(added.records > 0);
+    let events: Vec<_> =
+        sink.batches.lock().unwrap().values().flat_map(|batch| batch.events.clone()).collect();
+    assert!(events.iter().any(|event| event.class.starts_with("network.saturation") && event.end_ns.is_some()), "{events:?}");
+    assert_eq!(run(&sink, job()).await, Imported::default());
+}

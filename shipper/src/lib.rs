@@ -1,0 +1,28 @@
+//! The shipper: from the files and devices of one machine to acknowledged batches. Its stages, in flow order:
+//!
+//! - [`config`]: one TOML file, validated once,
+//! - [`discover`]: which files there are,
+//! - [`source`]: what is read: files, which can be read again, and feeds, which cannot,
+//! - [`sample`]: numeric readings and their events, a feed,
+//! - [`form`]: bytes into lines, groups, dated records, a batch,
+//! - [`plan`]: what a batch was made of, durable before it is sent,
+//! - [`shipper`]: the steps in their order; owns all of the above,
+//! - [`uplink`]: sealed batches out, acknowledgements in,
+//! - [`run`](run()): the steps driven by time, feeds and the uplink,
+//! - [`import`]: the same for finished files, by content.
+
+pub mod config;
+pub mod discover;
+pub mod form;
+pub mod import;
+pub mod plan;
+mod run;
+pub mod sample;
+pub mod shipper;
+pub mod source;
+pub mod uplink;
+
+pub use config::{ConfigError, ShipperConfig};
+pub use import::{ImportError, ImportOptions, Imported, Input, Progress};
+pub use run::{ShipperError, run};
+pub use uplink::{Deliver, DeliverError, DeliverFuture, Delivered, Uplink};

@@ -1,0 +1,343 @@
+//! Drives the steps: time, inotify, feeds and the uplink's reports on one side, the [`Shipper`] on the other. The
+//! steps run on a thread of their own, because they read and sync files; the uplink and feeds come by channels.
+
+use std::{
+    os::fd::{AsFd as _, BorrowedFd},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use lastwords_record::Compression;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
+
+use crate::{
+    config::ShipperConfig,
+    discover::Watch,
+    plan::PlanError,
+    sample::network::Network,
+    shipper::{OutboxError, Shipper},
+    source::{Feed, FeedSender, FeedSource, Stop, journald::Journald, kmsg::Kmsg},
+    uplink::{self, Backoff, Identity, Outgoing, Report, Uplink},
+};
+
+/// Batches between the steps and the uplink. The window of bytes is what bounds them.
+const OUTGOING_MAX: usize = 64;
+const REPORTS_MAX: usize = 64;
+/// How long the end waits for acknowledgements: what is missing then is sent again at the next start.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often files are looked at that inotify says nothing about (rotated away, waiting for a line's rest).
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Batches that become durable together.
+const SYNC_TOGETHER: usize = 8;
+
+/// Why a shipper ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ShipperError {
+    /// Its state.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A batch.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Its thread was lost.
+    #[error("the shipper's thread ended unexpectedly")]
+    Thread,
+}
+
+/// Ships what the configuration names until `shutdown` resolves; then waits a few seconds for acknowledgements.
+///
+/// # Errors
+/// Where the state folder cannot be used: nothing is sent that is not planned there.
+pub async fn run(config: ShipperConfig, uplink: Uplink, shutdown: impl Future<Output = ()>) -> Result<(), ShipperError> {
+    let (end, ending) = watch::channel(false);
+    let (ready, opened) = tokio::sync::oneshot::channel();
+    let handle = Handle::current();
+    let worker = tokio::task::spawn_blocking(move || work(config, uplink, &ending, &handle, ready));
+    tokio::pin!(worker);
+    // Started or failed: a failure to start is an error at once, not at the end.
+    let _ = opened.await;
+    tokio::select! {
+        ended = &mut worker => return ended.map_err(|_| ShipperError::Thread)?,
+        () = shutdown => {}
+    }
+    let _ = end.send(true);
+    worker.await.map_err(|_| ShipperError::Thread)?
+}
+
+/// What the thread of the steps holds.
+struct Worker {
+    shipper: Shipper,
+    watch: Option<Watch>,
+    feeds: mpsc::Receiver<Feed>,
+    outgoing: mpsc::Sender<Outgoing>,
+    reports: mpsc::Receiver<Report>,
+    config: ShipperConfig,
+    next_scan: Instant,
+    next_look: Instant,
+    next_flush: Instant,
+}
+
+fn work(
+    config: ShipperConfig,
+    uplink: Uplink,
+    ending: &watch::Receiver<bool>,
+    handle: &Handle,
+    ready: tokio::sync::oneshot::Sender<()>,
+) -> Result<(), ShipperError> {
+    let _runtime = handle.enter();
+    let sealing = match uplink {
+        Uplink::InProcess(_) => None,
+        Uplink::Grpc(_) | Uplink::Unix(_) => Some(Compression::DEFAULT),
+    };
+    let shipper = Shipper::open(config.clone(), sealing, now_ns())?;
+    let (outgoing, taken) = mpsc::channel(OUTGOING_MAX);
+    let (said, reports) = mpsc::channel(REPORTS_MAX);
+    let identity = Identity { next: shipper.first_id(), host: config.host.clone() };
+    let _uplink = AbortOnDrop(handle.spawn(uplink::drive(uplink, identity, taken, said)));
+    let (sender, feeds) = FeedSender::channel();
+    let stop = Stop::default();
+    let sources = start_sources(&config, &shipper, &sender, &stop);
+    drop(sender);
+    let watch = Watch::new()
+        .inspect_err(|error| tracing::warn!(%error, "no inotify; files are looked at every few moments"))
+        .ok();
+    let now = Instant::now();
+    let mut worker =
+        Worker { shipper, watch, feeds, outgoing, reports, config, next_scan: now, next_look: now, next_flush: now };
+    let _ = ready.send(());
+    let outcome = worker.follow(ending, handle);
+    stop.set();
+    // Sources that wait for room must not wait for ever.
+    worker.feeds.close();
+    for source in sources {
+        let _ = source.join();
+    }
+    outcome?;
+    worker.drain(handle)
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Worker {
+    fn follow(&mut self, ending: &watch::Receiver<bool>, handle: &Handle) -> Result<(), ShipperError> {
+        let mut ending = ending.clone();
+        // What was under way before the start is durable already.
+        self.send(handle)?;
+        while !*ending.borrow() {
+            self.look()?;
+            let busy = self.turn(handle)?;
+            if busy {
+                continue;
+            }
+            handle.block_on(self.wait(&mut ending))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what has changed in the folders.
+    fn look(&mut self) -> Result<(), ShipperError> {
+        let now = Instant::now();
+        let changes = self.watch.as_mut().map(Watch::changes).unwrap_or_default();
+        if changes.names {
+            // Renames come in groups: look once for all of them, soon.
+            self.next_scan = self.next_scan.min(now + Duration::from_millis(20));
+        }
+        self.shipper.touched(&changes.written);
+        if now >= self.next_scan {
+            self.next_scan = now + self.config.rescan_interval;
+            let folders = self.shipper.scan(now_ns())?;
+            if let Some(watch) = &mut self.watch {
+                watch.add(&folders);
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans, syncs and sends what there is; whether there may be more at once.
+    fn turn(&mut self, handle: &Handle) -> Result<bool, ShipperError> {
+        while let Ok(report) = self.reports.try_recv() {
+            self.shipper.report(report, now_ns())?;
+        }
+        let now = Instant::now();
+        let mut more = false;
+        if now >= self.next_flush {
+            let mut feeds = Vec::new();
+            while feeds.len() < crate::source::FEEDS_WAITING_MAX && self.shipper.has_room() {
+                let Ok(feed) = self.feeds.try_recv() else { break };
+                feeds.push(feed);
+            }
+            if !feeds.is_empty() {
+                self.shipper.feed(feeds, now_ns())?;
+            }
+            while self.shipper.has_room() && self.shipper.unsynced() < SYNC_TOGETHER && self.shipper.form(now_ns())? {
+                more = true;
+            }
+            if self.shipper.unsynced() > 0 {
+                self.next_flush = now + self.config.flush_interval;
+            }
+            if more && self.shipper.unsynced() >= SYNC_TOGETHER {
+                // A backlog: don't wait for company.
+                self.next_flush = now;
+            } else {
+                more = false;
+            }
+        }
+        self.shipper.sync()?;
+        self.send(handle)?;
+        Ok(more && self.shipper.has_room())
+    }
+
+    fn send(&mut self, handle: &Handle) -> Result<(), ShipperError> {
+        while let Some(batch) = self.shipper.take_ready() {
+            let mut batch = Some(batch);
+            while let Some(outgoing) = batch.take() {
+                match self.outgoing.try_send(outgoing) {
+                    Ok(()) => {}
+                    Err(mpsc::error::TrySendError::Full(back)) => {
+                        batch = Some(back);
+                        // The uplink may be waiting for us to take its reports.
+                        if let Some(report) = handle.block_on(self.reports.recv()) {
+                            self.shipper.report(report, now_ns())?;
+                        } else {
+                            return Err(ShipperError::Thread);
+                        }
+                    }
+                    Err(mpsc::error::TrySendError::Closed(_)) => return Err(ShipperError::Thread),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Until something happens.
+    async fn wait(&mut self, ending: &mut watch::Receiver<bool>) -> Result<(), ShipperError> {
+        let now = Instant::now();
+        if now >= self.next_look {
+            self.next_look = now + LOOK_EVERY;
+        }
+        let deadline = self.next_look.min(self.next_scan).max(now + Duration::from_millis(1));
+        let room = self.shipper.has_room();
+        let flush_due = now >= self.next_flush;
+        let watched = self.watch.as_ref().map(Watched::new).transpose().ok().flatten();
+        let readable = async {
+            match &watched {
+                Some(watched) if flush_due && room => watched.readable().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let report = tokio::select! {
+            report = self.reports.recv() => Some(report.ok_or(ShipperError::Thread)?),
+            feed = self.feeds.recv(), if room && flush_due && !self.feeds.is_closed() => {
+                if let Some(feed) = feed {
+                    self.shipper.feed(vec![feed], now_ns())?;
+                }
+                None
+            }
+            () = readable => None,
+            () = tokio::time::sleep_until(self.next_flush.into()), if !flush_due => None,
+            () = tokio::time::sleep_until(deadline.into()) => None,
+            _ = ending.changed() => None,
+        };
+        if let Some(report) = report {
+            self.shipper.report(report, now_ns())?;
+        }
+        Ok(())
+    }
+
+    /// Plans what is left in the feeds, and waits a moment for acknowledgements.
+    fn drain(&mut self, handle: &Handle) -> Result<(), ShipperError> {
+        let mut feeds = Vec::new();
+        while let Ok(feed) = self.feeds.try_recv() {
+            feeds.push(feed);
+        }
+        self.shipper.feed(feeds, now_ns())?;
+        self.shipper.sync()?;
+        self.send(handle)?;
+        let deadline = tokio::time::Instant::now() + DRAIN;
+        while self.shipper.in_flight() > 0 {
+            let Ok(Some(report)) =
+                handle.block_on(async { tokio::time::timeout_at(deadline, self.reports.recv()).await })
+            else {
+                tracing::info!(batches = self.shipper.in_flight(), "not acknowledged yet; sent again at the next start");
+                break;
+            };
+            self.shipper.report(report, now_ns())?;
+        }
+        self.shipper.sync()?;
+        Ok(())
+    }
+}
+
+/// inotify's descriptor as the runtime waits for it.
+struct Watched<'a>(AsyncFd<BorrowedFd<'a>>);
+
+impl<'a> Watched<'a> {
+    fn new(watch: &'a Watch) -> std::io::Result<Watched<'a>> {
+        Ok(Watched(AsyncFd::register_with_interest(watch.as_fd(), Interest::READABLE)?))
+    }
+
+    async fn readable(&self) {
+        let _ = self.0.readable().await;
+    }
+}
+
+fn start_sources(config: &ShipperConfig, shipper: &Shipper, feed: &FeedSender, stop: &Stop) -> Vec<std::thread::JoinHandle<()>> {
+    let mut sources: Vec<Box<dyn FeedSource>> = Vec::new();
+    if config.kmsg {
+        match Kmsg::new(config.host.clone()) {
+            Ok(source) => sources.push(Box::new(source)),
+            Err(error) => tracing::warn!(%error, "the kernel's ring is not read"),
+        }
+    }
+    if config.journald {
+        sources.push(Box::new(Journald::new(config.host.clone())));
+    }
+    if let Some(options) = &config.samples {
+        sources.push(Box::new(Network::new(config.host.clone(), options.clone())));
+    }
+    let start = |source: Box<dyn FeedSource>| {
+        let name = source.name().to_owned();
+        let cursor = shipper.cursor(&name).map(<[u8]>::to_vec);
+        let (feed, stop) = (feed.clone(), stop.clone());
+        let thread = std::thread::Builder::new().name(name.clone());
+        thread
+            .spawn(move || keep_running(source, cursor, &feed, &stop))
+            .inspect_err(|error| tracing::error!(source = %name, %error, "cannot be started"))
+            .ok()
+    };
+    sources.into_iter().filter_map(start).collect()
+}
+
+/// Runs a source again after a pause where it failed: with the cursor of its first start only where it sent nothing
+/// since, which the source itself remembers.
+fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: &FeedSender, stop: &Stop) {
+    let mut backoff = Backoff::default();
+    while !stop.is_set() {
+        match source.run(cursor.as_deref(), feed, stop) {
+            Ok(()) => return,
+            Err(crate::source::SourceError::Closed(_)) => return,
+            Err(error) => {
+                let pause = backoff.next();
+                tracing::warn!(source = source.name(), %error, ?pause, "a source failed; starting it again");
+                let until = Instant::now() + pause;
+                while !stop.is_set() && Instant::now() < until {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,319 @@
+//! The files that are followed: which generation is behind which name.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use lastwords_record::{ShipperEvent, stamp::StampState};
+
+use super::Outbox;
+use crate::{
+    config::{FileRule, ShipperConfig},
+    plan::{Entry, PlanError},
+    source::{
+        content::Content,
+        followed::{Followed, as_copy, find_copy, locate, look},
+        identity::{FileState, Fingerprint},
+        loss_event,
+    },
+};
+
+/// All generations that are not done with.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    by_id: BTreeMap<u64, Followed>,
+    /// Whose turn it is: the files take turns, so that a fast one does not starve the others.
+    turn: u64,
+}
+
+/// A path that a rule means.
+struct Found<'a> {
+    path: PathBuf,
+    rule: &'a FileRule,
+    device: u64,
+    inode: u64,
+}
+
+impl Files {
+    pub(super) fn get(&mut self, id: u64) -> Option<&mut Followed> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// Finds again what the plan knows. What cannot be found is forgotten; batches under way keep their numbers.
+    pub(super) fn reopen(&mut self, config: &ShipperConfig, outbox: &mut Outbox, now_ns: i64) -> Result<(), PlanError> {
+        for state in outbox.memory().files.values().cloned().collect::<Vec<_>>() {
+            let Some((path, content, itself)) = locate(&state) else {
+                tracing::warn!(file = %state.path, read_bytes = state.position, "is gone; what was not read of it is unknown");
+                outbox.remember(Entry::Forget { file: state.id })?;
+                continue;
+            };
+            let known = Path::new(&state.path);
+            let Some(rule) = config.files.iter().find(|rule| rule.means(known)).or(config.files.first()) else { continue };
+            let voice = rule.voice(&config.host, known);
+            let (left, id) = (path != known, state.id);
+            let mut followed = Followed::new(state, content, voice, false, now_ns);
+            (followed.left, followed.finished) = (left, !itself);
+            self.by_id.insert(id, followed);
+        }
+        Ok(())
+    }
+
+    /// Ids of all files that may have something, each batch beginning with another one.
+    pub(super) fn in_turn(&mut self) -> Vec<u64> {
+        let worth = |followed: &Followed| followed.touched || followed.left || followed.has_more();
+        let (before, after): (Vec<u64>, Vec<u64>) =
+            self.by_id.iter().filter(|(_, followed)| worth(followed)).map(|(id, _)| *id).partition(|id| *id < self.turn);
+        let ids: Vec<u64> = after.into_iter().chain(before).collect();
+        self.turn = ids.first().map_or(0, |id| id + 1);
+        ids
+    }
+
+    pub(super) fn touched(&mut self, paths: &[PathBuf]) {
+        for followed in self.by_id.values_mut() {
+            followed.touched |= paths.iter().any(|path| path.as_os_str() == followed.state.path.as_str());
+        }
+    }
+
+    /// A file with bytes to read, or none where it has none now. A file that was truncated becomes another
+    /// generation here (not while extents of the batch in work refer to it).
+    pub(super) fn ready(&mut self, id: u64, outbox: &mut Outbox, in_work: bool, now_ns: i64) -> Result<Option<&mut Followed>, PlanError> {
+        let Some(followed) = self.by_id.get_mut(&id) else { return Ok(None) };
+        let before = followed.size;
+        let intact = match followed.look(now_ns) {
+            // The content is compared only where something has changed.
+            Ok(true) => followed.size == before || followed.is_itself().unwrap_or(true),
+            Ok(false) => false,
+            Err(error) => {
+                tracing::warn!(file = %followed.state.path, %error, "cannot be looked at");
+                return Ok(None);
+            }
+        };
+        if !intact {
+            if !in_work {
+                self.begin_anew(id, outbox, now_ns)?;
+            }
+            return Ok(None);
+        }
+        if !followed.has_more() {
+            followed.touched = false;
+            return Ok(None);
+        }
+        Ok(self.by_id.get_mut(&id))
+    }
+
+    /// The file was truncated: what was not read of the old content may be in a copy; the new content is another
+    /// generation.
+    fn begin_anew(&mut self, id: u64, outbox: &mut Outbox, now_ns: i64) -> Result<(), PlanError> {
+        let Some(old) = self.by_id.get_mut(&id) else { return Ok(()) };
+        let Some(file) = old.content.plain().and_then(|file| file.try_clone().ok()) else { return Ok(()) };
+        let path = PathBuf::from(&old.state.path);
+        let (device, inode, voice) = (old.state.device, old.state.inode, old.voice.clone());
+        old.finished = true;
+        old.left = true;
+        let siblings = siblings(&path);
+        match find_copy(&old.state, &path, &siblings) {
+            Some((copy, content)) => {
+                tracing::info!(file = %path.display(), copy = %copy.display(), "was truncated after it was copied; the rest is read from the copy");
+                old.adopt(&copy, content);
+                outbox.remember(Entry::File(old.state.clone()))?;
+            }
+            None => {
+                tracing::info!(file = %path.display(), read_bytes = old.state.position, "was truncated; no copy was found");
+                // Nothing more can be had of it; the handle means the new content.
+                self.by_id.remove(&id);
+                if !has_extents(outbox, id) {
+                    outbox.remember(Entry::Forget { file: id })?;
+                }
+            }
+        }
+        self.take_up(&path, device, inode, Content::Plain(file), voice, outbox, now_ns)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that a generation is made of")]
+    fn take_up(
+        &mut self,
+        path: &Path,
+        device: u64,
+        inode: u64,
+        content: Content,
+        voice: crate::plan::Voice,
+        outbox: &mut Outbox,
+        now_ns: i64,
+    ) -> Result<(), PlanError> {
+        let state = FileState {
+            id: outbox.memory().next_file,
+            path: path.to_string_lossy().into_owned(),
+            device,
+            inode,
+            identity: Fingerprint::default(),
+            position: 0,
+            stamp: StampState::default(),
+            digest: String::new(),
+        };
+        outbox.remember(Entry::File(state.clone()))?;
+        self.by_id.insert(state.id, Followed::new(state, content, voice, true, now_ns));
+        Ok(())
+    }
+
+    /// Looks at all globs. Gives the folders that were looked into, and what had to be given up.
+    pub(super) fn scan(
+        &mut self,
+        config: &ShipperConfig,
+        outbox: &mut Outbox,
+        now_ns: i64,
+    ) -> Result<(Vec<PathBuf>, Vec<ShipperEvent>), PlanError> {
+        let (found, folders) = find(config);
+        for followed in self.by_id.values_mut() {
+            followed.left = true;
+            followed.touched = true;
+        }
+        let mut present = BTreeSet::new();
+        // Known ones first: a rename must be understood before the new file under the old name.
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|found| self.by_inode(found.device, found.inode).is_some());
+        for found in known {
+            if let Some(id) = self.by_inode(found.device, found.inode)
+                && let Some(followed) = self.by_id.get_mut(&id)
+            {
+                present.insert(id);
+                followed.left = false;
+                if Path::new(&followed.state.path) != found.path {
+                    followed.state.path = found.path.to_string_lossy().into_owned();
+                    outbox.remember(Entry::File(followed.state.clone()))?;
+                }
+            }
+        }
+        for found in unknown {
+            if let Some(id) = self.copied(&found.path, outbox)? {
+                present.insert(id);
+                continue;
+            }
+            match look(&found.path).and_then(|seen| Ok((seen.device, seen.inode, Content::open(seen.file)?))) {
+                Ok((device, inode, content)) => {
+                    let voice = found.rule.voice(&config.host, &found.path);
+                    self.take_up(&found.path, device, inode, content, voice, outbox, now_ns)?;
+                    present.extend(self.by_id.keys().next_back());
+                }
+                Err(error) => tracing::debug!(file = %found.path.display(), %error, "cannot be opened"),
+            }
+        }
+        let losses = self.keep_to_budget(config, outbox, now_ns)?;
+        self.forget(config, outbox, &present, now_ns)?;
+        Ok((folders, losses))
+    }
+
+    fn by_inode(&self, device: u64, inode: u64) -> Option<u64> {
+        let is = |followed: &&Followed| (followed.state.device, followed.state.inode) == (device, inode);
+        self.by_id.values().rfind(is).map(|followed| followed.state.id)
+    }
+
+    /// The generation that an unknown path is a copy of. Where that one is still where it was, the copy is left alone
+    /// (its original may be truncated next); where it is gone, the copy takes its place.
+    fn copied(&mut self, path: &Path, outbox: &mut Outbox) -> Result<Option<u64>, PlanError> {
+        for (id, followed) in &mut self.by_id {
+            let original = PathBuf::from(&followed.state.path);
+            if original.parent() != path.parent() {
+                continue;
+            }
+            let Some(content) = as_copy(&followed.state, &original, path) else { continue };
+            if followed.left {
+                followed.adopt(path, content);
+                followed.left = false;
+                outbox.remember(Entry::File(followed.state.clone()))?;
+            }
+            return Ok(Some(*id));
+        }
+        Ok(None)
+    }
+
+    /// Deleted files are kept within a budget: beyond it, the oldest are given up.
+    fn keep_to_budget(&mut self, config: &ShipperConfig, outbox: &mut Outbox, now_ns: i64) -> Result<Vec<ShipperEvent>, PlanError> {
+        let unread = |followed: &Followed| {
+            if followed.deleted { followed.size.saturating_sub(followed.state.position) } else { 0 }
+        };
+        let mut held: u64 = self.by_id.values().map(unread).sum();
+        let mut losses = Vec::new();
+        for followed in self.by_id.values_mut() {
+            let bytes = unread(followed);
+            if held <= config.held_bytes_max || bytes == 0 {
+                continue;
+            }
+            held -= bytes;
+            followed.state.position = followed.size;
+            followed.finished = true;
+            outbox.remember(Entry::File(followed.state.clone()))?;
+            let title = format!("{} was deleted unread beyond the budget for deleted files", followed.state.path);
+            tracing::error!(bytes, %title, "bytes are lost");
+            let key = format!("{}/file/{}", outbox.memory().epoch, followed.state.id);
+            losses.push(loss_event(&config.host, now_ns, key, title, &[("bytes", bytes)]));
+        }
+        Ok(losses)
+    }
+
+    /// Lets go of what is read, acknowledged, and not under any name that a rule means.
+    fn forget(&mut self, config: &ShipperConfig, outbox: &mut Outbox, present: &BTreeSet<u64>, now_ns: i64) -> Result<(), PlanError> {
+        let wait_ns = super::nanoseconds(config.rotated_wait);
+        let done: Vec<u64> = self
+            .by_id
+            .iter()
+            .filter(|(id, followed)| {
+                let quiet = followed.finished || followed.deleted || now_ns - followed.changed_ns > wait_ns;
+                !present.contains(id) && !followed.has_more() && quiet && !has_extents(outbox, **id)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in done {
+            self.by_id.remove(&id);
+            outbox.remember(Entry::Forget { file: id })?;
+        }
+        Ok(())
+    }
+}
+
+impl Followed {
+    /// Goes on in a copy of the same content, which is finished.
+    fn adopt(&mut self, path: &Path, content: Content) {
+        if let Ok(metadata) = fs::metadata(path) {
+            (self.state.device, self.state.inode) = (metadata.dev(), metadata.ino());
+        }
+        self.state.path = path.to_string_lossy().into_owned();
+        self.content = content;
+        self.finished = true;
+        self.touched = true;
+        self.size = self.state.position;
+    }
+}
+
+fn has_extents(outbox: &Outbox, file: u64) -> bool {
+    outbox.memory().open.iter().any(|open| open.planned.extents.iter().any(|extent| extent.file == file))
+}
+
+fn siblings(path: &Path) -> Vec<PathBuf> {
+    let folder = path.parent().map(fs::read_dir);
+    folder.into_iter().flatten().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Every file that a rule means, once, by the first rule that means it; and the folders that were looked into.
+fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
+    let (mut found, mut folders) = (Vec::new(), Vec::new());
+    let mut inodes = BTreeSet::new();
+    for rule in &config.files {
+        let mut paths = Vec::new();
+        rule.patterns.iter().for_each(|pattern| pattern.walk(&mut paths, &mut folders));
+        paths.sort();
+        paths.dedup();
+        for path in paths.into_iter().filter(|path| !rule.excludes(path)) {
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let (device, inode) = (metadata.dev(), metadata.ino());
+            if inodes.insert((device, inode)) {
+                found.push(Found { path, rule, device, inode });
+            }
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    (found, folders)
+}

@@ -1,0 +1,296 @@
+//! The shipper's steps, each of which either happened or did not when the process is killed between two of them:
+//!
+//! 1. [`Shipper::open`]: read the plan, form again what was under way,
+//! 2. [`Shipper::scan`]: which files there are now,
+//! 3. [`Shipper::form`], [`Shipper::feed`]: the next batch, planned but not durable,
+//! 4. [`Shipper::sync`]: durable,
+//! 5. [`Shipper::take_ready`]: out to the uplink,
+//! 6. [`Shipper::report`]: what the uplink says.
+//!
+//! No threads, no clock, no network: [`run`](crate::run()) drives it, and so does the simulation in the tests.
+
+mod files;
+mod outbox;
+mod reform;
+
+use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent, ShipperId};
+
+pub use outbox::{InFlight, Outbox, OutboxError};
+
+use crate::{
+    config::ShipperConfig,
+    form::{Ending, Former, Stretch},
+    plan::{Extent, PlanError, Planned},
+    source::{Feed, followed::Patience, loss_event},
+    uplink::{Outgoing, Report},
+};
+use files::Files;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Everything between the sources and the uplink.
+#[derive(Debug)]
+pub struct Shipper {
+    config: ShipperConfig,
+    outbox: Outbox,
+    files: Files,
+    builder: BatchBuilder,
+    former: Former,
+    buffer: Vec<u8>,
+    clock: Clock,
+    /// Told with the next batch.
+    losses: Vec<ShipperEvent>,
+}
+
+impl Shipper {
+    /// Reads the plan and forms again what was under way. `now_ns` is the epoch where a new one is needed.
+    ///
+    /// # Errors
+    /// Where the state folder cannot be used.
+    pub fn open(config: ShipperConfig, sealing: Option<Compression>, now_ns: i64) -> Result<Shipper, OutboxError> {
+        let shipper = ShipperId::of(&config.host.name, &config.host.machine_id);
+        let outbox = Outbox::open(&config.state_dir, shipper, now_ns.unsigned_abs(), sealing)?;
+        let mut this = Shipper {
+            outbox,
+            files: Files::default(),
+            builder: BatchBuilder::new(),
+            former: Former::default(),
+            buffer: vec![0; READ_BYTES],
+            clock: Clock::default(),
+            losses: Vec::new(),
+            config,
+        };
+        if let Some(damage) = this.outbox.damage().map(str::to_owned) {
+            this.lost(now_ns, "state", format!("the shipper's state was damaged: {damage}"), &[]);
+        }
+        this.files.reopen(&this.config, &mut this.outbox, now_ns)?;
+        this.reform(now_ns)?;
+        Ok(this)
+    }
+
+    /// The first batch that goes out: what an uplink introduces itself with.
+    pub fn first_id(&self) -> BatchId {
+        self.outbox.first_id()
+    }
+
+    /// Where a feed goes on.
+    pub fn cursor(&self, stream: &str) -> Option<&[u8]> {
+        self.outbox.memory().streams.get(stream).map(Vec::as_slice)
+    }
+
+    /// Batches that are neither acknowledged nor rejected.
+    pub fn in_flight(&self) -> usize {
+        self.outbox.in_flight()
+    }
+
+    /// Whether there is room for another batch under way.
+    pub fn has_room(&self) -> bool {
+        self.outbox.in_flight_bytes() < self.config.window_bytes
+    }
+
+    /// How many batches are planned and not durable.
+    pub fn unsynced(&self) -> usize {
+        self.outbox.unsynced()
+    }
+
+    /// Looks at all globs: what is new, what was renamed, what is gone. Gives the folders that were looked into.
+    ///
+    /// # Errors
+    /// Where it cannot be remembered.
+    pub fn scan(&mut self, now_ns: i64) -> Result<Vec<std::path::PathBuf>, PlanError> {
+        let (folders, losses) = self.files.scan(&self.config, &mut self.outbox, now_ns)?;
+        self.losses.extend(losses);
+        Ok(folders)
+    }
+
+    /// These files were written to.
+    pub fn touched(&mut self, paths: &[std::path::PathBuf]) {
+        self.files.touched(paths);
+    }
+
+    /// Reads files and plans one batch from them. False: there is nothing to read now.
+    ///
+    /// # Errors
+    /// Where it cannot be planned.
+    pub fn form(&mut self, now_ns: i64) -> Result<bool, OutboxError> {
+        if !self.losses.is_empty() {
+            let events = std::mem::take(&mut self.losses);
+            self.feed(vec![Feed { events, ..Feed::default() }], now_ns)?;
+        }
+        let mut planned = self.outbox.planned(now_ns, self.clock);
+        for id in self.files.in_turn() {
+            if self.form_file(id, &mut planned, now_ns)? {
+                break;
+            }
+        }
+        if self.builder.is_empty() {
+            return Ok(false);
+        }
+        let batch = self.builder.finish(self.outbox.next_id(), planned.sealed_time_ns, planned.clock());
+        self.outbox.plan(planned, batch)?;
+        Ok(true)
+    }
+
+    /// Takes what one file has; whether the batch is full.
+    fn form_file(&mut self, id: u64, planned: &mut Planned, now_ns: i64) -> Result<bool, OutboxError> {
+        loop {
+            let under_way = !planned.extents.is_empty();
+            let Some(ready) = self.files.ready(id, &mut self.outbox, under_way, now_ns)? else { return Ok(false) };
+            let patience = Patience {
+                group_ns: nanoseconds(self.config.group_timeout),
+                partial_ns: nanoseconds(self.config.partial_timeout),
+            };
+            let position = ready.state.position;
+            let length = match ready.content.read_at(position, &mut self.buffer) {
+                Ok(length) => length,
+                Err(error) => {
+                    tracing::warn!(file = %ready.state.path, %error, "cannot be read; trying again later");
+                    ready.touched = false;
+                    return Ok(false);
+                }
+            };
+            let bytes = self.buffer.get(..length).unwrap_or_default();
+            let whole = length < READ_BYTES;
+            if whole && ready.content.plain().is_none() {
+                ready.size = position + length as u64;
+            }
+            let ending = if whole { ready.ending(now_ns, patience) } else { Ending::Open };
+            let origin = self.builder.origin(&ready.voice.origin());
+            let stamp_before = ready.dater.memory();
+            let stretch = Stretch { bytes, ending, observed_ns: now_ns };
+            let formed = self.former.form(&mut self.builder, origin, &mut ready.dater, stretch);
+            if formed.taken == 0 {
+                ready.touched &= formed.full;
+                return Ok(formed.full);
+            }
+            let taken = bytes.get(..formed.taken).unwrap_or_default();
+            // Read after the bytes: where the file was written anew meanwhile, its beginning is another one.
+            let identity = match ready.identity_after(taken) {
+                Ok(identity) => identity,
+                Err(_) => ready.state.identity.with_tail(taken),
+            };
+            let voice = planned.voices.iter().position(|voice| *voice == ready.voice).unwrap_or_else(|| {
+                planned.voices.push(ready.voice.clone());
+                planned.voices.len() - 1
+            });
+            let extent = Extent {
+                file: id,
+                start: position,
+                end: position + formed.taken as u64,
+                hash: xxh3_64(taken),
+                voice,
+                observed_ns: now_ns,
+                stamp_before,
+                stamp_after: ready.dater.memory(),
+                identity,
+                digest: String::new(),
+            };
+            ready.state.position = extent.end;
+            ready.state.stamp = extent.stamp_after;
+            ready.state.identity = identity;
+            planned.extents.push(extent);
+            if formed.full {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Plans batches from feeds; their bytes are in the plan.
+    ///
+    /// # Errors
+    /// Where they cannot be planned.
+    pub fn feed(&mut self, feeds: Vec<Feed>, now_ns: i64) -> Result<(), OutboxError> {
+        for feed in feeds {
+            for (origin, records) in &feed.records {
+                let origin = self.builder.origin(origin);
+                for record in records {
+                    self.push(now_ns, |builder| record.with_ref(|record| builder.push(origin, record)))?;
+                }
+            }
+            for sample in &feed.samples {
+                self.push(now_ns, |builder| builder.push_sample(sample))?;
+            }
+            for event in &feed.events {
+                self.push(now_ns, |builder| builder.push_event(event))?;
+            }
+            for placement in &feed.placements {
+                self.push(now_ns, |builder| builder.push_placement(placement))?;
+            }
+            let cursors = if feed.cursor.is_empty() { Vec::new() } else { vec![(feed.stream, feed.cursor)] };
+            self.seal(now_ns, cursors)?;
+        }
+        Ok(())
+    }
+
+    /// Pushes a row; where the batch is full, it goes out and the row is the first of the next one.
+    fn push(&mut self, now_ns: i64, mut row: impl FnMut(&mut BatchBuilder) -> Result<(), Full>) -> Result<(), OutboxError> {
+        if row(&mut self.builder).is_ok() {
+            return Ok(());
+        }
+        self.seal(now_ns, Vec::new())?;
+        if row(&mut self.builder).is_err() {
+            self.lost(now_ns, "row", "a row is larger than a batch may be".to_owned(), &[("records", 1)]);
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, now_ns: i64, cursors: Vec<(String, Vec<u8>)>) -> Result<(), OutboxError> {
+        let planned = Planned { cursors, ..self.outbox.planned(now_ns, self.clock) };
+        if self.builder.is_empty() {
+            // Nothing but a cursor: it may go on without a batch.
+            for (name, cursor) in planned.cursors {
+                self.outbox.remember(crate::plan::Entry::Stream { name, cursor })?;
+            }
+            return Ok(());
+        }
+        let batch = self.builder.finish(self.outbox.next_id(), planned.sealed_time_ns, planned.clock());
+        self.outbox.plan_sealed(planned, &batch)
+    }
+
+    /// Makes durable what was planned.
+    ///
+    /// # Errors
+    /// Where the disk does not.
+    pub fn sync(&mut self) -> Result<(), PlanError> {
+        self.outbox.sync()
+    }
+
+    /// The next batch to send.
+    pub fn take_ready(&mut self) -> Option<Outgoing> {
+        self.outbox.take_ready()
+    }
+
+    /// Takes in what the uplink says.
+    ///
+    /// # Errors
+    /// Where it cannot be remembered.
+    pub fn report(&mut self, report: Report, now_ns: i64) -> Result<(), PlanError> {
+        match report {
+            Report::Clock(clock) => self.clock = clock,
+            Report::Acknowledged { sequence, .. } => self.outbox.acknowledged(sequence)?,
+            Report::Rejected { sequence, reason } => {
+                if let Some(batch) = self.outbox.rejected(sequence)? {
+                    tracing::error!(sequence, %reason, records = batch.records, "a batch was rejected; its records are lost");
+                    let title = format!("batch {sequence} was rejected: {reason}");
+                    let lost = [("records", batch.records), ("bytes", batch.bytes)];
+                    self.lost(now_ns, &format!("rejected/{sequence}"), title, &lost);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, now_ns: i64, key: &str, title: String, lost: &[(&str, u64)]) {
+        let key = format!("{}/{key}", self.outbox.memory().epoch);
+        self.losses.push(loss_event(&self.config.host, now_ns, key, title, lost));
+    }
+}
+
+fn nanoseconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Which file is which: by content, not by name.
+//!
+//! A file is known by device and inode as long as its content agrees: the hash of its first bytes (up to 1 KiB; fewer
+//! as long as it is shorter, growing with it) and the hash of the last bytes that were read. Names change when a
+//! file is rotated; inodes are used again; contents begin alike. Each *generation* of a file has an id of its own:
+//! a truncated file is a new one under an old name.
+
+use lastwords_record::stamp::StampState;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::plan::Memory;
+
+/// Bytes at a file's beginning that identify it.
+pub const HEAD_BYTES_MAX: usize = 1024;
+
+/// What a content is recognised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// How many of the first bytes are hashed.
+    pub head_length: u16,
+    /// Their xxh3-64.
+    pub head_hash: u64,
+    /// How many of the last bytes that were read are hashed.
+    pub tail_length: u16,
+    /// Their xxh3-64.
+    pub tail_hash: u64,
+}
+
+impl Fingerprint {
+    /// The fingerprint of a content that begins with these bytes.
+    pub fn of(beginning: &[u8]) -> Fingerprint {
+        let head = beginning.get(..HEAD_BYTES_MAX).unwrap_or(beginning);
+        Fingerprint { head_length: short(head), head_hash: xxh3_64(head), ..Fingerprint::default() }
+    }
+
+    /// The same content, read up to the end of these bytes.
+    pub fn with_tail(self, read: &[u8]) -> Fingerprint {
+        let tail = read.get(read.len().saturating_sub(HEAD_BYTES_MAX)..).unwrap_or_default();
+        Fingerprint { tail_length: short(tail), tail_hash: xxh3_64(tail), ..self }
+    }
+
+    /// Whether what stands before the place up to which was read is what was read last.
+    pub fn matches_tail(&self, before: &[u8]) -> bool {
+        let start = before.len().checked_sub(self.tail_length.into());
+        start.and_then(|start| before.get(start..)).is_some_and(|tail| xxh3_64(tail) == self.tail_hash)
+    }
+
+    /// Whether a content that begins with these bytes may be the one.
+    pub fn matches(&self, beginning: &[u8]) -> bool {
+        beginning.get(..usize::from(self.head_length)).is_some_and(|head| xxh3_64(head) == self.head_hash)
+    }
+}
+
+fn short(bytes: &[u8]) -> u16 {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX)
+}
+
+/// What is kept of one generation of a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileState {
+    /// Our number for it.
+    pub id: u64,
+    /// Where it was last seen.
+    pub path: String,
+    /// Device.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+    /// What its content is recognised by.
+    pub identity: Fingerprint,
+    /// Up to where it is planned: the next byte to read.
+    pub position: u64,
+    /// What its stamper remembers at `position`.
+    #[serde(with = "Memory")]
+    pub stamp: StampState,
+    /// xxh3-128 of all bytes up to `position`, hexadecimal; imports only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_content_that_grew_is_still_recognised_and_another_is_not() {
+        let cases: [(&[u8], &[u8], bool); 6] = [
+            (b"", b"anything", true),
+            (b"abc\n", b"abc\n", true),
+            (b"abc\n", b"abc\nmore\n", true),
+            (b"abc\n", b"abd\nmore\n", false),
+            (b"abc\n", b"ab", false),
+            (b"abc\n", b"", false),
+        ];
+        for (known, now, expected) in cases {
+            assert_eq!(Fingerprint::of(known).matches(now), expected, "{known:?} {now:?}");
+        }
+        let long = vec![b'x'; 5_000];
+        assert!(Fingerprint::of(&long).matches(&long[..HEAD_BYTES_MAX]));
+    }
+}

@@ -1,0 +1,141 @@
+//! Batches out, acknowledgements in. Three ways with one contract:
+//!
+//! - what is handed over is sent in its order and kept until it is acknowledged or rejected,
+//! - when the other side is gone, it is tried again for ever, with jittered backoff, from the first batch that is
+//!   not acknowledged,
+//! - reports come in the order of the numbers.
+
+mod backoff;
+mod clock;
+mod grpc;
+mod inprocess;
+
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use lastwords_record::{Batch, BatchId, Clock, Compression, Host, SealError};
+use tokio::sync::mpsc;
+
+pub use backoff::Backoff;
+pub use clock::ClockFilter;
+
+/// Where batches go.
+#[derive(Clone)]
+pub enum Uplink {
+    /// gRPC over TCP: `http://10.0.0.5:4320`.
+    Grpc(String),
+    /// gRPC over a unix socket.
+    Unix(PathBuf),
+    /// Into this very process, unsealed.
+    InProcess(Arc<dyn Deliver>),
+}
+
+impl std::fmt::Debug for Uplink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Uplink::Grpc(endpoint) => f.debug_tuple("Grpc").field(endpoint).finish(),
+            Uplink::Unix(path) => f.debug_tuple("Unix").field(path).finish(),
+            Uplink::InProcess(_) => f.write_str("InProcess"),
+        }
+    }
+}
+
+/// What becomes of a batch that is delivered in process.
+pub type DeliverFuture = Pin<Box<dyn Future<Output = Result<Delivered, DeliverError>> + Send>>;
+
+/// Takes batches in process.
+pub trait Deliver: Send + Sync {
+    /// Takes a batch; the future resolves when it is durable. Called in the order of the batches' numbers; several
+    /// may be under way.
+    fn deliver(&self, batch: Batch) -> DeliverFuture;
+}
+
+/// What the writer made of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// Events recognised in it.
+    pub events: u64,
+    /// 1 where it was set aside, else 0.
+    pub quarantined: u64,
+}
+
+/// Why a batch was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeliverError {
+    /// Not now; the very same batch is offered again after a pause.
+    #[error("{0}")]
+    Retry(String),
+    /// Never; it counts as lost.
+    #[error("{0}")]
+    Rejected(String),
+}
+
+/// Who speaks.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The first number that will be sent, with shipper and epoch.
+    pub next: BatchId,
+    /// The host that the shipper runs on.
+    pub host: Host,
+}
+
+/// A batch on its way to the uplink.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Its number.
+    pub id: BatchId,
+    /// What there is of it.
+    pub content: Content,
+}
+
+/// A batch in one of its forms.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// As columns.
+    Open(Batch),
+    /// Closed already.
+    Sealed(Bytes),
+}
+
+impl Content {
+    /// The envelope.
+    ///
+    /// # Errors
+    /// As [`Batch::seal`].
+    pub fn seal(self, compression: Compression) -> Result<Bytes, SealError> {
+        match self {
+            Content::Open(batch) => batch.seal(compression),
+            Content::Sealed(envelope) => Ok(envelope),
+        }
+    }
+}
+
+/// What an uplink has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// This batch and all before it are durable or were rejected.
+    Acknowledged {
+        /// Its number.
+        sequence: u64,
+        /// Sums over the batches that this report newly acknowledges.
+        delivered: Delivered,
+    },
+    /// This batch will never be taken.
+    Rejected {
+        /// Its number.
+        sequence: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The clock was measured.
+    Clock(Clock),
+}
+
+/// Sends until `outgoing` is closed and everything is acknowledged, or until the receiver of reports is gone.
+pub async fn drive(uplink: Uplink, identity: Identity, outgoing: mpsc::Receiver<Outgoing>, reports: mpsc::Sender<Report>) {
+    match uplink {
+        Uplink::Grpc(endpoint) => grpc::drive(grpc::Endpoint::Tcp(endpoint), identity, outgoing, reports).await,
+        Uplink::Unix(path) => grpc::drive(grpc::Endpoint::Unix(path), identity, outgoing, reports).await,
+        Uplink::InProcess(sink) => inprocess::drive(sink, outgoing, reports).await,
+    }
+}

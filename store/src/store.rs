@@ -189,7 +189,8 @@ impl Store {
 
     /// The rows of a small answer to a statement with parameters.
     pub async fn rows_with<T: DeserializeOwned>(&self, sql: &str, parameters: &[(&str, &str)]) -> Result<Vec<T>, QueryError> {
-        let settings = [("output_format_json_quote_64bit_integers", "0")];
+        // Bodies are bytes; what is not UTF-8 is replaced.
+        let settings = [("output_format_json_quote_64bit_integers", "0"), ("output_format_json_validate_utf8", "1")];
         let bytes = self.query_bytes(sql, parameters, "JSONEachRow", &settings)?.collect().await?;
         bytes
             .split(|byte| *byte == b'\n')

@@ -173,7 +173,7 @@ async fn every_column_comes_back_as_it_was_written() {
     };
     logs.push(row.clone());
     insert("logs", logs.encode()).await;
-    let found = only_row(&store, "SELECT *, SeverityText, ServiceName, TimestampWritten, hex(Shipper) AS Shipper, toUnixTimestamp(Planned) AS Planned FROM logs").await;
+    let found = only_row(&store, "SELECT * EXCEPT (Shipper, Planned), SeverityText, ServiceName, TimestampWritten, hex(logs.Shipper) AS Shipper, toUnixTimestamp(logs.Planned) AS Planned FROM logs").await;
     let shipper = batch(1).shipper.to_string().to_uppercase();
     for (column, expected) in [
         ("Timestamp", serde_json::json!("2023-11-14 22:13:20.123456789")),
@@ -233,7 +233,7 @@ async fn every_column_comes_back_as_it_was_written() {
     let mut events = EventsBlock::new();
     events.push(&EventRow { version: 2, end_ns: Some(1_700_000_005_000_000_000), ..event });
     store.insert_native("events", events.encode(), &with_token("t2")).await.unwrap();
-    let found = only_row(&store, "SELECT *, hex(Shipper) AS Shipper FROM events FINAL").await;
+    let found = only_row(&store, "SELECT * EXCEPT Shipper, hex(events.Shipper) AS Shipper FROM events FINAL").await;
     for (column, expected) in [
         ("Id", serde_json::json!(u64::MAX)),
         ("Version", 2.into()),

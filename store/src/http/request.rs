@@ -111,7 +111,7 @@ impl Call {
 
     fn take(&mut self, name: &str, value: String) -> Result<(), Failure> {
         if let Some(parameter) = name.strip_prefix("param_") {
-            self.parameters.push((parameter.to_owned(), unescape(&value)));
+            self.parameters.push((parameter.to_owned(), value));
             return Ok(());
         }
         match name {
@@ -129,12 +129,6 @@ impl Call {
         }
         Ok(())
     }
-}
-
-/// A parameter comes escaped as in a tab-separated file, and the engine takes it so over its C API as well, except
-/// that there the outer escaping of HTTP is not undone: see the test against the engine.
-fn unescape(value: &str) -> String {
-    value.to_owned()
 }
 
 fn bad(text: &str) -> Failure {

@@ -18,7 +18,14 @@ pub(super) type Reply = Response<Either<Full<Bytes>, Chunks>>;
 /// The body of an answer that is still being made. When it ends early, the connection is cut, so that nobody takes
 /// half an answer for a whole one.
 pub(super) struct Chunks {
-    pub(super) receiver: mpsc::Receiver<Result<Bytes, Cut>>,
+    receiver: mpsc::Receiver<Result<Bytes, Cut>>,
+    cut: bool,
+}
+
+impl Chunks {
+    pub(super) fn new(receiver: mpsc::Receiver<Result<Bytes, Cut>>) -> Self {
+        Chunks { receiver, cut: false }
+    }
 }
 
 /// The answer cannot be finished.
@@ -31,7 +38,18 @@ impl hyper::body::Body for Chunks {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        self.receiver.poll_recv(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)))
+        if self.cut {
+            return Poll::Ready(Some(Err(Cut)));
+        }
+        match self.receiver.poll_recv(cx) {
+            Poll::Ready(Some(Err(Cut))) => {
+                // A turn of nothing lets the connection send what it holds, the error's text first of all.
+                self.cut = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            next => next.map(|next| next.map(|chunk| chunk.map(Frame::data))),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! A statement runs on a connection of its own, in a thread of its own.
 
 mod guard;
+mod words;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
-use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::access::Rights;
@@ -31,14 +31,9 @@ pub(super) async fn answer(mut call: Call, engine: Arc<Engine>) -> Result<Reply,
     // The mark by which the statement is found among the running ones when nobody waits for it any more.
     let mark = format!("lastwords-{number}");
     let mut abandoned = Abandoned { engine: Arc::clone(&engine), mark: mark.clone(), armed: true };
-    let running = match std::mem::replace(&mut call.data, Data::None) {
-        Data::Coming(body) => insert(call, body, &engine, slot, &mark).await,
-        Data::Bytes(data) => {
-            call.text.push(b'\n');
-            call.text.extend_from_slice(&data);
-            run(call, &engine, slot, &mark, &format).await
-        }
-        Data::None => run(call, &engine, slot, &mark, &format).await,
+    let running = match words::insert_head(&call.text) {
+        Some(head) => insert(call, head, &engine, slot, &mark).await,
+        None => run(call, &engine, slot, &mark, &format).await,
     };
     abandoned.armed = false;
     let begun = running?;
@@ -107,7 +102,7 @@ async fn run(call: Call, engine: &Arc<Engine>, slot: OwnedSemaphorePermit, mark:
             Ok(started) => started,
             Err(failure) => return drop(begin.send(Err(failure))),
         };
-        let begun = if class == Class::Reads {
+        let begun = if class == Class::Reads && words::is_select(&call.text) {
             match connection.stream(&statement) {
                 Ok(stream) => return send(stream, call.coding, call.whole, begin),
                 Err(error) => Err(error.into()),
@@ -158,7 +153,7 @@ fn send(mut stream: Streaming, coding: Coding, whole_wanted: bool, begin: onesho
         Err(error) => return drop(begin.send(Err(Failure::Encoding(error.to_string())))),
     };
     let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
-    let body = Either::Right(Chunks { receiver });
+    let body = Either::Right(Chunks::new(receiver));
     if begin.send(Ok(Begun { body, coding, statistics, tag: tag.clone() })).is_err() {
         return;
     }
@@ -213,33 +208,31 @@ fn whole(parts: &[&[u8]], coding: Coding) -> Result<(Bytes, Coding), Failure> {
     Ok((out.into(), coding))
 }
 
-/// Runs an `INSERT` whose data is still coming: chunks go to the engine as they arrive.
-async fn insert(mut call: Call, mut body: Incoming, engine: &Arc<Engine>, slot: OwnedSemaphorePermit, mark: &str) -> Result<Begun, Failure> {
-    let Some((text, format)) = split_format(&call.text) else {
-        // VALUES, or a statement with a needless body: the data belongs behind the text.
-        call.text.push(b'\n');
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|error| Failure::Gone(error.to_string()))?.into_data() else { continue };
-            if call.text.len() + data.len() > super::request::BODY_BYTES_MAX {
-                return Err(Failure::TooLarge { bytes_max: super::request::BODY_BYTES_MAX });
-            }
-            call.text.extend_from_slice(&data);
-        }
-        let format = call.format.clone().unwrap_or_else(|| FORMAT.to_owned());
-        return run(call, engine, slot, mark, &format).await;
-    };
-    if text.len() > STATEMENT_BYTES_MAX {
+/// Runs an `INSERT`: its data goes to the engine as it arrives.
+async fn insert(
+    mut call: Call,
+    head: words::Head,
+    engine: &Arc<Engine>,
+    slot: OwnedSemaphorePermit,
+    mark: &str,
+) -> Result<Begun, Failure> {
+    if head.text.len() > STATEMENT_BYTES_MAX {
         return Err(Failure::TooLarge { bytes_max: STATEMENT_BYTES_MAX });
     }
+    let text = Bytes::from(std::mem::take(&mut call.text));
+    let beginning = text.slice(head.data_at.min(text.len())..);
+    let following = std::mem::replace(&mut call.data, Data::None);
     let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_WAITING);
     let (complete, completed) = oneshot::channel::<()>();
     let (engine, mark) = (Arc::clone(engine), mark.to_owned());
     let inserted = tokio::task::spawn_blocking(move || {
         let _slot = slot;
         let mut connection = prepared(&engine, &call, &mark)?;
-        let class = connection.classify(&call.text);
-        guard::check(call.rights, class, &call.text)?;
-        let mut insertion = connection.insert(&text, &format)?;
+        // The parser wants the statement with its format, and the insertion without.
+        let whole = format!("{} FORMAT {}", head.text, head.format);
+        let class = connection.classify(whole.as_bytes());
+        guard::check(call.rights, class, whole.as_bytes())?;
+        let mut insertion = connection.insert(&head.text, &head.format)?;
         while let Some(data) = receiver.blocking_recv() {
             insertion.append(&data)?;
         }
@@ -247,52 +240,38 @@ async fn insert(mut call: Call, mut body: Incoming, engine: &Arc<Engine>, slot: 
         completed.blocking_recv().map_err(|_| Failure::Gone("the client went away".to_owned()))?;
         insertion.finish().map_err(Failure::from)
     });
-    let mut cut = None;
-    while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => {
-                if let Ok(data) = frame.into_data()
-                    && sender.send(data).await.is_err()
-                {
-                    break; // The statement has failed; its error follows.
+    let sent = send_data(beginning, following, &sender).await;
+    if sent.is_ok() {
+        let _ = complete.send(());
+    } else {
+        drop(complete);
+    }
+    drop(sender);
+    let statistics = inserted.await.unwrap_or(Err(Failure::Closing));
+    sent?;
+    Ok(Begun { body: Either::Left(Full::new(Bytes::new())), coding: Coding::None, statistics: statistics?, tag: tag() })
+}
+
+/// Hands over an `INSERT`'s data. Ends early, and well, where nobody takes it any more: the statement's error follows.
+async fn send_data(beginning: Bytes, following: Data, sender: &mpsc::Sender<Bytes>) -> Result<(), Failure> {
+    if !beginning.is_empty() && sender.send(beginning).await.is_err() {
+        return Ok(());
+    }
+    match following {
+        Data::None => {}
+        Data::Bytes(data) => {
+            let _ = sender.send(data).await;
+        }
+        Data::Coming(mut body) => {
+            while let Some(frame) = body.frame().await {
+                let Ok(data) = frame.map_err(|error| Failure::Gone(error.to_string()))?.into_data() else { continue };
+                if sender.send(data).await.is_err() {
+                    return Ok(());
                 }
             }
-            Err(error) => {
-                cut = Some(Failure::Gone(error.to_string()));
-                break;
-            }
         }
     }
-    match cut {
-        Some(cut) => {
-            drop(complete);
-            drop(sender);
-            let _ = inserted.await;
-            Err(cut)
-        }
-        None => {
-            let _ = complete.send(());
-            drop(sender);
-            let statistics = inserted.await.unwrap_or(Err(Failure::Closing))?;
-            Ok(Begun { body: Either::Left(Full::new(Bytes::new())), coding: Coding::None, statistics, tag: tag() })
-        }
-    }
-}
-
-/// Takes `FORMAT name` from an `INSERT`'s end.
-fn split_format(text: &[u8]) -> Option<(String, String)> {
-    let text = std::str::from_utf8(text).ok()?.trim_end().trim_end_matches(';').trim_end();
-    let format = text.rsplit(|c: char| c.is_ascii_whitespace()).next()?;
-    let before = text.strip_suffix(format)?.trim_end();
-    let keyword = before.get(before.len().checked_sub(6)?..)?;
-    let stands_alone = before.get(..before.len() - 6)?.ends_with(|c: char| c.is_ascii_whitespace() || c == ')');
-    let named = !format.is_empty() && format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (keyword.eq_ignore_ascii_case("format") && stands_alone && named && starts_with_insert(text))
-        .then(|| (before[..before.len() - 6].trim_end().to_owned(), format.to_owned()))
-}
-
-fn starts_with_insert(text: &str) -> bool {
-    text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"))
+    Ok(())
 }
 
 /// The format that a query names at its end.
@@ -348,23 +327,6 @@ impl Drop for Abandoned {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_inserts_format_is_taken_from_its_end() {
-        for (text, expected) in [
-            ("INSERT INTO t FORMAT Native", Some(("INSERT INTO t", "Native"))),
-            ("insert into t (a)\nformat\nCSV ;\n", Some(("insert into t (a)", "CSV"))),
-            ("INSERT INTO t (a)FORMAT CSV", Some(("INSERT INTO t (a)", "CSV"))),
-            ("INSERT INTO t VALUES", None),
-            ("SELECT 1 FORMAT CSV", None),
-            ("INSERT INTO format CSV", Some(("INSERT INTO", "CSV"))),
-            ("FORMAT", None),
-            ("", None),
-        ] {
-            let found = split_format(text.as_bytes());
-            assert_eq!(found.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), expected, "{text}");
-        }
-    }
 
     #[test]
     fn a_querys_format_is_the_word_after_the_last_format() {

@@ -6,6 +6,7 @@
 
 use super::super::access::Rights;
 use super::super::response::Failure;
+use super::words::Words;
 use crate::engine::Class;
 
 /// Table functions, functions, engines and sources that reach out of the tables.
@@ -43,70 +44,22 @@ pub(super) fn check(rights: Rights, class: Class, text: &[u8]) -> Result<(), Fai
         Class::Unknown => {}
         Class::ChangesServer | Class::Controls => return refused("statements about the server itself are not served here"),
     }
-    let lowered = String::from_utf8_lossy(text).to_ascii_lowercase();
-    let words = words(&lowered);
-    let mut previous = [""; 2];
+    let words: Vec<String> =
+        Words::of(text).map(|word| String::from_utf8_lossy(word.bytes).to_ascii_lowercase()).collect();
+    let mut previous = ["", ""];
     for (place, word) in words.iter().enumerate() {
-        let next = words.get(place + 1).copied().unwrap_or_default();
-        let called = next == "(";
+        let called = words.get(place + 1).is_some_and(|next| next == "(");
         let engine = previous[1] == "engine" || previous == ["engine", "="];
         let name: String = word.chars().filter(|c| *c != '_').collect();
         if (called || engine) && REACHING.contains(&name.as_str()) {
             return refused(&format!("'{word}' reaches files or networks outside the tables"));
         }
-        if *word == "outfile" && previous[1] == "into" || *word == "infile" && previous[1] == "from" {
+        if (word == "outfile" && previous[1] == "into") || (word == "infile" && previous[1] == "from") {
             return refused("files of the server are not reached from here");
         }
         previous = [previous[1], word];
     }
     Ok(())
-}
-
-/// Names and single signs of a statement; strings and comments are left out, quoted names are not.
-fn words(text: &str) -> Vec<&str> {
-    let bytes = text.as_bytes();
-    let mut found = Vec::new();
-    let mut at = 0;
-    let skip_to = |from: usize, end: &str| text.get(from..).and_then(|rest| rest.find(end)).map_or(bytes.len(), |p| from + p + end.len());
-    while let Some(byte) = bytes.get(at) {
-        let rest = text.get(at..).unwrap_or_default();
-        match byte {
-            b'-' if rest.starts_with("--") => at = skip_to(at, "\n"),
-            b'#' if rest.starts_with("# ") || rest.starts_with("#!") => at = skip_to(at, "\n"),
-            b'/' if rest.starts_with("/*") => at = skip_to(at + 2, "*/"),
-            b'\'' => at = quoted_end(bytes, at, b'\''),
-            b'"' | b'`' => {
-                let end = quoted_end(bytes, at, *byte);
-                found.push(text.get(at + 1..end.saturating_sub(1)).unwrap_or_default());
-                at = end;
-            }
-            byte if byte.is_ascii_alphanumeric() || *byte == b'_' => {
-                let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-                found.push(rest.get(..length).unwrap_or_default());
-                at += length;
-            }
-            byte if byte.is_ascii_whitespace() => at += 1,
-            _ => {
-                let length = rest.chars().next().map_or(1, char::len_utf8);
-                found.push(rest.get(..length).unwrap_or_default());
-                at += length;
-            }
-        }
-    }
-    found
-}
-
-/// One past the quote that closes the one at `start`; backslashes and doubled quotes do not close.
-fn quoted_end(bytes: &[u8], start: usize, quote: u8) -> usize {
-    let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match *byte {
-            b'\\' => at += 2,
-            byte if byte == quote => return at + 1,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

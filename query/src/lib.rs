@@ -1,2 +1,38 @@
-//! query
+//! Questions that cross machines and time, and their answers.
+//!
+//! The way of a question:
+//! 1. [`ask()`]: the whole way; what an asker calls.
+//! 2. [`language`]: text becomes a question, or an error that points at the word.
+//! 3. [`plan`]: the question becomes statements that fetch two sets of events in columns.
+//! 4. [`fetch`]: runs them; [`columns`] reads the store's blocks into numbers.
+//! 5. [`correlate`]: which events are near which; one sweep.
+//! 6. [`chance`]: how many chance alone would give.
+//! 7. [`answer`]: figures, matches and ([`sentence`]) the one sentence; [`details`] fetches what is printed.
+//! 8. [`render()`]: the answer on a terminal.
+//!
+//! Beside it, [`sql()`]: plain read-only SQL.
+
+pub mod answer;
+pub mod ask;
 pub mod chance;
+pub mod columns;
+pub mod correlate;
+pub mod details;
+pub mod fetch;
+pub mod language;
+pub mod plan;
+pub mod render;
+pub mod sentence;
+pub mod sql;
+
+pub use answer::Answer;
+pub use ask::{AskError, AskOptions, ask};
+pub use render::{Look, render};
+pub use sql::{Rows, is_sql, sql};
+
+/// What classes are called in questions.
+pub fn names() -> &'static language::Names {
+    static NAMES: std::sync::LazyLock<language::Names> =
+        std::sync::LazyLock::new(|| language::Names::new(lastwords_detect::ClassNames.names()));
+    &NAMES
+}

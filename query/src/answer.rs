@@ -1,0 +1,423 @@
+//! The answer: its figures, its matches, its sentence. Serialises to the JSON that other programs depend on.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Serialize, Serializer};
+
+use crate::{
+    chance::{Assessment, Basis, Verdict},
+    correlate::{Events, Found},
+    language::{Grouping, Question},
+};
+
+/// Hosts listed at most.
+const TOP_HOSTS: usize = 10;
+/// Bars of the lag histogram at most.
+const BARS_MAX: i64 = 20;
+/// Widths that a bar may have, seconds.
+const BAR_SECONDS: &[i64] = &[
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000,
+    31_536_000,
+];
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// What came of a question.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// As it was asked.
+    pub question: String,
+    /// The time that the answer speaks of: half-open.
+    pub range: Range,
+    /// The asker's time zone, in which hours and days are counted.
+    pub time_zone: String,
+    /// Events asked for.
+    pub anchors: u64,
+    /// Those of them that have a partner; all where the question names none.
+    pub matched: u64,
+    /// How many chance alone would give; null without statistics.
+    pub expected_by_chance: Option<f64>,
+    /// `matched` over expected, of what is decided; null where chance gives 0.
+    pub lift: Option<f64>,
+    /// How often chance alone gives as many; null without statistics.
+    pub p_value: Option<f64>,
+    /// What that rests on.
+    pub chance: Chance,
+    /// The one sentence.
+    pub sentence: String,
+    /// What else a reader must know, each a sentence.
+    pub notes: Vec<String>,
+    /// In order of time.
+    pub matches: Vec<Match>,
+    /// Whether `matches` is shorter than `matched`.
+    pub truncated: bool,
+    /// Matches by the lag of their nearest partner.
+    pub lag_histogram: Vec<Bar>,
+    /// Matches by the hour of the asker's day in which they start.
+    pub hour_of_day: [u64; 24],
+    /// Matches by the asker's day of week, Monday first.
+    pub day_of_week: [u64; 7],
+    /// Hosts with the most matches.
+    pub top_hosts: Vec<Counted>,
+    /// Counts by what the question says `by`; null without.
+    pub by: Option<Groups>,
+}
+
+/// Times in RFC 3339.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Range {
+    /// The first instant.
+    #[serde(serialize_with = "instant")]
+    pub from: i64,
+    /// The first instant after it.
+    #[serde(serialize_with = "instant")]
+    pub to: i64,
+}
+
+/// What the figures rest on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chance {
+    /// What was compared with.
+    pub basis: Basis,
+    /// What may be said; null without statistics.
+    pub verdict: Option<Verdict>,
+    /// Against other days at the same time of day.
+    pub p_day: Option<f64>,
+    /// Against other hosts at the same moment.
+    pub p_host: Option<f64>,
+    /// Against each anchor's surroundings.
+    pub p_local: Option<f64>,
+    /// What the surroundings alone would give.
+    pub expected_local: Option<f64>,
+    /// Whole days compared.
+    pub days: Option<u32>,
+    /// Anchors too recent for a partner to be ruled out.
+    pub undecided: u64,
+    /// First anchors of episodes, which alone are tested.
+    pub episodes: Option<u64>,
+}
+
+/// An anchor with its partners.
+#[derive(Debug, Clone, Serialize)]
+pub struct Match {
+    /// Its class; `record` for a record in which nothing was recognised.
+    pub class: String,
+    /// Its start.
+    #[serde(serialize_with = "instant")]
+    pub start: i64,
+    /// Its end; null while it lasts.
+    #[serde(serialize_with = "maybe_instant")]
+    pub end: Option<i64>,
+    /// Its host.
+    pub host: String,
+    /// Its guest; null for the host itself.
+    pub guest: Option<String>,
+    /// What happened, in a line.
+    pub title: String,
+    /// How bad that is.
+    pub severity: String,
+    /// Nearest first.
+    pub partners: Vec<Partner>,
+    /// The lines behind it; for the first matches only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+/// An event near an anchor.
+#[derive(Debug, Clone, Serialize)]
+pub struct Partner {
+    /// Its class.
+    pub class: String,
+    /// Its start.
+    #[serde(serialize_with = "instant")]
+    pub start: i64,
+    /// Its end; null while it lasts.
+    #[serde(serialize_with = "maybe_instant")]
+    pub end: Option<i64>,
+    /// Its host.
+    pub host: String,
+    /// Its guest; null for the host itself.
+    pub guest: Option<String>,
+    /// What happened, in a line.
+    pub title: String,
+    /// Start of the anchor minus start of the partner.
+    pub lag_seconds: f64,
+}
+
+/// Matches whose lag is at least `from_seconds` and below `to_seconds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Bar {
+    pub from_seconds: i64,
+    pub to_seconds: i64,
+    pub count: u64,
+}
+
+/// Counts of one host, guest, class, hour or day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Which.
+    pub name: String,
+    /// Events asked for.
+    pub anchors: u64,
+    /// Those that matched.
+    pub matched: u64,
+}
+
+/// What the question says `by`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Groups {
+    /// The words for it.
+    pub of: &'static str,
+    /// In their natural order: hours and days by time, others most matches first.
+    pub groups: Vec<Counted>,
+}
+
+/// Everything that is counted in one pass over the matches.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// See [`Answer::lag_histogram`].
+    pub lag_histogram: Vec<Bar>,
+    /// See [`Answer::hour_of_day`].
+    pub hour_of_day: [u64; 24],
+    /// See [`Answer::day_of_week`].
+    pub day_of_week: [u64; 7],
+    /// See [`Answer::top_hosts`].
+    pub top_hosts: Vec<Counted>,
+    /// See [`Answer::by`].
+    pub by: Option<Groups>,
+}
+
+impl Counts {
+    /// Counts anchors and matches. `host` and `key` give names of numbers.
+    pub fn of<'n>(
+        question: &Question,
+        anchors: &Events,
+        partners: &Events,
+        found: &Found,
+        zone: &TimeZone,
+        host: impl Fn(u32) -> &'n str,
+        key: impl Fn(u32) -> &'n str,
+    ) -> Counts {
+        let matched = || found.matches.iter().filter_map(|one| row(anchors, one.anchor as usize));
+        let lags = found.matches.iter().filter_map(|one| {
+            let start = anchors.start_ns.get(one.anchor as usize)?;
+            Some(start.saturating_sub(*partners.start_ns.get(one.nearest as usize)?))
+        });
+        let mut clock = Clock::new(zone);
+        let mut counts = Counts { lag_histogram: histogram(&lags.collect::<Vec<i64>>()), ..Counts::default() };
+        for one in matched() {
+            let (hour, day) = clock.hour_and_day(one.start_ns);
+            add(&mut counts.hour_of_day, hour);
+            add(&mut counts.day_of_week, day);
+        }
+        let all = || (0..anchors.len()).filter_map(|at| row(anchors, at));
+        counts.top_hosts = tally(all().map(|one| one.host), matched().map(|one| one.host), host);
+        counts.by = question.by.map(|by| {
+            let groups = match by {
+                Grouping::HourOfDay | Grouping::DayOfWeek => {
+                    let mut of = |start_ns| {
+                        let (hour, day) = clock.hour_and_day(start_ns);
+                        if by == Grouping::HourOfDay { hour } else { day }
+                    };
+                    let mut groups: Vec<Counted> = if by == Grouping::HourOfDay {
+                        (0..24).map(|hour| Counted::none(format!("{hour:02}:00"))).collect()
+                    } else {
+                        DAYS.iter().map(|day| Counted::none((*day).to_owned())).collect()
+                    };
+                    for one in all() {
+                        groups.get_mut(of(one.start_ns)).into_iter().for_each(|group| group.anchors += 1);
+                    }
+                    for one in matched() {
+                        groups.get_mut(of(one.start_ns)).into_iter().for_each(|group| group.matched += 1);
+                    }
+                    groups
+                }
+                Grouping::Host => counts.top_hosts.clone(),
+                Grouping::Guest | Grouping::Class => {
+                    tally(all().map(|one| one.key), matched().map(|one| one.key), key)
+                }
+            };
+            Groups { of: by.words(), groups }
+        });
+        counts.top_hosts.retain(|host| host.matched > 0);
+        counts.top_hosts.truncate(TOP_HOSTS);
+        counts
+    }
+}
+
+/// Days of week as they are listed.
+pub const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+impl Counted {
+    fn none(name: String) -> Counted {
+        Counted { name, anchors: 0, matched: 0 }
+    }
+}
+
+struct One {
+    start_ns: i64,
+    host: u32,
+    key: u32,
+}
+
+fn row(events: &Events, at: usize) -> Option<One> {
+    Some(One { start_ns: *events.start_ns.get(at)?, host: *events.host.get(at)?, key: *events.key.get(at)? })
+}
+
+fn add(counts: &mut [u64], at: usize) {
+    if let Some(count) = counts.get_mut(at) {
+        *count += 1;
+    }
+}
+
+/// Counts by number; those with the most matches, then the most anchors, then by name.
+fn tally<'n>(
+    anchors: impl Iterator<Item = u32>,
+    matched: impl Iterator<Item = u32>,
+    name: impl Fn(u32) -> &'n str,
+) -> Vec<Counted> {
+    let mut counts: Vec<(u64, u64)> = Vec::new();
+    let mut at = |number: u32, of_matches: bool| {
+        let number = number as usize;
+        if counts.len() <= number {
+            counts.resize(number + 1, (0, 0));
+        }
+        if let Some(count) = counts.get_mut(number) {
+            if of_matches { count.1 += 1 } else { count.0 += 1 }
+        }
+    };
+    anchors.for_each(|number| at(number, false));
+    matched.for_each(|number| at(number, true));
+    let mut found: Vec<Counted> = (0..)
+        .zip(counts)
+        .filter(|(_, (anchors, _))| *anchors > 0)
+        .map(|(number, (anchors, matched))| Counted { name: name(number).to_owned(), anchors, matched })
+        .collect();
+    found.sort_by(|a, b| (b.matched, b.anchors, &a.name).cmp(&(a.matched, a.anchors, &b.name)));
+    found
+}
+
+/// The asker's hour and day; the rule of a quarter of an hour is kept, since every zone changes on one.
+struct Clock<'a> {
+    zone: &'a TimeZone,
+    quarter: Option<(i64, (usize, usize))>,
+}
+
+impl<'a> Clock<'a> {
+    fn new(zone: &'a TimeZone) -> Clock<'a> {
+        Clock { zone, quarter: None }
+    }
+
+    fn hour_and_day(&mut self, time_ns: i64) -> (usize, usize) {
+        let quarter = time_ns.div_euclid(900 * SECOND_NS);
+        if let Some((of, found)) = self.quarter
+            && of == quarter
+        {
+            return found;
+        }
+        let Ok(time) = Timestamp::from_nanosecond(i128::from(time_ns)) else { return (0, 0) };
+        let local = time.to_zoned_datetime(self.zone.clone());
+        let found = (
+            usize::try_from(local.hour()).unwrap_or(0),
+            usize::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0),
+        );
+        self.quarter = Some((quarter, found));
+        found
+    }
+}
+
+/// Bars of one round width from the least lag to the greatest, empty ones between included.
+fn histogram(lags_ns: &[i64]) -> Vec<Bar> {
+    let (Some(least), Some(most)) = (lags_ns.iter().min(), lags_ns.iter().max()) else { return Vec::new() };
+    let bar_of = |lag_ns: i64, width: i64| lag_ns.div_euclid(width * SECOND_NS);
+    let fits = |width: &&i64| bar_of(*most, **width) - bar_of(*least, **width) < BARS_MAX;
+    let width = BAR_SECONDS.iter().find(fits).or(BAR_SECONDS.last()).copied().unwrap_or(1);
+    let first = bar_of(*least, width);
+    let mut bars: Vec<Bar> = (first..=bar_of(*most, width))
+        .map(|bar| Bar { from_seconds: bar * width, to_seconds: (bar + 1) * width, count: 0 })
+        .collect();
+    for lag in lags_ns {
+        let at = usize::try_from(bar_of(*lag, width) - first).ok();
+        if let Some(bar) = at.and_then(|at| bars.get_mut(at)) {
+            bar.count += 1;
+        }
+    }
+    bars
+}
+
+impl Chance {
+    /// From the statistics, if there were any.
+    pub fn of(assessed: Option<&Assessment>) -> Chance {
+        Chance {
+            basis: assessed.map_or(Basis::None, |a| a.basis),
+            verdict: assessed.map(|a| a.verdict),
+            p_day: assessed.and_then(|a| a.p_day),
+            p_host: assessed.and_then(|a| a.p_host),
+            p_local: assessed.and_then(|a| a.p_local),
+            expected_local: assessed.filter(|a| a.p.is_some()).map(|a| a.expected_local),
+            days: assessed.map(|a| a.days),
+            undecided: assessed.map_or(0, |a| a.undecided),
+            episodes: assessed.map(|a| a.heads),
+        }
+    }
+}
+
+/// RFC 3339 with nanoseconds, UTC.
+pub fn rfc3339(time_ns: i64) -> String {
+    match Timestamp::from_nanosecond(i128::from(time_ns)) {
+        Ok(time) => format!("{time:.9}"),
+        // Every i64 of nanoseconds lies within jiff's range.
+        Err(_) => String::new(),
+    }
+}
+
+fn instant<S: Serializer>(time_ns: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*time_ns))
+}
+
+fn maybe_instant<S: Serializer>(time_ns: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time_ns {
+        Some(time_ns) => instant(time_ns, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histogram_has_round_bars_that_hold_every_lag() {
+        for (seconds, first, last, bars) in [
+            (vec![], None, None, 0),
+            (vec![0], Some(0), Some(1), 1),
+            (vec![-300, 300], Some(-300), Some(360), 11),
+            (vec![-1, 0], Some(-1), Some(1), 2),
+            (vec![10, 3600 * 24 * 400], Some(0), Some(2_592_000 * 14), 14),
+        ] {
+            let lags: Vec<i64> = seconds.iter().map(|s| s * SECOND_NS).collect();
+            let found = histogram(&lags);
+            assert_eq!(found.first().map(|bar| bar.from_seconds), first, "{seconds:?}");
+            assert_eq!(found.last().map(|bar| bar.to_seconds), last, "{seconds:?}");
+            assert_eq!(found.len(), bars, "{seconds:?}");
+            assert_eq!(found.iter().map(|bar| bar.count).sum::<u64>(), seconds.len() as u64);
+        }
+    }
+
+    #[test]
+    fn hours_and_days_are_the_askers_across_changes_of_the_clock() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let mut clock = Clock::new(&zone);
+        for (time, hour, day) in [
+            ("2026-03-29T00:59:59Z", 1, 6),
+            ("2026-03-29T01:00:00Z", 3, 6),
+            ("2026-10-25T00:30:00Z", 2, 6),
+            ("2026-10-25T01:30:00Z", 2, 6),
+            ("2026-11-22T23:30:00Z", 0, 0),
+        ] {
+            let at: Timestamp = time.parse().unwrap();
+            let at = i64::try_from(at.as_nanosecond()).unwrap();
+            assert_eq!(clock.hour_and_day(at), (hour, day), "{time}");
+        }
+        assert_eq!(rfc3339(1_767_225_600_000_000_001), "2026-01-01T00:00:00.000000001Z");
+    }
+}

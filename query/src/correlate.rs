@@ -1,0 +1,265 @@
+//! Which anchors are near which partners: one sweep over both, unit by unit in order of start. Pure.
+//!
+//! Events are closed intervals of whole nanoseconds. `within D after`: `p.start ≤ a.start ≤ p.end + D`. `within D
+//! before`: `a.start ≤ p.start ≤ a.end + D`. `within D of`: either. An event is not its own partner. An open end
+//! is [`OPEN`] and lies after everything.
+//!
+//! Partners that began before an anchor and still reach it are kept in a list, from which each is dropped once; those
+//! that begin later are a run in order of start. The cost is the number of rows plus the number of pairs.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "columns are built together and have one length; rows are counted in 32 bits, which `Events::push` ensures"
+)]
+
+use crate::chance::{Intervals, OPEN, Relation};
+
+/// Events in columns, sorted by unit and start.
+#[derive(Debug, Default, Clone)]
+pub struct Events {
+    /// The unit on which the question compares: a host, a guest, or 0 for everything.
+    pub unit: Vec<u32>,
+    /// Starts, nanoseconds since the epoch.
+    pub start_ns: Vec<i64>,
+    /// Ends; [`OPEN`] where there is none yet.
+    pub end_ns: Vec<i64>,
+    /// What tells an event from every other.
+    pub id: Vec<u64>,
+    /// Numbers that belong to the event: its host and the key that it is counted by.
+    pub host: Vec<u32>,
+    /// See `host`.
+    pub key: Vec<u32>,
+}
+
+/// One event, before it is sorted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// See [`Events::unit`].
+    pub unit: u32,
+    /// See [`Events::host`].
+    pub host: u32,
+    /// See [`Events::key`].
+    pub key: u32,
+    /// See [`Events::start_ns`].
+    pub start_ns: i64,
+    /// See [`Events::end_ns`].
+    pub end_ns: i64,
+    /// See [`Events::id`].
+    pub id: u64,
+}
+
+impl Events {
+    /// Sorts rows by unit, start and id: by counting over units, of which there are few, then within each.
+    pub fn sorted(mut rows: Vec<Row>, units: u32) -> Events {
+        rows.truncate(u32::MAX as usize);
+        let mut begins = vec![0_usize; units as usize + 1];
+        for row in &rows {
+            begins[row.unit as usize + 1] += 1;
+        }
+        for unit in 0..units as usize {
+            begins[unit + 1] += begins[unit];
+        }
+        let mut next = begins.clone();
+        let mut order = vec![0_u32; rows.len()];
+        for (at, row) in rows.iter().enumerate() {
+            order[next[row.unit as usize]] = at as u32;
+            next[row.unit as usize] += 1;
+        }
+        let mut events = Events::with_capacity(rows.len());
+        let mut of_unit: Vec<Row> = Vec::new();
+        for unit in 0..units as usize {
+            of_unit.clear();
+            of_unit.extend(order[begins[unit]..begins[unit + 1]].iter().map(|at| rows[*at as usize]));
+            // They mostly come as a few sorted runs, which this sort merges.
+            of_unit.sort_by_key(|row| (row.start_ns, row.id));
+            of_unit.iter().for_each(|row| events.push(row));
+        }
+        events
+    }
+
+    fn with_capacity(rows: usize) -> Events {
+        Events {
+            unit: Vec::with_capacity(rows),
+            start_ns: Vec::with_capacity(rows),
+            end_ns: Vec::with_capacity(rows),
+            id: Vec::with_capacity(rows),
+            host: Vec::with_capacity(rows),
+            key: Vec::with_capacity(rows),
+        }
+    }
+
+    fn push(&mut self, row: &Row) {
+        self.unit.push(row.unit);
+        self.start_ns.push(row.start_ns);
+        self.end_ns.push(row.end_ns);
+        self.id.push(row.id);
+        self.host.push(row.host);
+        self.key.push(row.key);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.unit.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.unit.is_empty()
+    }
+
+    /// As the statistics take them.
+    pub fn intervals(&self) -> Intervals<'_> {
+        Intervals { unit: &self.unit, start_ns: &self.start_ns, end_ns: &self.end_ns }
+    }
+}
+
+/// An anchor that has a partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    /// Row of the anchor.
+    pub anchor: u32,
+    /// Row of the nearest partner.
+    pub nearest: u32,
+    /// How many partners it has.
+    pub partners: u32,
+}
+
+/// What a sweep found.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// In order of the anchors.
+    pub matches: Vec<Match>,
+    /// Whether an anchor stands among the partners as well.
+    pub same_events: bool,
+}
+
+/// Nanoseconds between two events, 0 where they overlap, then nanoseconds between their starts: nearest is least.
+pub fn nearness(anchor: (i64, i64), partner: (i64, i64)) -> (i64, i64) {
+    let gap = (anchor.0.saturating_sub(partner.1)).max(partner.0.saturating_sub(anchor.1)).max(0);
+    (gap, anchor.0.saturating_sub(partner.0).saturating_abs())
+}
+
+/// Finds every anchor with a partner.
+pub fn sweep(anchors: &Events, partners: &Events, relation: Relation, within_ns: i64) -> Found {
+    let mut found = Found::default();
+    let mut first_anchor = 0;
+    let mut first_partner = 0;
+    while first_anchor < anchors.len() {
+        let unit = anchors.unit[first_anchor];
+        let last_anchor = first_anchor + anchors.unit[first_anchor..].partition_point(|other| *other == unit);
+        first_partner += partners.unit[first_partner..].partition_point(|other| *other < unit);
+        let last_partner = first_partner + partners.unit[first_partner..].partition_point(|other| *other == unit);
+        let unit = UnitSweep {
+            anchors,
+            partners,
+            relation,
+            within_ns: within_ns.max(0),
+            rows: first_partner..last_partner,
+        };
+        unit.run(first_anchor..last_anchor, &mut found);
+        (first_anchor, first_partner) = (last_anchor, last_partner);
+    }
+    found
+}
+
+/// Every partner of one anchor, nearest first.
+pub fn partners_of(anchor: usize, anchors: &Events, partners: &Events, relation: Relation, within_ns: i64) -> Vec<usize> {
+    let unit = anchors.unit[anchor];
+    let first = partners.unit.partition_point(|other| *other < unit);
+    let last = first + partners.unit[first..].partition_point(|other| *other == unit);
+    let span = (anchors.start_ns[anchor], anchors.end_ns[anchor]);
+    let mut found: Vec<usize> = (first..last)
+        .filter(|row| partners.id[*row] != anchors.id[anchor])
+        .filter(|row| is_near(span, (partners.start_ns[*row], partners.end_ns[*row]), relation, within_ns))
+        .collect();
+    found.sort_by_key(|row| (nearness(span, (partners.start_ns[*row], partners.end_ns[*row])), partners.start_ns[*row], *row));
+    found
+}
+
+fn is_near(anchor: (i64, i64), partner: (i64, i64), relation: Relation, within_ns: i64) -> bool {
+    let after = partner.0 <= anchor.0 && anchor.0 <= partner.1.saturating_add(within_ns);
+    let before = anchor.0 <= partner.0 && partner.0 <= anchor.1.saturating_add(within_ns);
+    match relation {
+        Relation::After => after,
+        Relation::Before => before,
+        Relation::Of => after || before,
+    }
+}
+
+struct UnitSweep<'a> {
+    anchors: &'a Events,
+    partners: &'a Events,
+    relation: Relation,
+    within_ns: i64,
+    rows: std::ops::Range<usize>,
+}
+
+impl UnitSweep<'_> {
+    fn run(&self, anchors: std::ops::Range<usize>, found: &mut Found) {
+        // Partners that began at or before the anchor and reach it.
+        let mut reaching: Vec<u32> = Vec::new();
+        let mut begun = self.rows.start;
+        // The first partner that begins at or after the anchor.
+        let mut later = self.rows.start;
+        for anchor in anchors {
+            let (start, end) = (self.anchors.start_ns[anchor], self.anchors.end_ns[anchor]);
+            let mut best = Best::default();
+            if self.relation != Relation::Before {
+                while begun < self.rows.end && self.partners.start_ns[begun] <= start {
+                    reaching.push(begun as u32);
+                    begun += 1;
+                }
+                reaching.retain(|row| self.partners.end_ns[*row as usize].saturating_add(self.within_ns) >= start);
+                for row in &reaching {
+                    self.look(anchor, *row as usize, &mut best, found);
+                }
+            }
+            if self.relation != Relation::After {
+                while later < self.rows.end && self.partners.start_ns[later] < start {
+                    later += 1;
+                }
+                let latest = end.saturating_add(self.within_ns);
+                let mut row = later;
+                while row < self.rows.end && self.partners.start_ns[row] <= latest {
+                    // Those that begin with the anchor were among the reaching ones.
+                    if self.relation == Relation::Before || self.partners.start_ns[row] > start {
+                        self.look(anchor, row, &mut best, found);
+                    }
+                    row += 1;
+                }
+            }
+            if let Some((.., nearest)) = best.nearest {
+                found.matches.push(Match { anchor: anchor as u32, nearest: nearest as u32, partners: best.partners });
+            }
+        }
+    }
+
+    fn look(&self, anchor: usize, row: usize, best: &mut Best, found: &mut Found) {
+        if self.partners.id[row] == self.anchors.id[anchor] {
+            found.same_events = true;
+            return;
+        }
+        let anchor = (self.anchors.start_ns[anchor], self.anchors.end_ns[anchor]);
+        let partner = (self.partners.start_ns[row], self.partners.end_ns[row]);
+        let candidate = (nearness(anchor, partner), partner.0, row);
+        if best.nearest.is_none_or(|nearest| candidate < nearest) {
+            best.nearest = Some(candidate);
+        }
+        best.partners = best.partners.saturating_add(1);
+    }
+}
+
+/// Nearness, start and row of a partner: the least is nearest.
+type Candidate = ((i64, i64), i64, usize);
+
+#[derive(Default)]
+struct Best {
+    nearest: Option<Candidate>,
+    partners: u32,
+}
+
+/// An end as it is stored: none is open.
+pub fn end_of(end_ns: i64) -> Option<i64> {
+    (end_ns != OPEN).then_some(end_ns)
+}

@@ -1,0 +1,142 @@
+//! Runs a plan's statements and sorts what comes into events by unit and start.
+
+use std::sync::{Mutex, PoisonError};
+
+use lastwords_store::{QueryError, Store};
+
+use crate::{
+    ask::AskError,
+    columns::{BlockError, Blocks, Column, Interner},
+    correlate::Row,
+    language::Scope,
+    plan::Fetch,
+};
+
+/// Names met by both sets, so that equal hosts have equal numbers.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Hosts.
+    pub hosts: Mutex<Interner>,
+    /// Guests as units.
+    pub guests: Mutex<Interner>,
+    /// What is counted by.
+    pub keys: Mutex<Interner>,
+}
+
+/// A set, as it came.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Its events, unsorted.
+    pub rows: Vec<Row>,
+    /// Half the width of the interval of each corrected time, largest of all.
+    pub clock_uncertainty_ns: u64,
+}
+
+/// What the store has observed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The first instant of anything.
+    pub first_ns: i64,
+    /// The last instant of anything.
+    pub last_ns: i64,
+}
+
+/// Fetches one set.
+pub async fn set(store: &Store, fetch: &Fetch, scope: Scope, names: &Names) -> Result<Fetched, AskError> {
+    let mut fetched = Fetched::default();
+    let mut blocks = Blocks::default();
+    let settings = [("max_block_size", "65536"), ("readonly", "2")];
+    let mut answer = store.query_bytes(&fetch.sql, &[], "Native", &settings)?;
+    while let Some(chunk) = answer.next().await? {
+        blocks.push::<AskError>(&chunk, |columns| fetched.take(columns, fetch, scope, names))?;
+    }
+    blocks.finish()?;
+    Ok(fetched)
+}
+
+impl Fetched {
+    fn take(&mut self, columns: Vec<Column>, fetch: &Fetch, scope: Scope, names: &Names) -> Result<(), AskError> {
+        let mut columns = columns.into_iter();
+        let hosts = numbers(columns.next(), &names.hosts)?;
+        let (starts, ends, ids) = (values(columns.next())?, values(columns.next())?, values(columns.next())?);
+        let guests = if fetch.wanted.guest { Some(units(columns.next(), &names.guests)?) } else { None };
+        let keys = if fetch.wanted.key { Some(numbers(columns.next(), &names.keys)?) } else { None };
+        if fetch.wanted.clock {
+            let most = values(columns.next())?.iter().map(|value| value.cast_unsigned()).max().unwrap_or(0);
+            self.clock_uncertainty_ns = self.clock_uncertainty_ns.max(most);
+        }
+        self.rows.reserve(starts.len());
+        let times = starts.iter().zip(&ends).zip(&ids);
+        for (at, (host, ((start_ns, end_ns), id))) in hosts.iter().zip(times).enumerate() {
+            let unit = match (scope, &guests) {
+                (Scope::Anywhere, _) => 0,
+                (Scope::Guest, Some(guests)) => match guests.get(at) {
+                    Some(Some(guest)) => *guest,
+                    // What happened to a host itself happened on no guest.
+                    _ => continue,
+                },
+                _ => *host,
+            };
+            let key = keys.as_ref().and_then(|keys| keys.get(at)).copied().unwrap_or(0);
+            self.rows.push(Row { unit, host: *host, key, start_ns: *start_ns, end_ns: *end_ns, id: id.cast_unsigned() });
+        }
+        Ok(())
+    }
+}
+
+fn values(column: Option<Column>) -> Result<Vec<i64>, BlockError> {
+    match column {
+        Some(Column::Number(values)) => Ok(values),
+        _ => Err(BlockError::Damaged("numbers were wanted")),
+    }
+}
+
+fn numbers(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<u32>, BlockError> {
+    let Some(Column::Name { keys, rows }) = column else { return Err(BlockError::Damaged("names were wanted")) };
+    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let numbers: Vec<u32> = keys.iter().map(|key| names.number(key)).collect();
+    Ok(rows.iter().filter_map(|row| numbers.get(*row as usize).copied()).collect())
+}
+
+/// As [`numbers`], and none for the empty name.
+fn units(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<Option<u32>>, BlockError> {
+    let Some(Column::Name { keys, rows }) = column else { return Err(BlockError::Damaged("names were wanted")) };
+    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let numbers: Vec<Option<u32>> = keys.iter().map(|key| (!key.is_empty()).then(|| names.number(key))).collect();
+    Ok(rows.iter().filter_map(|row| numbers.get(*row as usize).copied()).collect())
+}
+
+/// From when to when anything was observed; none in an empty store.
+pub async fn extent(store: &Store) -> Result<Option<Extent>, QueryError> {
+    #[derive(serde::Deserialize)]
+    struct Of {
+        first_ns: i64,
+        last_ns: i64,
+        rows: u64,
+    }
+    // Parts know the least and greatest value of what they are partitioned by, so this reads no rows.
+    let sql = ["logs", "samples", "events"].map(|table| {
+        let time = if table == "events" { "Start" } else { "Timestamp" };
+        format!(
+            "SELECT toUnixTimestamp64Nano(min({time})) AS first_ns, toUnixTimestamp64Nano(max({time})) AS last_ns, count() AS rows FROM {table}"
+        )
+    });
+    let found: Vec<Of> = store.rows(&sql.join(" UNION ALL ")).await?;
+    let found = || found.iter().filter(|of| of.rows > 0);
+    let first_ns = found().map(|of| of.first_ns).min();
+    Ok(first_ns.zip(found().map(|of| of.last_ns).max()).map(|(first_ns, last_ns)| Extent { first_ns, last_ns }))
+}
+
+/// Adds the hosts that ever sent anything, so that those without events count as observed.
+pub async fn hosts(store: &Store, names: &Names) -> Result<(), QueryError> {
+    #[derive(serde::Deserialize)]
+    struct Of {
+        hosts: String,
+    }
+    let found: Vec<Of> = store.rows("SELECT DISTINCT Hosts AS hosts FROM batches").await?;
+    let mut known = names.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+    for host in found.iter().flat_map(|of| of.hosts.split(',')).filter(|host| !host.is_empty()) {
+        known.number(host);
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What classes are called, and which name a misspelt one is nearest to.
+
+use std::collections::BTreeMap;
+
+/// Names of classes: the dotted ones, their parents, and those that people use.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    class_of: BTreeMap<String, String>,
+}
+
+impl Names {
+    /// From pairs of a name and its class. Every class and every parent of one is a name as well.
+    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Names {
+        let mut class_of = BTreeMap::new();
+        for (name, class) in pairs {
+            let ends = class.match_indices('.').map(|(at, _)| at).chain([class.len()]);
+            for own in ends.filter_map(|end| class.get(..end)) {
+                class_of.entry(own.to_ascii_lowercase()).or_insert_with(|| own.to_owned());
+            }
+            class_of.insert(name.to_ascii_lowercase(), class.to_owned());
+        }
+        Names { class_of }
+    }
+
+    /// The class that these words name; singular and plural are the same.
+    pub fn class(&self, words: &str) -> Option<&str> {
+        let spaced = words.replace('_', " ");
+        let mut forms = vec![words.to_owned(), words.replace(' ', "_"), words.replace(' ', "."), spaced.clone()];
+        for form in [words, &spaced] {
+            forms.push(format!("{form}s"));
+            forms.extend(form.strip_suffix('s').map(str::to_owned));
+            forms.extend(form.strip_suffix("es").map(str::to_owned));
+        }
+        forms.iter().find_map(|form| self.class_of.get(form)).map(String::as_str)
+    }
+
+    /// All names.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.class_of.keys().map(String::as_str)
+    }
+
+    /// The name nearest to these words, if one is near enough to be meant.
+    pub fn nearest(&self, words: &str) -> Option<&str> {
+        nearest(words, self.all())
+    }
+}
+
+/// The candidate with the fewest edits to make of `word`, if they are at most a third of its letters.
+pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (word.chars().count() / 3).max(1);
+    candidates
+        .map(|candidate| (edits(word, candidate), candidate))
+        .filter(|(edits, _)| *edits <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.
+#[allow(clippy::indexing_slicing, reason = "rows have one entry more than b has letters, and j runs over b")]
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for j in 0..b.len() {
+            let mut least = (last[j] + usize::from(a[i] != b[j])).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                least = least.min(before[j - 1] + 1);
+            }
+            row[j + 1] = least;
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted_with_swaps_as_one() {
+        for (a, b, expected) in
+            [("", "", 0), ("panic", "", 5), ("panic", "panic", 0), ("panci", "panic", 1), ("saturatoin", "saturation", 1), ("oom kils", "oom kills", 1)]
+        {
+            assert_eq!(edits(a, b), expected, "{a:?} {b:?}");
+            assert_eq!(edits(b, a), expected, "{b:?} {a:?}");
+        }
+    }
+
+    #[test]
+    fn a_class_has_its_dotted_name_its_parents_and_plurals() {
+        let names = Names::new([("panics", "kernel.panic"), ("network saturation", "network.saturation")]);
+        for (words, class) in [
+            ("panics", Some("kernel.panic")),
+            ("panic", Some("kernel.panic")),
+            ("kernel.panic", Some("kernel.panic")),
+            ("kernel panic", Some("kernel.panic")),
+            ("kernel", Some("kernel")),
+            ("network saturations", Some("network.saturation")),
+            ("panicked", None),
+        ] {
+            assert_eq!(names.class(words), class, "{words:?}");
+        }
+        assert_eq!(names.nearest("network saturatoin"), Some("network saturation"));
+        assert_eq!(names.nearest("quiet evenings"), None);
+    }
+}

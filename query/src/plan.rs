@@ -1,0 +1,224 @@
+//! The question as statements: each set becomes columns of numbers, and nothing is joined in the engine.
+//!
+//! A set is fetched as (host, start, end, id) by a range of its table's key, latest versions only. 5 million rows of
+//! these are some 130 MB and sort themselves into hosts in a counting pass, after which one sweep gives the matches
+//! and the very windows that the statistics need; a join in the engine would give the matches alone.
+
+use crate::language::{Grouping, Members, Question, Scope, Set};
+
+/// An open end, as it is fetched.
+const OPEN: &str = "toInt64(9223372036854775807)";
+/// Latest versions; a version never moves an event to another day, so days are independent.
+const LATEST: &str = "SETTINGS do_not_merge_across_partitions_select_final = 1";
+
+/// Which columns are fetched beside start, end and id, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The guest: the unit of `on the same guest`.
+    pub guest: bool,
+    /// What is counted by.
+    pub key: bool,
+    /// The uncertainty of the clock.
+    pub clock: bool,
+}
+
+/// A statement and the columns it gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// The statement.
+    pub sql: String,
+    /// What it gives.
+    pub wanted: Wanted,
+}
+
+/// Bounds on what is fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Starts at or after.
+    pub start_from_ns: Option<i64>,
+    /// Starts before.
+    pub start_before_ns: Option<i64>,
+    /// Ends at or after, or is open.
+    pub end_from_ns: Option<i64>,
+}
+
+/// The anchors of a question: those that start in its range.
+pub fn anchors(question: &Question) -> Fetch {
+    let bounds = Bounds { start_from_ns: question.from_ns, start_before_ns: question.to_ns, end_from_ns: None };
+    let key = match question.by {
+        Some(Grouping::Guest) => Some("Guest"),
+        Some(Grouping::Class) => Some("Class"),
+        // The host comes anyway, and the time makes the others.
+        Some(Grouping::Host | Grouping::HourOfDay | Grouping::DayOfWeek) | None => None,
+    };
+    fetch(&question.anchors, question.scope, bounds, key, true)
+}
+
+/// The partners that anchors of the range, or the windows in which chance looks for them, can have: those begun
+/// before the range count while they reach into it.
+pub fn partners(question: &Question, partners: &Set, within_ns: i64) -> Fetch {
+    let start_before_ns = match question.near.as_ref().map(|near| near.relation) {
+        Some(crate::chance::Relation::After) => question.to_ns,
+        // An anchor may last beyond the range and a partner begin during it.
+        _ => None,
+    };
+    let end_from_ns = question.from_ns.map(|from_ns| from_ns.saturating_sub(within_ns));
+    fetch(partners, question.scope, Bounds { start_from_ns: None, start_before_ns, end_from_ns }, None, false)
+}
+
+fn fetch(set: &Set, scope: Scope, bounds: Bounds, key: Option<&str>, clock: bool) -> Fetch {
+    let table = Table::of(set);
+    let wanted = Wanted { guest: scope == Scope::Guest, key: key.is_some(), clock };
+    let mut columns = vec![
+        "Host".to_owned(),
+        format!("toUnixTimestamp64Nano({})", table.start),
+        table.end_ns.to_owned(),
+        format!("{} AS id", table.id),
+    ];
+    if wanted.guest {
+        // A guest is its UUID; where that is not known, its name on its host.
+        columns.push(
+            "toLowCardinality(multiIf(GuestUuid != '', toString(GuestUuid), Guest != '', concat(Host, '/', Guest), ''))"
+                .to_owned(),
+        );
+    }
+    columns.extend(key.map(str::to_owned));
+    if clock {
+        columns.push("ClockUncertainty".to_owned());
+    }
+    let sql = format!(
+        "SELECT {} FROM {} WHERE {}{} {}",
+        columns.join(", "),
+        table.from,
+        members(&set.members),
+        bounds.sql(&table),
+        table.settings
+    );
+    Fetch { sql, wanted }
+}
+
+/// Statement for what is printed of some events: as [`crate::details::Detail`]. Without ids, of the whole set.
+pub fn details(set: &Set, bounds: Bounds, ids: Option<&[u64]>) -> String {
+    let table = Table::of(set);
+    let only = ids.map_or(String::new(), |ids| {
+        let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+        format!(" AND id IN ({})", ids.join(", "))
+    });
+    format!(
+        "SELECT {} AS id, {} AS class, toUnixTimestamp64Nano({}) AS start_ns, {} AS end_ns, Host AS host, Guest AS guest, \
+         {} AS title, {} AS severity, hex(Shipper) AS shipper, Epoch AS epoch, Sequence AS sequence, Row AS row, {} AS lines, \
+         ClockUncertainty AS clock_uncertainty_ns FROM {} WHERE {}{}{only} {}",
+        table.id,
+        table.class,
+        table.start,
+        table.end_ns,
+        table.title,
+        table.severity,
+        table.lines,
+        table.from,
+        members(&set.members),
+        bounds.sql(&table),
+        table.settings
+    )
+}
+
+impl Bounds {
+    fn sql(&self, table: &Table) -> String {
+        let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({time_ns}), 'UTC')");
+        let mut sql = String::new();
+        if let Some(from_ns) = self.start_from_ns {
+            sql += &format!(" AND {} >= {}", table.start, instant(from_ns));
+        }
+        if let Some(before_ns) = self.start_before_ns {
+            sql += &format!(" AND {} < {}", table.start, instant(before_ns));
+        }
+        if let Some(from_ns) = self.end_from_ns {
+            sql += &match table.end {
+                Some(end) => format!(" AND ({end} IS NULL OR {end} >= {})", instant(from_ns)),
+                None => format!(" AND {} >= {}", table.start, instant(from_ns)),
+            };
+        }
+        sql
+    }
+}
+
+/// How a table calls what a question needs.
+struct Table {
+    from: &'static str,
+    id: &'static str,
+    class: &'static str,
+    start: &'static str,
+    end: Option<&'static str>,
+    end_ns: String,
+    title: &'static str,
+    severity: &'static str,
+    lines: &'static str,
+    settings: &'static str,
+}
+
+impl Table {
+    fn of(set: &Set) -> Table {
+        match set.members {
+            Members::Class(_) => Table {
+                from: "events FINAL",
+                id: "Id",
+                class: "Class",
+                start: "Start",
+                end: Some("End"),
+                end_ns: format!("greatest(ifNull(toUnixTimestamp64Nano(End), {OPEN}), toUnixTimestamp64Nano(Start))"),
+                title: "Title",
+                severity: "Severity",
+                lines: "[LineStart, LineEnd]",
+                settings: LATEST,
+            },
+            Members::Text(_) | Members::Predicate(_) => Table {
+                from: "logs",
+                id: "cityHash64(Shipper, Epoch, Sequence, Row)",
+                class: "if(Class = '', 'record', Class)",
+                start: "Timestamp",
+                end: None,
+                end_ns: "toUnixTimestamp64Nano(Timestamp)".to_owned(),
+                title: "toValidUTF8(substring(splitByChar('\\n', Body)[1], 1, 300))",
+                severity: "lower(SeverityText)",
+                lines: "[toUInt32(0), toUInt32(4294967295)]",
+                settings: "",
+            },
+        }
+    }
+}
+
+fn members(members: &Members) -> String {
+    match members {
+        Members::Class(class) => {
+            format!("(Class = {} OR startsWith(Class, {}))", literal(class), literal(&format!("{class}.")))
+        }
+        Members::Text(text) => format!("position(Body, {}) > 0", literal(text)),
+        // On a line of its own. It was checked to be an expression and nothing more.
+        Members::Predicate(sql) => format!("(\n{sql}\n)"),
+    }
+}
+
+/// A string as an SQL literal.
+pub(crate) fn literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('\'');
+    for letter in text.chars() {
+        match letter {
+            '\'' => literal.push_str("\\'"),
+            '\\' => literal.push_str("\\\\"),
+            other => literal.push(other),
+        }
+    }
+    literal.push('\'');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_cannot_be_left() {
+        assert_eq!(literal(r"it's \ 'x'"), r"'it\'s \\ \'x\''");
+    }
+}

@@ -1,0 +1,122 @@
+//! The sweep finds what a page of brute force finds, on random events: ties, zero lengths and open ends included.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests may")]
+
+use lastwords_query::chance::{OPEN, Relation};
+use lastwords_query::correlate::{Events, Found, Match, Row, nearness, partners_of, sweep};
+use proptest::prelude::*;
+
+const UNITS: u32 = 3;
+
+/// The meaning of the question, word by word.
+fn brute_force(anchors: &Events, partners: &Events, relation: Relation, within: i64) -> (Found, Vec<Vec<usize>>) {
+    let mut found = Found::default();
+    let mut lists = Vec::new();
+    for a in 0..anchors.len() {
+        let (a_start, a_end) = (i128::from(anchors.start_ns[a]), i128::from(anchors.end_ns[a]));
+        let mut near = Vec::new();
+        for p in 0..partners.len() {
+            let (p_start, p_end) = (i128::from(partners.start_ns[p]), i128::from(partners.end_ns[p]));
+            let within = i128::from(within);
+            let after = p_start <= a_start && a_start <= p_end + within;
+            let before = a_start <= p_start && p_start <= a_end + within;
+            let holds = match relation {
+                Relation::After => after,
+                Relation::Before => before,
+                Relation::Of => after || before,
+            };
+            if !holds || anchors.unit[a] != partners.unit[p] {
+                continue;
+            }
+            if anchors.id[a] == partners.id[p] {
+                found.same_events = true;
+            } else {
+                let distance = (a_start - p_end).max(p_start - a_end).max(0);
+                near.push((distance, (a_start - p_start).abs(), p_start, p));
+            }
+        }
+        near.sort_unstable();
+        if let Some(&(.., nearest)) = near.first() {
+            let partners = near.len() as u32;
+            found.matches.push(Match { anchor: a as u32, nearest: nearest as u32, partners });
+            lists.push(near.into_iter().map(|(.., p)| p).collect());
+        }
+    }
+    (found, lists)
+}
+
+/// Few instants, so that ties are frequent; lengths of 0 and open ends are frequent as well.
+fn events(first_id: u64) -> impl Strategy<Value = Vec<Row>> {
+    let length = prop_oneof![3 => Just(0_i64), 4 => 1..12_i64, 1 => Just(-1_i64)];
+    prop::collection::vec((0..UNITS, 0..60_i64, length, 0..40_u64), 0..24).prop_map(move |rows| {
+        let mut rows: Vec<Row> = rows
+            .into_iter()
+            .map(|(unit, start_ns, length, id)| Row {
+                unit,
+                host: unit,
+                key: 0,
+                start_ns,
+                end_ns: if length < 0 { OPEN } else { start_ns + length },
+                id: first_id + id,
+            })
+            .collect();
+        rows.sort_by_key(|row| row.id);
+        rows.dedup_by_key(|row| row.id);
+        rows
+    })
+}
+
+/// An event that is in both sets is the same in both.
+fn shared(anchors: &[Row], partners: &mut [Row]) {
+    for partner in partners {
+        if let Some(same) = anchors.iter().find(|anchor| anchor.id == partner.id) {
+            *partner = *same;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_sweep_finds_what_brute_force_finds(
+        anchors in events(0),
+        mut partners in events(20),
+        relation in prop::sample::select(vec![Relation::Of, Relation::Before, Relation::After]),
+        within in prop_oneof![Just(0_i64), 0..15_i64, Just(i64::MAX)],
+    ) {
+        shared(&anchors, &mut partners);
+        let (anchors, partners) = (Events::sorted(anchors, UNITS), Events::sorted(partners, UNITS));
+        let found = sweep(&anchors, &partners, relation, within);
+        let (expected, lists) = brute_force(&anchors, &partners, relation, within);
+        prop_assert_eq!(&found, &expected);
+        for (one, list) in found.matches.iter().zip(lists) {
+            prop_assert_eq!(partners_of(one.anchor as usize, &anchors, &partners, relation, within), list);
+        }
+    }
+
+    #[test]
+    fn of_is_a_distance_of_at_most_d_between_events(
+        anchors in events(0),
+        partners in events(100),
+        within in 0..15_i64,
+    ) {
+        let (anchors, partners) = (Events::sorted(anchors, UNITS), Events::sorted(partners, UNITS));
+        let near = (0..anchors.len())
+            .filter(|a| (0..partners.len()).any(|p| {
+                anchors.unit[*a] == partners.unit[p]
+                    && nearness((anchors.start_ns[*a], anchors.end_ns[*a]), (partners.start_ns[p], partners.end_ns[p])).0 <= within
+            }))
+            .count();
+        prop_assert_eq!(sweep(&anchors, &partners, Relation::Of, within).matches.len(), near);
+    }
+
+    #[test]
+    fn sorting_keeps_every_row(rows in events(0)) {
+        let events = Events::sorted(rows.clone(), UNITS);
+        prop_assert!((1..events.len()).all(|i| (events.unit[i - 1], events.start_ns[i - 1]) <= (events.unit[i], events.start_ns[i])));
+        let mut ids = events.id.clone();
+        ids.sort_unstable();
+        prop_assert_eq!(ids, rows.iter().map(|row| row.id).collect::<Vec<_>>());
+    }
+}

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use connection::{Class, Connection, Streaming, exception_code};
 pub use connection::{Answer, Chunk, Statement, StatementError, Statistics};
+pub(crate) use connection::{Class, Connection, Streaming, exception_code};
 use library::Library;
 
 /// Version of the engine that this program was made for.
@@ -32,7 +32,8 @@ pub struct EngineOptions {
     pub path: PathBuf,
     /// What the engine may use; none: a third of the machine's memory, at least 1 GiB.
     pub memory_bytes_max: Option<u64>,
-    /// Statements that run at the same time; others wait.
+    /// Statements of this process that run at the same time; others wait. Those that come in over a port have half as
+    /// many places, of their own, so that slow clients keep no insert waiting.
     pub statements_max: usize,
 }
 
@@ -72,6 +73,7 @@ pub struct Engine {
     arguments: Vec<std::ffi::CString>,
     path: PathBuf,
     slots: Arc<Semaphore>,
+    port_slots: Arc<Semaphore>,
     statements_max: usize,
     statement_ids: AtomicU64,
 }
@@ -111,6 +113,7 @@ impl Engine {
             arguments,
             path,
             slots: Arc::new(Semaphore::new(options.statements_max.max(1))),
+            port_slots: Arc::new(Semaphore::new(options.statements_max.div_ceil(2).max(1))),
             statements_max: options.statements_max.max(1),
             statement_ids: AtomicU64::new(1),
         })
@@ -142,8 +145,8 @@ impl Engine {
     }
 
     /// Waits for a free place among the running statements.
-    pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.slots).acquire_owned().await.ok()
+    pub(crate) async fn slot(&self, over_port: bool) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(if over_port { &self.port_slots } else { &self.slots }).acquire_owned().await.ok()
     }
 
     /// A number that no other statement of this process has.
@@ -164,7 +167,9 @@ impl Drop for Engine {
 /// Where the library is: the given path, `LASTWORDS_ENGINE`, the cache, the system's folders.
 pub fn find_library(given: Option<&Path>) -> Result<PathBuf, EngineError> {
     let mut looked = Vec::new();
-    if let Some(path) = given.map(Path::to_path_buf).or_else(|| std::env::var_os("LASTWORDS_ENGINE").map(PathBuf::from)) {
+    if let Some(path) =
+        given.map(Path::to_path_buf).or_else(|| std::env::var_os("LASTWORDS_ENGINE").map(PathBuf::from))
+    {
         looked.push(path);
     } else {
         let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -172,7 +177,10 @@ pub fn find_library(given: Option<&Path>) -> Result<PathBuf, EngineError> {
             .map(PathBuf::from)
             .or_else(|| home.map(|home| home.join(".cache/lastwords")));
         looked.extend(cache.map(|cache| cache.join("engine").join(ENGINE_VERSION).join("libchdb.so")));
-        looked.extend(["/usr/lib/lastwords/libchdb.so", "/usr/local/lib/libchdb.so", "/usr/lib/libchdb.so"].map(PathBuf::from));
+        looked.extend(
+            ["/usr/lib/lastwords/libchdb.so", "/usr/local/lib/libchdb.so", "/usr/lib/libchdb.so"]
+                .map(PathBuf::from),
+        );
     }
     match looked.iter().find(|path| path.is_file()) {
         Some(path) => Ok(path.clone()),
@@ -187,7 +195,11 @@ fn open_error(path: PathBuf, reason: String) -> EngineError {
     if reason.contains("Cannot lock file") || reason.contains("already running") {
         let holder = std::fs::read_to_string(path.join("status"))
             .ok()
-            .and_then(|status| status.lines().find_map(|line| line.strip_prefix("PID: ").map(|pid| format!(" (process {pid})"))))
+            .and_then(|status| {
+                status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("PID: ").map(|pid| format!(" (process {pid})")))
+            })
             .unwrap_or_default();
         EngineError::Held { path, holder }
     } else {
@@ -202,7 +214,9 @@ fn c_string(text: &str) -> std::ffi::CString {
 
 fn default_memory() -> u64 {
     let total_kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        text.lines().find_map(|line| {
+            line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+        })
     });
     total_kib.map_or(2 << 30, |kib| (kib * 1024 / 3).max(1 << 30))
 }

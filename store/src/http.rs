@@ -39,7 +39,12 @@ const CONNECTIONS_MAX: usize = 512;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves the protocol until `shutdown` is ready; then open connections have a few seconds to finish.
-pub async fn serve_http(listener: TcpListener, engine: Arc<Engine>, access: Access, shutdown: impl Future<Output = ()>) {
+pub async fn serve_http(
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    access: Access,
+    shutdown: impl Future<Output = ()>,
+) {
     let access = Arc::new(access);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -90,11 +95,18 @@ where
 async fn handle(request: Request<Incoming>, engine: Arc<Engine>, access: &Access) -> Reply {
     let path = request.uri().path();
     let plain = match (request.method(), path) {
-        (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => Some(response::text(StatusCode::OK, "Ok.\n")),
-        (&Method::GET | &Method::HEAD, "/") if request.uri().query().is_none() => Some(response::text(StatusCode::OK, "Ok.\n")),
+        (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => {
+            Some(response::text(StatusCode::OK, "Ok.\n"))
+        }
+        (&Method::GET | &Method::HEAD, "/") if request.uri().query().is_none() => {
+            Some(response::text(StatusCode::OK, "Ok.\n"))
+        }
         (&Method::GET | &Method::POST, "/") => None,
         (_, "/") => Some(response::text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.\n")),
-        _ => Some(response::text(StatusCode::NOT_FOUND, "There is nothing here; statements go to / and /ping answers Ok.\n")),
+        _ => Some(response::text(
+            StatusCode::NOT_FOUND,
+            "There is nothing here; statements go to / and /ping answers Ok.\n",
+        )),
     };
     if let Some(plain) = plain {
         return plain;

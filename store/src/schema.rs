@@ -23,6 +23,7 @@ macro_rules! migrations {
 const MIGRATIONS: &[Migration] = migrations![1 "0001_tables"];
 
 /// The schema that this program needs.
+#[expect(clippy::cast_possible_truncation, reason = "there are not four thousand million migrations")]
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Why a schema could not be brought up to date.
@@ -55,19 +56,23 @@ pub(crate) async fn migrate(store: &Store) -> Result<u32, MigrateError> {
          ENGINE = MergeTree ORDER BY Number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
     ];
     for (statement, sql) in preparations.into_iter().enumerate() {
-        store
-            .execute_outside(sql)
-            .await
-            .map_err(|source| MigrateError::Statement { name: "0000_migrations", statement, source })?;
+        store.execute_outside(sql).await.map_err(|source| MigrateError::Statement {
+            name: "0000_migrations",
+            statement,
+            source,
+        })?;
     }
-    let applied: Vec<Applied> =
-        store.rows("SELECT DISTINCT Number, Program FROM migrations ORDER BY Number").await.map_err(MigrateError::Read)?;
+    let applied: Vec<Applied> = store
+        .rows("SELECT DISTINCT Number, Program FROM migrations ORDER BY Number")
+        .await
+        .map_err(MigrateError::Read)?;
     if let Some(newest) = applied.last().filter(|newest| newest.number > SCHEMA_VERSION) {
         return Err(MigrateError::Newer { found: newest.number, written_by: newest.program.clone() });
     }
     let mut done = 0;
     for migration in MIGRATIONS.iter().filter(|m| applied.iter().all(|a| a.number != m.number)) {
-        let failed = |statement| move |source| MigrateError::Statement { name: migration.name, statement, source };
+        let failed =
+            |statement| move |source| MigrateError::Statement { name: migration.name, statement, source };
         for (statement, sql) in statements(migration.sql).enumerate() {
             store.execute(&sql).await.map_err(failed(statement + 1))?;
         }
@@ -87,9 +92,10 @@ pub(crate) async fn migrate(store: &Store) -> Result<u32, MigrateError> {
 /// The statements of a file: each ends with a semicolon at the end of a line. `CREATE TABLE` becomes
 /// `CREATE TABLE IF NOT EXISTS`, so that a migration that was killed half way can be run again.
 fn statements(sql: &str) -> impl Iterator<Item = String> {
-    sql.split(";\n").map(str::trim).filter(|part| !part.is_empty()).map(|part| {
-        part.trim_end_matches(';').replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1)
-    })
+    sql.split(";\n")
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| part.trim_end_matches(';').replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
 }
 
 #[cfg(test)]
@@ -106,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_file_is_split_at_semicolons_that_end_a_line() {
-        let found: Vec<String> = statements("-- a; b\nCREATE TABLE x (s String DEFAULT ';');\nSELECT 1;\n").collect();
+        let found: Vec<String> =
+            statements("-- a; b\nCREATE TABLE x (s String DEFAULT ';');\nSELECT 1;\n").collect();
         assert_eq!(found, ["-- a; b\nCREATE TABLE IF NOT EXISTS x (s String DEFAULT ';')", "SELECT 1"]);
     }
 }

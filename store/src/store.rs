@@ -44,7 +44,9 @@ pub struct Inserting {
 #[derive(Debug, Error)]
 #[allow(missing_docs)]
 pub enum InsertError {
-    #[error("the store refused the block for {table} because it came too late or from before the store's start: {text}")]
+    #[error(
+        "the store refused the block for {table} because it came too late or from before the store's start: {text}"
+    )]
     TooLate { table: String, text: String },
     #[error("the store refused the block for {table}, and would again: {text}")]
     Refused { table: String, code: i32, text: String },
@@ -104,10 +106,8 @@ impl Store {
 
     /// A server.
     pub fn remote(remote: &Remote) -> Store {
-        let outside = Client::default()
-            .with_url(&remote.url)
-            .with_user(&remote.user)
-            .with_password(&remote.password);
+        let outside =
+            Client::default().with_url(&remote.url).with_user(&remote.user).with_password(&remote.password);
         Store { client: outside.clone().with_database(DATABASE), outside, engine: None }
     }
 
@@ -127,7 +127,12 @@ impl Store {
     }
 
     /// Inserts a block; returns when it is on disk (the tables are set to fsync).
-    pub async fn insert_native(&self, table: &str, block: NativeBlock, inserting: &Inserting) -> Result<(), InsertError> {
+    pub async fn insert_native(
+        &self,
+        table: &str,
+        block: NativeBlock,
+        inserting: &Inserting,
+    ) -> Result<(), InsertError> {
         if block.rows == 0 {
             return Ok(());
         }
@@ -143,7 +148,9 @@ impl Store {
             .with_setting("materialize_skip_indexes_on_insert", "0")
             .with_setting("async_insert", "0");
         if let Some(token) = &inserting.token {
-            insert = insert.with_setting("insert_deduplicate", "1").with_setting("insert_deduplication_token", token);
+            insert = insert
+                .with_setting("insert_deduplicate", "1")
+                .with_setting("insert_deduplication_token", token);
         }
         for (name, value) in &inserting.settings {
             insert = insert.with_setting(name, value);
@@ -188,15 +195,55 @@ impl Store {
     }
 
     /// The rows of a small answer to a statement with parameters.
-    pub async fn rows_with<T: DeserializeOwned>(&self, sql: &str, parameters: &[(&str, &str)]) -> Result<Vec<T>, QueryError> {
+    pub async fn rows_with<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<T>, QueryError> {
         // Bodies are bytes; what is not UTF-8 is replaced.
-        let settings = [("output_format_json_quote_64bit_integers", "0"), ("output_format_json_validate_utf8", "1")];
+        let settings =
+            [("output_format_json_quote_64bit_integers", "0"), ("output_format_json_validate_utf8", "1")];
         let bytes = self.query_bytes(sql, parameters, "JSONEachRow", &settings)?.collect().await?;
         bytes
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(|line| serde_json::from_slice(line).map_err(|error| QueryError::Answer(error.to_string())))
             .collect()
+    }
+
+    /// Keeps rows for so many days from the time they were observed (events and placements: stored); none: for ever.
+    /// The ledger and the quarantine are kept whatever is said.
+    pub async fn retain(&self, days: Option<u32>) -> Result<(), QueryError> {
+        #[derive(serde::Deserialize)]
+        struct Table {
+            engine_full: String,
+        }
+        for (table, since) in [
+            ("logs", "toDateTime(ObservedTimestamp)"),
+            ("samples", "toDateTime(ObservedTimestamp)"),
+            ("events", "Planned"),
+            ("placement", "Planned"),
+        ] {
+            let sql = "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}";
+            let tables: Vec<Table> = self.rows_with(sql, &[("database", DATABASE), ("table", table)]).await?;
+            let Some(Table { engine_full }) = tables.first() else {
+                return Err(QueryError::Answer(format!(
+                    "table {table} is missing: the store has not been migrated"
+                )));
+            };
+            // Changing a TTL rewrites parts; it is left alone where it is as wanted.
+            match days {
+                Some(days) if !engine_full.contains(&format!("+ toIntervalDay({days}) ")) => {
+                    self.execute(&format!("ALTER TABLE {table} MODIFY TTL {since} + toIntervalDay({days})"))
+                        .await?;
+                }
+                None if engine_full.contains(" TTL ") => {
+                    self.execute(&format!("ALTER TABLE {table} REMOVE TTL")).await?
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The store's clock in seconds, for the `Planned` of a new plan. In the first two seconds of the store's life it
@@ -208,7 +255,9 @@ impl Store {
         }
         let rows: Vec<Clock> =
             self.rows("SELECT toUnixTimestamp(greatest(now(), now() - uptime() + 2)) AS planned").await?;
-        rows.first().map(|clock| clock.planned).ok_or_else(|| QueryError::Answer("the store's clock gave no row".to_owned()))
+        rows.first()
+            .map(|clock| clock.planned)
+            .ok_or_else(|| QueryError::Answer("the store's clock gave no row".to_owned()))
     }
 }
 

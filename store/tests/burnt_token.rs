@@ -3,6 +3,14 @@
 //! A plain MergeTree notes a token before it renames the part. A store that is killed in between knows the token and
 //! has no rows, and takes the retry for a repetition. To be run by `cargo nextest run`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail as the test does"
+)]
+
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
@@ -60,5 +68,9 @@ async fn a_token_is_burnt_when_the_store_is_killed_before_the_rename() {
         .unwrap();
     assert_eq!(victim.status.signal(), Some(9), "not killed: {}", String::from_utf8_lossy(&victim.stderr));
     // The retry under the same token is answered with OK, and there are no rows.
-    assert_eq!(insert(&folder, "burnt", None).await, 0, "the token is not burnt any more: reading back may be needless");
+    assert_eq!(
+        insert(&folder, "burnt", None).await,
+        0,
+        "the token is not burnt any more: reading back may be needless"
+    );
 }

@@ -1,6 +1,14 @@
 //! The HTTP handler as clients from outside see it: Python's `clickhouse-connect`, and plain requests.
 //! To be run by `cargo nextest run`: a process opens one data folder only.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail as the test does"
+)]
+
 mod support;
 
 use std::path::PathBuf;
@@ -20,7 +28,8 @@ async fn served() -> (tempfile::TempDir, lastwords_store::Store, u16) {
     let (folder, store) = fresh().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let user = |name: &str, password: &str, writes| User { name: name.into(), password: password.into(), writes };
+    let user =
+        |name: &str, password: &str, writes| User { name: name.into(), password: password.into(), writes };
     let access = Access::Users(vec![user("op", "secret", true), user("eye", "only", false)]);
     tokio::spawn(serve_http(listener, Arc::clone(store.engine().unwrap()), access, std::future::pending()));
     (folder, store, port)
@@ -30,7 +39,8 @@ async fn served() -> (tempfile::TempDir, lastwords_store::Store, u16) {
 async fn pythons_client_creates_inserts_queries_and_reads_errors() {
     let (_folder, _store, port) = served().await;
     let cache = std::env::var_os("LASTWORDS_CACHE").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/lastwords"));
+    let cache =
+        cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/lastwords"));
     let python = cache.join("venv/bin/python");
     assert!(python.is_file(), "{} is missing: run scripts/setup --tests", python.display());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client.py");
@@ -40,16 +50,24 @@ async fn pythons_client_creates_inserts_queries_and_reads_errors() {
         .output()
         .await
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(text.ends_with("all as expected\n"), "{text}");
 }
 
 /// Status, headers as text, body.
-async fn ask(port: u16, target: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> (u16, String, Vec<u8>) {
-    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>();
+async fn ask(
+    port: u16,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+) -> (u16, String, Vec<u8>) {
+    let client =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>();
     let method = if body.is_some() { "POST" } else { "GET" };
-    let mut request = hyper::Request::builder().method(method).uri(format!("http://127.0.0.1:{port}{target}"));
+    let mut request =
+        hyper::Request::builder().method(method).uri(format!("http://127.0.0.1:{port}{target}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -65,7 +83,9 @@ const EYE: (&str, &str) = ("Authorization", "Basic ZXllOm9ubHk=");
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_and_errors_come_as_clickhouse_sends_them() {
     let (_folder, _store, port) = served().await;
-    let cases: &[(&str, &[(&str, &str)], Option<&[u8]>, u16, &str)] = &[
+    // Target, headers, body, then the status and a part of the answer.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a [u8]>, u16, &'a str);
+    let cases: &[Case<'_>] = &[
         ("/ping", &[], None, 200, "Ok.\n"),
         ("/?query=SELECT%201", &[], None, 403, "Code: 516"),
         ("/?query=SELECT%201", &[OP], None, 200, "1\n"),
@@ -94,7 +114,11 @@ async fn statements_and_errors_come_as_clickhouse_sends_them() {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert_eq!(found, *status, "{target} {body:?}: {answer}");
         assert!(answer.contains(text), "{target} {body:?}: {answer}");
-        assert_eq!(head.contains("x-clickhouse-exception-code"), text.starts_with("Code:") || *text == "Empty query", "{target}: {head}");
+        assert_eq!(
+            head.contains("x-clickhouse-exception-code"),
+            text.starts_with("Code:") || *text == "Empty query",
+            "{target}: {head}"
+        );
     }
 }
 
@@ -128,7 +152,13 @@ async fn half_an_insert_stores_nothing() {
     eventually("the insert has ended", async || count(&store, running).await == 0).await;
     assert_eq!(count(&store, "t").await, 0);
     // The same insert whole.
-    let (status, _, _) = ask(port, "/?database=lastwords&query=INSERT%20INTO%20t%20FORMAT%20TabSeparated", &[OP], Some(&b"1\n".repeat(1000))).await;
+    let (status, _, _) = ask(
+        port,
+        "/?database=lastwords&query=INSERT%20INTO%20t%20FORMAT%20TabSeparated",
+        &[OP],
+        Some(&b"1\n".repeat(1000)),
+    )
+    .await;
     assert_eq!((status, count(&store, "t").await), (200, 1000));
 }
 
@@ -137,7 +167,10 @@ async fn a_reader_that_goes_away_ends_its_statement() {
     let (_folder, store, port) = served().await;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let sql = "SELECT number, 'endless' FROM system.numbers";
-    let head = format!("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic b3A6c2VjcmV0\r\nContent-Length: {}\r\n\r\n{sql}", sql.len());
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic b3A6c2VjcmV0\r\nContent-Length: {}\r\n\r\n{sql}",
+        sql.len()
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let running = "system.processes WHERE query LIKE '%endless%' AND query NOT LIKE '%system.processes%'";
     eventually("the statement runs", async || count(&store, running).await == 1).await;

@@ -1,10 +1,20 @@
 //! The store on the real engine. One process can open one data folder, so each test has to run in a process of its
 //! own: `cargo nextest run -p lastwords-store`. Where the engine is missing, they fail and say how to get it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail as the test does"
+)]
+
 mod support;
 
 use lastwords_store::rows::*;
-use lastwords_store::{Engine, EngineError, EngineOptions, InsertError, Inserting, MigrateError, QueryError, Store};
+use lastwords_store::{
+    Engine, EngineError, EngineOptions, InsertError, Inserting, MigrateError, QueryError, Store,
+};
 use support::{batch, count, fresh, log};
 
 fn with_token(token: &str) -> Inserting {
@@ -65,7 +75,10 @@ async fn a_block_that_the_store_cannot_read_is_refused_for_good() {
 async fn the_second_migration_has_nothing_to_do_and_a_newer_schema_is_refused() {
     let (_folder, store) = fresh().await;
     assert_eq!(store.migrate().await.unwrap(), 0);
-    store.execute("INSERT INTO migrations (Number, Name, Program) VALUES (4711, 'x', '9.8.7')").await.unwrap();
+    store
+        .execute("INSERT INTO migrations (Number, Name, Program) VALUES (4711, 'x', '9.8.7')")
+        .await
+        .unwrap();
     let refused = store.migrate().await.unwrap_err();
     assert!(matches!(refused, MigrateError::Newer { found: 4711, .. }), "{refused}");
     assert!(refused.to_string().contains("9.8.7"), "{refused}");
@@ -92,7 +105,10 @@ async fn queries_take_parameters_and_name_their_errors() {
             number: u64,
         }
         let rows: Vec<Row> = store
-            .rows_with("SELECT {a:String} AS text, {b:UInt64} AS number", &[("a", text), ("b", "18446744073709551615")])
+            .rows_with(
+                "SELECT {a:String} AS text, {b:UInt64} AS number",
+                &[("a", text), ("b", "18446744073709551615")],
+            )
             .await
             .unwrap();
         assert_eq!((rows[0].text.as_str(), rows[0].number), (text, u64::MAX));
@@ -104,7 +120,8 @@ async fn queries_take_parameters_and_name_their_errors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_answer_arrives_whole_and_an_error_inside_it_is_seen() {
     let (_folder, store) = fresh().await;
-    let mut answer = store.query_bytes("SELECT number FROM numbers(3000000)", &[], "TabSeparated", &[]).unwrap();
+    let mut answer =
+        store.query_bytes("SELECT number FROM numbers(3000000)", &[], "TabSeparated", &[]).unwrap();
     let (mut bytes, mut lines) = (0, 0);
     while let Some(chunk) = answer.next().await.unwrap() {
         bytes += chunk.len();
@@ -112,7 +129,9 @@ async fn a_large_answer_arrives_whole_and_an_error_inside_it_is_seen() {
     }
     assert_eq!((bytes, lines), (22_888_890, 3_000_000));
     let failing = "SELECT throwIf(number = 2900000, 'in the middle') FROM numbers(3000000)";
-    let mut answer = store.query_bytes(failing, &[], "TabSeparated", &[("max_block_size", "8192"), ("max_threads", "1")]).unwrap();
+    let mut answer = store
+        .query_bytes(failing, &[], "TabSeparated", &[("max_block_size", "8192"), ("max_threads", "1")])
+        .unwrap();
     let error = loop {
         match answer.next().await {
             Ok(Some(_)) => {}
@@ -126,10 +145,13 @@ async fn a_large_answer_arrives_whole_and_an_error_inside_it_is_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abandoned_statement_is_ended() {
     let (_folder, store) = fresh().await;
-    let running = "system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%system.processes%'";
+    let running =
+        "system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%system.processes%'";
     let asking = {
         let store = store.clone();
-        tokio::spawn(async move { store.execute("SELECT sum(sleepEachRow(1)) FROM numbers(600) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0").await })
+        tokio::spawn(async move {
+            store.execute("SELECT sum(sleepEachRow(1)) FROM numbers(600) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0").await
+        })
     };
     support::eventually("the statement runs", async || count(&store, running).await == 1).await;
     asking.abort();
@@ -148,7 +170,8 @@ async fn every_column_comes_back_as_it_was_written() {
     let (_folder, store) = fresh().await;
     let planned = store.planning_time_s().await.unwrap();
     let attributes = [("memory".to_owned(), "2 GiB".to_owned()), ("".to_owned(), "ü".to_owned())];
-    let insert = async |table: &str, block| store.insert_native(table, block, &with_token("t")).await.unwrap();
+    let insert =
+        async |table: &str, block| store.insert_native(table, block, &with_token("t")).await.unwrap();
 
     let mut logs = LogsBlock::new();
     let row = LogRow {
@@ -233,7 +256,8 @@ async fn every_column_comes_back_as_it_was_written() {
     let mut events = EventsBlock::new();
     events.push(&EventRow { version: 2, end_ns: Some(1_700_000_005_000_000_000), ..event });
     store.insert_native("events", events.encode(), &with_token("t2")).await.unwrap();
-    let found = only_row(&store, "SELECT * EXCEPT Shipper, hex(events.Shipper) AS Shipper FROM events FINAL").await;
+    let found =
+        only_row(&store, "SELECT * EXCEPT Shipper, hex(events.Shipper) AS Shipper FROM events FINAL").await;
     for (column, expected) in [
         ("Id", serde_json::json!(u64::MAX)),
         ("Version", 2.into()),
@@ -322,11 +346,20 @@ async fn every_column_comes_back_as_it_was_written() {
     });
     insert("batches", batches.encode()).await;
     let found = only_row(&store, "SELECT * EXCEPT Shipper FROM batches").await;
-    assert_eq!((&found["Placements"], &found["Bytes"], &found["Hosts"]), (&4.into(), &5.into(), &"hv01,hv02".into()));
+    assert_eq!(
+        (&found["Placements"], &found["Bytes"], &found["Hosts"]),
+        (&4.into(), &5.into(), &"hv01,hv02".into())
+    );
 
     let mut quarantine = QuarantineBlock::new();
     let envelope: Vec<u8> = (0..=255).collect();
-    quarantine.push(&QuarantineRow { batch: batch(6), reason: "damaged", envelope: &envelope, time_ns: 1, planned_s: planned });
+    quarantine.push(&QuarantineRow {
+        batch: batch(6),
+        reason: "damaged",
+        envelope: &envelope,
+        time_ns: 1,
+        planned_s: planned,
+    });
     insert("quarantine", quarantine.encode()).await;
     let found = only_row(&store, "SELECT hex(Envelope) AS Envelope, Reason FROM quarantine").await;
     assert_eq!(found["Envelope"].as_str().unwrap().len(), 512);
@@ -341,7 +374,10 @@ async fn searches_are_right_before_and_after_merges_build_the_index() {
         let mut block = LogsBlock::new();
         for row in 0..20_000 {
             let number = part * 20_000 + row;
-            let body = format!("GET /items/{number} took {number:08x} nf_conntrack: table {}", if number == 31_234 { "full" } else { "free" });
+            let body = format!(
+                "GET /items/{number} took {number:08x} nf_conntrack: table {}",
+                if number == 31_234 { "full" } else { "free" }
+            );
             block.push(log(body.as_bytes(), number, planned));
         }
         store.insert_native("logs", block.encode(), &with_token(&part.to_string())).await.unwrap();
@@ -361,7 +397,12 @@ async fn searches_are_right_before_and_after_merges_build_the_index() {
         assert_eq!(count(&store, search).await, expected, "after merges: {search}");
     }
     let plan = store
-        .query_bytes("EXPLAIN indexes = 1 SELECT count() FROM logs WHERE hasToken(Body, '31234')", &[], "TabSeparatedRaw", &[])
+        .query_bytes(
+            "EXPLAIN indexes = 1 SELECT count() FROM logs WHERE hasToken(Body, '31234')",
+            &[],
+            "TabSeparatedRaw",
+            &[],
+        )
         .unwrap()
         .collect()
         .await
@@ -378,15 +419,63 @@ async fn rows_of_equal_time_keep_the_order_of_their_source() {
         let mut block = LogsBlock::new();
         for row in 0..3 {
             let body = format!("{sequence}.{row}");
-            block.push(LogRow { timestamp_ns: 1_700_000_000_000_000_000, batch: batch(sequence), ..log(body.as_bytes(), row, planned) });
+            block.push(LogRow {
+                timestamp_ns: 1_700_000_000_000_000_000,
+                batch: batch(sequence),
+                ..log(body.as_bytes(), row, planned)
+            });
         }
         store.insert_native("logs", block.encode(), &with_token(&sequence.to_string())).await.unwrap();
     }
     let answer = store
-        .query_bytes("SELECT Body FROM logs ORDER BY Timestamp, Epoch, Sequence, Row", &[], "TabSeparatedRaw", &[])
+        .query_bytes(
+            "SELECT Body FROM logs ORDER BY Timestamp, Epoch, Sequence, Row",
+            &[],
+            "TabSeparatedRaw",
+            &[],
+        )
         .unwrap()
         .collect()
         .await
         .unwrap();
     assert_eq!(answer.as_ref(), b"1.0\n1.1\n1.2\n2.0\n2.1\n2.2\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_counts_from_the_time_observed_and_spares_the_ledger() {
+    let (_folder, store) = fresh().await;
+    let planned = store.planning_time_s().await.unwrap();
+    let now_ns = i64::from(planned) * 1_000_000_000;
+    let mut logs = LogsBlock::new();
+    // Written long ago: one observed long ago, too, one imported today.
+    for (row, observed_ns) in [(0, now_ns - 40 * DAY_NS), (1, now_ns)] {
+        logs.push(LogRow { observed_ns, ..log(b"an old line", row, planned) });
+    }
+    store.insert_native("logs", logs.encode(), &with_token("t")).await.unwrap();
+    let mut batches = BatchesBlock::new();
+    batches.push(&BatchRow {
+        batch: batch(1),
+        records: 2,
+        samples: 0,
+        events: 0,
+        placements: 0,
+        bytes: 22,
+        hosts: "web01",
+        quarantined: "",
+        sealed_ns: now_ns - 40 * DAY_NS,
+        stored_ns: now_ns - 40 * DAY_NS,
+        planned_s: planned,
+    });
+    store.insert_native("batches", batches.encode(), &with_token("t")).await.unwrap();
+    store.retain(Some(30)).await.unwrap();
+    let mutations = "system.mutations WHERE database = 'lastwords'";
+    let before = count(&store, mutations).await;
+    store.retain(Some(30)).await.unwrap();
+    assert_eq!(count(&store, mutations).await, before, "the same retention again changes nothing");
+    store.execute("OPTIMIZE TABLE logs FINAL").await.unwrap();
+    store.execute("OPTIMIZE TABLE batches FINAL").await.unwrap();
+    support::eventually("the expired row is gone", async || count(&store, "logs").await == 1).await;
+    assert_eq!(count(&store, "logs WHERE Row = 1").await, 1);
+    assert_eq!(count(&store, "batches").await, 1);
+    store.retain(None).await.unwrap();
 }

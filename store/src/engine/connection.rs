@@ -123,7 +123,11 @@ impl AsRef<[u8]> for Answer {
         // SAFETY: the buffer has that length and lives as long as the result; see above.
         unsafe {
             let buffer = (f.result_buffer)(self.result);
-            if buffer.is_null() { &[] } else { std::slice::from_raw_parts(buffer.cast(), (f.result_length)(self.result)) }
+            if buffer.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(buffer.cast(), (f.result_length)(self.result))
+            }
         }
     }
 }
@@ -316,8 +320,12 @@ impl Streaming {
             return Ok(None);
         }
         // SAFETY: both are alive, and `&mut self` keeps it to one thread at a time.
-        let result =
-            unsafe { (self.connection.library.functions.stream_fetch_result)(self.connection.pointer(), self.stream.result) };
+        let result = unsafe {
+            (self.connection.library.functions.stream_fetch_result)(
+                self.connection.pointer(),
+                self.stream.result,
+            )
+        };
         let chunk = self.connection.answer(result).inspect_err(|_| self.done = true)?;
         if chunk.as_ref().is_empty() {
             self.done = true;
@@ -332,7 +340,10 @@ impl Drop for Streaming {
         if !self.done {
             // SAFETY: both are alive; the stream's result is destroyed after this, before the connection.
             unsafe {
-                (self.connection.library.functions.stream_cancel_query)(self.connection.pointer(), self.stream.result);
+                (self.connection.library.functions.stream_cancel_query)(
+                    self.connection.pointer(),
+                    self.stream.result,
+                );
             }
         }
     }
@@ -351,8 +362,9 @@ impl Insertion {
     /// Appends data; waits where the engine is behind.
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), StatementError> {
         // SAFETY: the data has that length and is copied by the call.
-        let state =
-            unsafe { (self.connection.library.functions.stream_append)(self.stream, data.as_ptr().cast(), data.len()) };
+        let state = unsafe {
+            (self.connection.library.functions.stream_append)(self.stream, data.as_ptr().cast(), data.len())
+        };
         if state == 0 { Ok(()) } else { Err(self.error().unwrap_or_else(unexplained)) }
     }
 
@@ -365,7 +377,8 @@ impl Insertion {
 
     fn error(&self) -> Option<StatementError> {
         // SAFETY: the stream is alive.
-        text_of(unsafe { (self.connection.library.functions.stream_insert_error)(self.stream) }).map(StatementError::from_text)
+        text_of(unsafe { (self.connection.library.functions.stream_insert_error)(self.stream) })
+            .map(StatementError::from_text)
     }
 }
 

@@ -96,7 +96,10 @@ impl Library {
         if let Some(library) = LOADED.get() {
             return Ok(Arc::clone(library));
         }
-        let failed = |error: libloading::Error| EngineError::Load { path: path.to_path_buf(), reason: error.to_string() };
+        let failed = |error: libloading::Error| EngineError::Load {
+            path: path.to_path_buf(),
+            reason: error.to_string(),
+        };
         // SAFETY: the library's initialisers are those of a ClickHouse build; they touch nothing of ours.
         let library = unsafe { libloading::Library::new(path) }.map_err(failed)?;
         let functions = Functions::find(&library).map_err(failed)?;

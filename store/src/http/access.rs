@@ -53,7 +53,8 @@ impl Access {
         // Every user is compared, whatever the name, so that the time tells nothing.
         let mut rights = None;
         for user in users {
-            let right = same(user.name.as_bytes(), name.as_bytes()) & same(user.password.as_bytes(), password.as_bytes());
+            let right = same(user.name.as_bytes(), name.as_bytes())
+                & same(user.password.as_bytes(), password.as_bytes());
             if right {
                 rights = Some(if user.writes { Rights::Tables } else { Rights::Read });
             }
@@ -64,7 +65,8 @@ impl Access {
 
 /// Name and password: from the `X-ClickHouse-` headers, HTTP's basic authentication or the URL.
 fn credentials(parts: &Parts) -> (String, String) {
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if let Some(name) = header("x-clickhouse-user") {
         return (name, header("x-clickhouse-key").unwrap_or_default());
     }
@@ -83,7 +85,9 @@ fn credentials(parts: &Parts) -> (String, String) {
     }
     let query = parts.uri.query().unwrap_or_default();
     let value = |wanted: &str| {
-        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
     };
     let name = value("user").or_else(|| header("x-clickhouse-user")).unwrap_or_else(|| "default".to_owned());
     (name, value("password").or_else(|| header("x-clickhouse-key")).unwrap_or_default())

@@ -28,7 +28,9 @@ impl Coding {
             "deflate" => Ok(Coding::Deflate),
             "zstd" => Ok(Coding::Zstd),
             "lz4" => Ok(Coding::Lz4),
-            other => Err(Failure::Encoding(format!("Content-Encoding '{other}' is not known here; gzip, deflate, zstd and lz4 are"))),
+            other => Err(Failure::Encoding(format!(
+                "Content-Encoding '{other}' is not known here; gzip, deflate, zstd and lz4 are"
+            ))),
         }
     }
 
@@ -96,8 +98,12 @@ impl Encoder {
     pub(super) fn new(coding: Coding) -> std::io::Result<Encoder> {
         Ok(match coding {
             Coding::None => Encoder::None,
-            Coding::Gzip => Encoder::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast())),
-            Coding::Deflate => Encoder::Deflate(flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast())),
+            Coding::Gzip => {
+                Encoder::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()))
+            }
+            Coding::Deflate => {
+                Encoder::Deflate(flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast()))
+            }
             Coding::Zstd => Encoder::Zstd(zstd::stream::write::Encoder::new(Vec::new(), 1)?),
             Coding::Lz4 => Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new()))),
             Coding::Blocks => Encoder::Blocks,
@@ -151,7 +157,9 @@ mod blocks {
     use super::Failure;
 
     pub(super) fn decode(_: &[u8], _: usize) -> Result<Vec<u8>, Failure> {
-        Err(Failure::Encoding("decompress=1 is not served here; send Content-Encoding: zstd, lz4 or gzip instead".to_owned()))
+        Err(Failure::Encoding(
+            "decompress=1 is not served here; send Content-Encoding: zstd, lz4 or gzip instead".to_owned(),
+        ))
     }
 
     pub(super) fn encode(data: &[u8]) -> Vec<u8> {
@@ -184,7 +192,10 @@ mod tests {
             let mut encoder = Encoder::new(coding).unwrap();
             let mut body = encoder.chunk(&vec![0; 100_000]).unwrap().to_vec();
             body.extend_from_slice(&encoder.finish().unwrap());
-            assert!(matches!(decode(coding, body.into(), 99_999), Err(Failure::TooLarge { .. })), "{coding:?}");
+            assert!(
+                matches!(decode(coding, body.into(), 99_999), Err(Failure::TooLarge { .. })),
+                "{coding:?}"
+            );
         }
     }
 

@@ -50,7 +50,8 @@ pub(super) enum Data {
 impl Call {
     /// Reads a request.
     pub(super) async fn read(parts: &Parts, body: Incoming, rights: Rights) -> Result<Call, Failure> {
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header =
+            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut call = Call {
             text: Vec::new(),
             data: Data::None,
@@ -83,10 +84,14 @@ impl Call {
             call.coding = accepted(header("accept-encoding").as_deref().unwrap_or_default());
         }
         let content_type = header("content-type").unwrap_or_default();
-        let coding = if blocks_in { Coding::Blocks } else { Coding::named(header("content-encoding").as_deref())? };
+        let coding =
+            if blocks_in { Coding::Blocks } else { Coding::named(header("content-encoding").as_deref())? };
         if let Some(boundary) = content_type.strip_prefix("multipart/form-data").and_then(boundary) {
-            let body = decode(coding, collect(body, STATEMENT_BYTES_MAX * 4).await?, STATEMENT_BYTES_MAX * 4)?;
-            for (name, value) in fields(&body, boundary).ok_or_else(|| bad("the multipart body could not be read"))? {
+            let body =
+                decode(coding, collect(body, STATEMENT_BYTES_MAX * 4).await?, STATEMENT_BYTES_MAX * 4)?;
+            for (name, value) in
+                fields(&body, boundary).ok_or_else(|| bad("the multipart body could not be read"))?
+            {
                 if name == "query" {
                     call.text = value.as_bytes().to_vec();
                 } else {
@@ -115,17 +120,36 @@ impl Call {
             return Ok(());
         }
         match name {
-            "user" | "password" | "quota_key" | "session_id" | "session_timeout" | "session_check" | "role" | "stacktrace"
-            | "http_zlib_compression_level" | "buffer_size" | "send_progress_in_http_headers" | "http_headers_progress_interval_ms"
-            | "client_protocol_version" | "cancel_http_readonly_queries_on_client_close" | "compression_level" => {}
+            "user"
+            | "password"
+            | "quota_key"
+            | "session_id"
+            | "session_timeout"
+            | "session_check"
+            | "role"
+            | "stacktrace"
+            | "http_zlib_compression_level"
+            | "buffer_size"
+            | "send_progress_in_http_headers"
+            | "http_headers_progress_interval_ms"
+            | "client_protocol_version"
+            | "cancel_http_readonly_queries_on_client_close"
+            | "compression_level" => {}
             "database" => self.database = Some(value).filter(|value| !value.is_empty()),
             "default_format" => self.format = Some(value),
             "query_id" => self.query_id = Some(value),
             "wait_end_of_query" => self.whole = value == "1",
-            _ if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty() => {
+            _ if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && !name.is_empty() =>
+            {
                 self.settings.push((name.to_owned(), value));
             }
-            _ => return Err(Failure::Statement { code: 115, text: format!("Code: 115. DB::Exception: Unknown setting '{name}'. (UNKNOWN_SETTING)") }),
+            _ => {
+                return Err(Failure::Statement {
+                    code: 115,
+                    text: format!("Code: 115. DB::Exception: Unknown setting '{name}'. (UNKNOWN_SETTING)"),
+                });
+            }
         }
         Ok(())
     }
@@ -166,7 +190,9 @@ fn fields<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<(&'a str, &'a str)>>
     let body = std::str::from_utf8(body).ok()?;
     let delimiter = format!("\r\n--{boundary}");
     let opening = format!("--{boundary}");
-    let mut rest = body.strip_prefix(opening.as_str()).or_else(|| body.split_once(delimiter.as_str()).map(|(_, rest)| rest))?;
+    let mut rest = body
+        .strip_prefix(opening.as_str())
+        .or_else(|| body.split_once(delimiter.as_str()).map(|(_, rest)| rest))?;
     let mut found = Vec::new();
     loop {
         if rest.starts_with("--") {
@@ -175,8 +201,10 @@ fn fields<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<(&'a str, &'a str)>>
         rest = rest.strip_prefix("\r\n")?;
         let (part, after) = rest.split_once(delimiter.as_str())?;
         let (head, value) = part.split_once("\r\n\r\n")?;
-        let disposition = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
-        let name = disposition.split(';').find_map(|piece| piece.trim().strip_prefix("name="))?.trim_matches('"');
+        let disposition =
+            head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
+        let name =
+            disposition.split(';').find_map(|piece| piece.trim().strip_prefix("name="))?.trim_matches('"');
         found.push((name, value));
         rest = after;
     }

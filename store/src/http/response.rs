@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::encoding::Coding;
-use crate::engine::{ENGINE_VERSION, Statistics, StatementError};
+use crate::engine::{ENGINE_VERSION, StatementError, Statistics};
 
 /// What goes back to the client.
 pub(super) type Reply = Response<Either<Full<Bytes>, Chunks>>;
@@ -91,14 +91,20 @@ impl Failure {
             Failure::TooLarge { bytes_max } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 307,
-                format!("Code: 307. DB::Exception: The body has more than the {bytes_max} bytes that are taken. (TOO_MANY_BYTES)"),
+                format!(
+                    "Code: 307. DB::Exception: The body has more than the {bytes_max} bytes that are taken. (TOO_MANY_BYTES)"
+                ),
             ),
-            Failure::Encoding(text) => {
-                (StatusCode::BAD_REQUEST, 271, format!("Code: 271. DB::Exception: {text}. (CANNOT_DECOMPRESS)"))
-            }
-            Failure::Gone(text) => {
-                (StatusCode::BAD_REQUEST, 210, format!("Code: 210. DB::Exception: The body was cut off: {text}. (NETWORK_ERROR)"))
-            }
+            Failure::Encoding(text) => (
+                StatusCode::BAD_REQUEST,
+                271,
+                format!("Code: 271. DB::Exception: {text}. (CANNOT_DECOMPRESS)"),
+            ),
+            Failure::Gone(text) => (
+                StatusCode::BAD_REQUEST,
+                210,
+                format!("Code: 210. DB::Exception: The body was cut off: {text}. (NETWORK_ERROR)"),
+            ),
             Failure::Closing => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 236,
@@ -106,7 +112,9 @@ impl Failure {
             ),
         };
         let mut reply = text_reply(status, versioned(&text) + "\n");
-        reply.headers_mut().insert(HeaderName::from_static("x-clickhouse-exception-code"), HeaderValue::from(code));
+        reply
+            .headers_mut()
+            .insert(HeaderName::from_static("x-clickhouse-exception-code"), HeaderValue::from(code));
         reply
     }
 }
@@ -114,16 +122,19 @@ impl Failure {
 /// A text with the version behind it, as ClickHouse has it.
 fn versioned(text: &str) -> String {
     let text = text.trim_end();
-    if text.contains("(version ") { text.to_owned() } else { format!("{text} (version {ENGINE_VERSION} (official build))") }
+    if text.contains("(version ") {
+        text.to_owned()
+    } else {
+        format!("{text} (version {ENGINE_VERSION} (official build))")
+    }
 }
 
 /// ClickHouse's choice of a status for an error's code.
 fn status_of(code: i32) -> StatusCode {
     match code {
         // Syntax, unknown names, types: what the client can put right.
-        6 | 26 | 27 | 33 | 36 | 38 | 41 | 46 | 47 | 53 | 62 | 63 | 69 | 70 | 72 | 85 | 107 | 115 | 117 | 130 | 349 | 386 | 457 => {
-            StatusCode::BAD_REQUEST
-        }
+        6 | 26 | 27 | 33 | 36 | 38 | 41 | 46 | 47 | 53 | 62 | 63 | 69 | 70 | 72 | 85 | 107 | 115 | 117
+        | 130 | 349 | 386 | 457 => StatusCode::BAD_REQUEST,
         16 | 60 | 81 => StatusCode::NOT_FOUND,
         164 | 291 | 497 => StatusCode::FORBIDDEN,
         202 => StatusCode::SERVICE_UNAVAILABLE,
@@ -186,14 +197,20 @@ pub(super) fn answer(head: &Head<'_>, body: Either<Full<Bytes>, Chunks>) -> Repl
 fn content_type(format: &str) -> &'static str {
     match format {
         "JSON" | "JSONCompact" | "JSONStrings" => "application/json; charset=UTF-8",
-        "JSONEachRow" | "JSONLines" | "NDJSON" | "JSONCompactEachRow" | "JSONCompactEachRowWithNamesAndTypes" => {
-            "application/x-ndjson; charset=UTF-8"
-        }
+        "JSONEachRow"
+        | "JSONLines"
+        | "NDJSON"
+        | "JSONCompactEachRow"
+        | "JSONCompactEachRowWithNamesAndTypes" => "application/x-ndjson; charset=UTF-8",
         "CSV" | "CSVWithNames" => "text/csv; charset=UTF-8; header=absent",
-        "TabSeparated" | "TSV" | "TabSeparatedWithNames" | "TSVWithNames" | "TabSeparatedWithNamesAndTypes" => {
-            "text/tab-separated-values; charset=UTF-8"
+        "TabSeparated"
+        | "TSV"
+        | "TabSeparatedWithNames"
+        | "TSVWithNames"
+        | "TabSeparatedWithNamesAndTypes" => "text/tab-separated-values; charset=UTF-8",
+        "Native" | "RowBinary" | "RowBinaryWithNamesAndTypes" | "Arrow" | "ArrowStream" | "Parquet" => {
+            "application/octet-stream"
         }
-        "Native" | "RowBinary" | "RowBinaryWithNamesAndTypes" | "Arrow" | "ArrowStream" | "Parquet" => "application/octet-stream",
         _ => "text/plain; charset=UTF-8",
     }
 }

@@ -24,10 +24,12 @@ const FORMAT: &str = "TabSeparated";
 
 /// Runs the statement and gives its answer, which may still be coming.
 pub(super) async fn answer(mut call: Call, engine: Arc<Engine>) -> Result<Reply, Failure> {
-    let slot = engine.slot().await.ok_or(Failure::Closing)?;
+    let slot = engine.slot(call.rights != Rights::All).await.ok_or(Failure::Closing)?;
     let number = engine.statement_id();
-    let query_id = call.query_id.take().unwrap_or_else(|| format!("lastwords-{}-{number}", std::process::id()));
-    let format = stated_format(&call.text).or_else(|| call.format.take()).unwrap_or_else(|| FORMAT.to_owned());
+    let query_id =
+        call.query_id.take().unwrap_or_else(|| format!("lastwords-{}-{number}", std::process::id()));
+    let format =
+        stated_format(&call.text).or_else(|| call.format.take()).unwrap_or_else(|| FORMAT.to_owned());
     // The mark by which the statement is found among the running ones when nobody waits for it any more.
     let mark = format!("lastwords-{number}");
     let mut abandoned = Abandoned { engine: Arc::clone(&engine), mark: mark.clone(), armed: true };
@@ -58,7 +60,8 @@ struct Begun {
 /// A connection that is set up as the call wants it.
 fn prepared(engine: &Engine, call: &Call, mark: &str) -> Result<Connection, StatementError> {
     let mut connection = engine.connect()?;
-    let mut settings = format!("SET log_comment = '{mark}'");
+    // Times without a zone mean UTC, wherever the machine stands.
+    let mut settings = format!("SET session_timezone = 'UTC', log_comment = '{mark}'");
     // Whoever may not write gets the engine's own read-only mode, which also refuses a change of settings; it comes last.
     let mut readonly = if call.rights == Rights::Read || call.reads_only { 2 } else { 0 };
     for (name, value) in &call.settings {
@@ -70,7 +73,10 @@ fn prepared(engine: &Engine, call: &Call, mark: &str) -> Result<Connection, Stat
     }
     run_quietly(&mut connection, &settings)?;
     if let Some(database) = &call.database {
-        run_quietly(&mut connection, &format!("USE `{}`", database.replace('\\', "\\\\").replace('`', "\\`")))?;
+        run_quietly(
+            &mut connection,
+            &format!("USE `{}`", database.replace('\\', "\\\\").replace('`', "\\`")),
+        )?;
     }
     if readonly > 0 {
         run_quietly(&mut connection, &format!("SET readonly = {}", readonly.min(2)))?;
@@ -87,7 +93,16 @@ fn escape(value: &str) -> String {
 }
 
 /// Runs a statement that is all there.
-async fn run(call: Call, engine: &Arc<Engine>, slot: OwnedSemaphorePermit, mark: &str, format: &str) -> Result<Begun, Failure> {
+async fn run(
+    call: Call,
+    engine: &Arc<Engine>,
+    slot: OwnedSemaphorePermit,
+    mark: &str,
+    format: &str,
+) -> Result<Begun, Failure> {
+    if call.text.len() > STATEMENT_BYTES_MAX {
+        return Err(Failure::TooLarge { bytes_max: STATEMENT_BYTES_MAX });
+    }
     let (begin, begun) = oneshot::channel();
     let (engine, mark, format) = (Arc::clone(engine), mark.to_owned(), format.to_owned());
     tokio::task::spawn_blocking(move || {
@@ -123,7 +138,12 @@ async fn run(call: Call, engine: &Arc<Engine>, slot: OwnedSemaphorePermit, mark:
 }
 
 /// Sends an answer chunk by chunk. A client that goes away ends the statement at its next chunk.
-fn send(mut stream: Streaming, coding: Coding, whole_wanted: bool, begin: oneshot::Sender<Result<Begun, Failure>>) {
+fn send(
+    mut stream: Streaming,
+    coding: Coding,
+    whole_wanted: bool,
+    begin: oneshot::Sender<Result<Begun, Failure>>,
+) {
     // What fits goes out whole: a statement that fails early then fails with a status, not inside its answer.
     let mut first = Vec::new();
     let mut bytes = 0;
@@ -145,7 +165,12 @@ fn send(mut stream: Streaming, coding: Coding, whole_wanted: bool, begin: onesho
     let tag = tag();
     if ended {
         let parts: Vec<&[u8]> = first.iter().map(AsRef::as_ref).collect();
-        let begun = whole(&parts, coding).map(|(body, coding)| Begun { body: Either::Left(Full::new(body)), coding, statistics, tag });
+        let begun = whole(&parts, coding).map(|(body, coding)| Begun {
+            body: Either::Left(Full::new(body)),
+            coding,
+            statistics,
+            tag,
+        });
         return drop(begin.send(begun));
     }
     let mut encoder = match Encoder::new(coding) {
@@ -249,7 +274,12 @@ async fn insert(
     drop(sender);
     let statistics = inserted.await.unwrap_or(Err(Failure::Closing));
     sent?;
-    Ok(Begun { body: Either::Left(Full::new(Bytes::new())), coding: Coding::None, statistics: statistics?, tag: tag() })
+    Ok(Begun {
+        body: Either::Left(Full::new(Bytes::new())),
+        coding: Coding::None,
+        statistics: statistics?,
+        tag: tag(),
+    })
 }
 
 /// Hands over an `INSERT`'s data. Ends early, and well, where nobody takes it any more: the statement's error follows.
@@ -264,7 +294,9 @@ async fn send_data(beginning: Bytes, following: Data, sender: &mpsc::Sender<Byte
         }
         Data::Coming(mut body) => {
             while let Some(frame) = body.frame().await {
-                let Ok(data) = frame.map_err(|error| Failure::Gone(error.to_string()))?.into_data() else { continue };
+                let Ok(data) = frame.map_err(|error| Failure::Gone(error.to_string()))?.into_data() else {
+                    continue;
+                };
                 if sender.send(data).await.is_err() {
                     return Ok(());
                 }

@@ -41,7 +41,9 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let engine = Arc::clone(&self.engine);
-        tokio::spawn(async move { serve_stream(TokioIo::new(theirs), engine, Arc::new(Access::Process)).await });
+        tokio::spawn(
+            async move { serve_stream(TokioIo::new(theirs), engine, Arc::new(Access::Process)).await },
+        );
         Box::pin(std::future::ready(Ok(Pipe(TokioIo::new(ours)))))
     }
 }
@@ -56,13 +58,21 @@ impl Connection for Pipe {
 }
 
 impl hyper::rt::Read for Pipe {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
 impl hyper::rt::Write for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -29,7 +29,11 @@ pub fn batch(sequence: u64) -> BatchId {
 }
 
 #[allow(dead_code, reason = "not every test needs it")]
-pub fn log(body: &[u8], row: u32, planned_s: u32) -> LogRow<'_, std::iter::Empty<(&'static str, &'static str)>> {
+pub fn log(
+    body: &[u8],
+    row: u32,
+    planned_s: u32,
+) -> LogRow<'_, std::iter::Empty<(&'static str, &'static str)>> {
     LogRow {
         timestamp_ns: 1_700_000_000_000_000_000 + i64::from(row),
         clock_offset_ns: 0,

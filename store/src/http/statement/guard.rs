@@ -11,16 +11,84 @@ use crate::engine::Class;
 
 /// Table functions, functions, engines and sources that reach out of the tables.
 const REACHING: &[&str] = &[
-    "arrowflight", "azureblobstorage", "azureblobstoragecluster", "azurequeue", "cluster", "clusterallreplicas", "deltalake",
-    "deltalakeazure", "deltalakecluster", "deltalakelocal", "deltalakes3", "dictionary", "distributed", "embeddedrocksdb",
-    "executable", "executablepool", "file", "filecluster", "filelog", "filesystem", "filesystemavailable", "filesystemcapacity",
-    "filesystemunreserved", "fuzzquery", "gcs", "hdfs", "hdfscluster", "hive", "hudi", "hudicluster", "iceberg",
-    "icebergazure", "icebergazurecluster", "iceberghdfs", "iceberghdfscluster", "iceberglocal", "iceberglocalcluster",
-    "icebergs3", "icebergs3cluster", "jdbc", "kafka", "materializedpostgresql", "maxminddb", "mongodb", "mysql", "nats",
-    "odbc", "oss", "cosn", "paimon", "paimons3", "paimonazure", "paimonhdfs", "paimonlocal", "postgresql", "prometheusquery",
-    "prometheusqueryrange", "python", "rabbitmq", "redis", "remote", "remotesecure", "s3", "s3cluster", "s3queue", "sqlite",
-    "timeseriesselector", "url", "urlcluster", "ytsaurus", "catboostevaluate", "embeddedtables", "tmpfile", "stdin",
-    "backup", "restore", "arrowstream", "chdb",
+    "arrowflight",
+    "azureblobstorage",
+    "azureblobstoragecluster",
+    "azurequeue",
+    "cluster",
+    "clusterallreplicas",
+    "deltalake",
+    "deltalakeazure",
+    "deltalakecluster",
+    "deltalakelocal",
+    "deltalakes3",
+    "dictionary",
+    "distributed",
+    "embeddedrocksdb",
+    "executable",
+    "executablepool",
+    "file",
+    "filecluster",
+    "filelog",
+    "filesystem",
+    "filesystemavailable",
+    "filesystemcapacity",
+    "filesystemunreserved",
+    "fuzzquery",
+    "gcs",
+    "hdfs",
+    "hdfscluster",
+    "hive",
+    "hudi",
+    "hudicluster",
+    "iceberg",
+    "icebergazure",
+    "icebergazurecluster",
+    "iceberghdfs",
+    "iceberghdfscluster",
+    "iceberglocal",
+    "iceberglocalcluster",
+    "icebergs3",
+    "icebergs3cluster",
+    "jdbc",
+    "kafka",
+    "materializedpostgresql",
+    "maxminddb",
+    "mongodb",
+    "mysql",
+    "nats",
+    "odbc",
+    "oss",
+    "cosn",
+    "paimon",
+    "paimons3",
+    "paimonazure",
+    "paimonhdfs",
+    "paimonlocal",
+    "postgresql",
+    "prometheusquery",
+    "prometheusqueryrange",
+    "python",
+    "rabbitmq",
+    "redis",
+    "remote",
+    "remotesecure",
+    "s3",
+    "s3cluster",
+    "s3queue",
+    "sqlite",
+    "timeseriesselector",
+    "url",
+    "urlcluster",
+    "ytsaurus",
+    "catboostevaluate",
+    "embeddedtables",
+    "tmpfile",
+    "stdin",
+    "backup",
+    "restore",
+    "arrowstream",
+    "chdb",
 ];
 
 /// Refuses what the caller has no right to.
@@ -29,7 +97,10 @@ pub(super) fn check(rights: Rights, class: Class, text: &[u8]) -> Result<(), Fai
         return Ok(());
     }
     let refused = |what: &str| {
-        Err(Failure::Statement { code: 497, text: format!("Code: 497. DB::Exception: Not enough privileges: {what}. (ACCESS_DENIED)") })
+        Err(Failure::Statement {
+            code: 497,
+            text: format!("Code: 497. DB::Exception: Not enough privileges: {what}. (ACCESS_DENIED)"),
+        })
     };
     match class {
         Class::Reads => {}
@@ -42,7 +113,9 @@ pub(super) fn check(rights: Rights, class: Class, text: &[u8]) -> Result<(), Fai
         }
         // The engine gives a better error for what cannot be parsed, and runs nothing.
         Class::Unknown => {}
-        Class::ChangesServer | Class::Controls => return refused("statements about the server itself are not served here"),
+        Class::ChangesServer | Class::Controls => {
+            return refused("statements about the server itself are not served here");
+        }
     }
     let words: Vec<String> =
         Words::of(text).map(|word| String::from_utf8_lossy(word.bytes).to_ascii_lowercase()).collect();

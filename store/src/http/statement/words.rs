@@ -67,7 +67,10 @@ impl<'a> Iterator for Words<'a> {
                     return Some(Word { bytes, start, end: self.at });
                 }
                 byte if byte.is_ascii_alphanumeric() || byte == b'_' => {
-                    let length = rest.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_').unwrap_or(rest.len());
+                    let length = rest
+                        .iter()
+                        .position(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+                        .unwrap_or(rest.len());
                     self.at += length;
                     return Some(Word { bytes: rest.get(..length).unwrap_or_default(), start, end: self.at });
                 }
@@ -118,7 +121,8 @@ pub(super) fn insert_head(text: &[u8]) -> Option<Head> {
                 let rest = text.get(format.end..).unwrap_or_default();
                 let spaces = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(rest.len());
                 let rest = rest.get(spaces..).unwrap_or_default();
-                let line_end = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
+                let line_end =
+                    if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
                 let end_sign = if rest == b";" { 1 } else { line_end };
                 return head(name, format.end + spaces + end_sign);
             }
@@ -131,7 +135,9 @@ pub(super) fn insert_head(text: &[u8]) -> Option<Head> {
 
 /// Whether the answer is rows that can be fetched in chunks.
 pub(super) fn is_select(text: &[u8]) -> bool {
-    Words::of(text).find(|word| word.bytes != b"(").is_some_and(|word| word.is("select") || word.is("with") || word.is("from"))
+    Words::of(text)
+        .find(|word| word.bytes != b"(")
+        .is_some_and(|word| word.is("select") || word.is("with") || word.is("from"))
 }
 
 #[cfg(test)]
@@ -142,11 +148,17 @@ mod tests {
     fn an_insert_is_split_where_its_data_begins() {
         for (text, expected) in [
             ("INSERT INTO t FORMAT Native\n\x01\x02", Some(("INSERT INTO t", "Native", 28))),
-            ("insert into t (a, `format`)\nformat  CSV \r\n1", Some(("insert into t (a, `format`)", "CSV", 42))),
+            (
+                "insert into t (a, `format`)\nformat  CSV \r\n1",
+                Some(("insert into t (a, `format`)", "CSV", 42)),
+            ),
             ("INSERT INTO t FORMAT CSV", Some(("INSERT INTO t", "CSV", 24))),
             ("INSERT INTO t FORMAT CSV;", Some(("INSERT INTO t", "CSV", 25))),
             ("INSERT INTO t VALUES (1)", Some(("INSERT INTO t", "Values", 20))),
-            ("INSERT INTO t SETTINGS a='FORMAT x' FORMAT CSV\n", Some(("INSERT INTO t SETTINGS a='FORMAT x'", "CSV", 47))),
+            (
+                "INSERT INTO t SETTINGS a='FORMAT x' FORMAT CSV\n",
+                Some(("INSERT INTO t SETTINGS a='FORMAT x'", "CSV", 47)),
+            ),
             ("INSERT INTO format FORMAT CSV", Some(("INSERT INTO format", "CSV", 29))),
             ("/* x */ INSERT INTO t VALUES", Some(("/* x */ INSERT INTO t", "Values", 28))),
             ("INSERT INTO t SELECT 1 FORMAT CSV", None),
@@ -155,7 +167,11 @@ mod tests {
             ("", None),
         ] {
             let found = insert_head(text.as_bytes());
-            assert_eq!(found.as_ref().map(|h| (h.text.as_str(), h.format.as_str(), h.data_at)), expected, "{text:?}");
+            assert_eq!(
+                found.as_ref().map(|h| (h.text.as_str(), h.format.as_str(), h.data_at)),
+                expected,
+                "{text:?}"
+            );
         }
     }
 

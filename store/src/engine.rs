@@ -191,20 +191,18 @@ pub fn find_library(given: Option<&Path>) -> Result<PathBuf, EngineError> {
     }
 }
 
+/// The engine gives no reason of its own; the usual one is another process, which holds a lock on the file `status`.
 fn open_error(path: PathBuf, reason: String) -> EngineError {
-    if reason.contains("Cannot lock file") || reason.contains("already running") {
-        let holder = std::fs::read_to_string(path.join("status"))
-            .ok()
-            .and_then(|status| {
-                status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("PID: ").map(|pid| format!(" (process {pid})")))
-            })
-            .unwrap_or_default();
-        EngineError::Held { path, holder }
-    } else {
-        EngineError::Open { path, reason }
+    let status = path.join("status");
+    let held = std::fs::File::open(&status)
+        .is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+    if !held {
+        return EngineError::Open { path, reason };
     }
+    let pid = std::fs::read_to_string(&status)
+        .ok()
+        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("PID: ").map(str::to_owned)));
+    EngineError::Held { path, holder: pid.map(|pid| format!(" (process {pid})")).unwrap_or_default() }
 }
 
 fn c_string(text: &str) -> std::ffi::CString {

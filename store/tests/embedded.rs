@@ -479,3 +479,54 @@ async fn retention_counts_from_the_time_observed_and_spares_the_ledger() {
     assert_eq!(count(&store, "batches").await, 1);
     store.retain(None).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_returns_after_its_files_and_folder_are_synced() {
+    let (_folder, store) = fresh().await;
+    #[derive(serde::Deserialize)]
+    struct Synced {
+        n: u64,
+    }
+    let synced = async |event: &str| {
+        let sql = "SELECT toUInt64(sum(value)) AS n FROM system.events WHERE event = {event:String}";
+        store.rows_with::<Synced>(sql, &[("event", event)]).await.unwrap()[0].n
+    };
+    let planned = store.planning_time_s().await.unwrap();
+    for (table, block) in [
+        (LogsBlock::TABLE, {
+            let mut block = LogsBlock::new();
+            block.push(log(b"a line", 0, planned));
+            block.encode()
+        }),
+        (QuarantineBlock::TABLE, {
+            let mut block = QuarantineBlock::new();
+            block.push(&QuarantineRow {
+                batch: batch(1),
+                reason: "r",
+                envelope: b"e",
+                time_ns: 1,
+                planned_s: planned,
+            });
+            block.encode()
+        }),
+    ] {
+        let before = (synced("FileSync").await, synced("DirectorySync").await);
+        store.insert_native(table, block, &with_token("t")).await.unwrap();
+        let after = (synced("FileSync").await, synced("DirectorySync").await);
+        assert!(after.0 > before.0 && after.1 > before.1, "{table}: {before:?} {after:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_another_process_holds_is_named_with_its_holder() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = folder.path().join("status");
+    std::fs::write(&status, "PID: 4711\nStarted at: 2026-11-20 15:02:11\n").unwrap();
+    let lock = std::fs::File::open(&status).unwrap();
+    lock.lock().unwrap();
+    let refused = Engine::open(&EngineOptions::new(folder.path())).unwrap_err();
+    assert!(matches!(refused, EngineError::Held { .. }), "{refused}");
+    assert!(refused.to_string().contains("process 4711"), "{refused}");
+    drop(lock);
+    Engine::open(&EngineOptions::new(folder.path())).unwrap_or_else(|error| panic!("{error}"));
+}

@@ -157,6 +157,10 @@ mod tests {
             "CREATE TABLE t (a Int8) ENGINE = File(CSV)",
             "CREATE TABLE t (a Int8) ENGINE URL('x', CSV)",
             "CREATE DICTIONARY d (a Int8) SOURCE(EXECUTABLE(COMMAND 'x'))",
+            "SELECT $$'$$, file('/etc/passwd'), $$'$$",
+            "SELECT $a$'$a$, file('/etc/passwd'), $a$'$a$",
+            "SELECT ‘'’, file('/etc/passwd'), ‘'’",
+            "SELECT * FROM “file”('/etc/passwd')",
             "SELECT 1 INTO OUTFILE '/tmp/x'",
             "INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV",
         ] {
@@ -172,6 +176,7 @@ mod tests {
             "SELECT 1 /* url('x') */",
             "SELECT 'it''s file(' , \"file\" FROM numbers(10)",
             "SELECT 'a\\' file(' ",
+            "SELECT $$ file('x') $$, $x, ‘file(1)’",
             "CREATE TABLE t (file String) ENGINE = MergeTree ORDER BY file",
         ] {
             check_tables(text, true);

@@ -66,6 +66,17 @@ impl<'a> Iterator for Words<'a> {
                     let bytes = self.text.get(start + 1..self.at.saturating_sub(1)).unwrap_or_default();
                     return Some(Word { bytes, start, end: self.at });
                 }
+                b'$' if heredoc(rest).is_some() => {
+                    let tag = heredoc(rest).unwrap_or_default();
+                    self.skip_past(start + tag.len(), tag);
+                }
+                // Typographic quotes are quotes to the engine, too.
+                0xe2 if rest.starts_with("‘".as_bytes()) => self.skip_past(start + 3, "’".as_bytes()),
+                0xe2 if rest.starts_with("“".as_bytes()) => {
+                    self.skip_past(start + 3, "”".as_bytes());
+                    let bytes = self.text.get(start + 3..self.at.saturating_sub(3)).unwrap_or_default();
+                    return Some(Word { bytes, start, end: self.at });
+                }
                 byte if byte.is_ascii_alphanumeric() || byte == b'_' => {
                     let length = rest
                         .iter()
@@ -82,6 +93,13 @@ impl<'a> Iterator for Words<'a> {
             }
         }
     }
+}
+
+/// The sign that begins and ends a text like `$tag$ … $tag$`.
+fn heredoc(rest: &[u8]) -> Option<&[u8]> {
+    let tag = rest.get(1..)?.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
+    let sign = rest.get(..tag + 2)?;
+    sign.ends_with(b"$").then_some(sign)
 }
 
 /// An `INSERT` whose data follows its text.

@@ -1,0 +1,412 @@
+//! Forms the units of a block: columns of opened batches are copied into the store's blocks, each of which holds one
+//! table's rows of one day.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use lastwords_detect::Found;
+use lastwords_record::{Batch, BatchId, Guest, Host, ShipperEvent};
+use lastwords_store::{
+    NativeBlock,
+    rows::{
+        BatchRow, BatchesBlock, EventRow, EventsBlock, LogRow, LogsBlock, PlacementBlock, PlacementRow,
+        QuarantineBlock, QuarantineRow, SampleRow, SamplesBlock, day, storable,
+    },
+};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Table, Unit};
+use crate::quarantine::Aside;
+
+/// A batch that is ready to be stored.
+#[derive(Debug)]
+pub enum Prepared {
+    /// Opened and scanned.
+    Opened(Box<Batch>, Vec<Found>),
+    /// To be set aside.
+    Aside(Aside),
+}
+
+impl Prepared {
+    /// The batch's identity.
+    pub fn id(&self) -> BatchId {
+        match self {
+            Prepared::Opened(batch, _) => batch.header.id,
+            Prepared::Aside(aside) => aside.id,
+        }
+    }
+
+    /// Rows of any kind.
+    pub fn rows(&self) -> usize {
+        match self {
+            Prepared::Opened(batch, found) => {
+                batch.records.len() + batch.samples.len() + batch.events.len() + batch.placements.len() + found.len()
+            }
+            Prepared::Aside(_) => 1,
+        }
+    }
+
+    /// Bytes of text.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Prepared::Opened(batch, _) => batch.records.text.len(),
+            Prepared::Aside(aside) => aside.envelope.len(),
+        }
+    }
+
+    /// Events in it, recognised and shipped.
+    pub fn events(&self) -> usize {
+        match self {
+            Prepared::Opened(batch, found) => batch.events.len() + found.len(),
+            Prepared::Aside(_) => 0,
+        }
+    }
+}
+
+/// Rows of one block while it is formed.
+struct Former<L> {
+    lacks: L,
+    planned_s: u32,
+    stored_ns: i64,
+    events: BTreeMap<i64, EventsBlock>,
+    samples: BTreeMap<i64, SamplesBlock>,
+    placement: BTreeMap<i64, PlacementBlock>,
+    logs: BTreeMap<i64, LogsBlock>,
+    quarantine: QuarantineBlock,
+    batches: BatchesBlock,
+}
+
+/// Forms a block's units in the order of insertion. `lacks` says whether a batch's rows of a unit have still to be
+/// inserted; the same batches give the same units every time.
+pub fn form<'a>(
+    batches: impl Iterator<Item = &'a Prepared>,
+    lacks: impl Fn(&BatchId, Unit) -> bool,
+    planned_s: u32,
+) -> Vec<(Unit, NativeBlock)> {
+    let mut former = Former {
+        lacks,
+        planned_s,
+        stored_ns: now_ns(),
+        events: BTreeMap::new(),
+        samples: BTreeMap::new(),
+        placement: BTreeMap::new(),
+        logs: BTreeMap::new(),
+        quarantine: QuarantineBlock::new(),
+        batches: BatchesBlock::new(),
+    };
+    for prepared in batches {
+        match prepared {
+            Prepared::Opened(batch, found) => {
+                let ids = event_ids(batch, found);
+                former.found(batch, found, &ids);
+                former.shipped(batch);
+                former.samples(batch);
+                former.placements(batch);
+                former.logs(batch, found);
+                former.ledger(batch, found.len());
+            }
+            Prepared::Aside(aside) => former.aside(aside),
+        }
+    }
+    former.units()
+}
+
+impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
+    fn lacks(&self, batch: &Batch, table: Table, day: i64) -> bool {
+        (self.lacks)(&batch.header.id, Unit { table, day })
+    }
+
+    /// The hot loop. Rows of one day are handled as a run, so that the block is looked up once for each run.
+    fn logs(&mut self, batch: &Batch, found: &[Found]) {
+        let records = &batch.records;
+        let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
+        let corrected = |time_ns: &i64| storable(time_ns.saturating_add(offset_ns));
+        // The first class of a record counts; the detector gives them in the order of records.
+        let mut classes = found.iter().peekable();
+        let mut start = 0;
+        while let Some(first) = records.time_ns.get(start) {
+            let day = self::day(corrected(first));
+            let rest = records.time_ns.get(start..).unwrap_or_default();
+            let run = rest.iter().take_while(|time_ns| self::day(corrected(time_ns)) == day).count();
+            let rows = start..start + run;
+            start += run;
+            if !self.lacks(batch, Table::Logs, day) {
+                continue;
+            }
+            let block = self.logs.entry(day).or_default();
+            for row in rows {
+                let Some(time_ns) = records.time_ns.get(row) else { break };
+                let number = u32::try_from(row).unwrap_or(u32::MAX);
+                while classes.next_if(|found| found.record < number).is_some() {}
+                let class = classes.peek().filter(|found| found.record == number).map_or("", |found| &*found.class);
+                let origin = records.origin.get(row).and_then(|origin| records.origins.get(*origin as usize));
+                let Some(origin) = origin else { continue };
+                let (guest, guest_uuid) = guest(origin.guest.as_ref());
+                let program = records.program.get(row).and_then(|index| batch.dictionary.get(*index as usize));
+                block.push(LogRow {
+                    timestamp_ns: corrected(time_ns),
+                    clock_offset_ns: offset_ns,
+                    clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
+                    observed_ns: storable(records.observed_ns.get(row).copied().unwrap_or(*time_ns)),
+                    severity: records.severity.get(row).copied().unwrap_or(0),
+                    body: records.body(row),
+                    resource_attributes: &origin.attributes,
+                    log_attributes: records.attributes(row, &batch.dictionary),
+                    host: &origin.host.name,
+                    guest,
+                    guest_uuid,
+                    source: origin.source.as_str(),
+                    program: program.map_or("", String::as_str),
+                    class,
+                    time_basis: records.time_basis.get(row).copied().unwrap_or(0),
+                    batch: batch.header.id,
+                    row: number,
+                    planned_s: self.planned_s,
+                });
+            }
+        }
+    }
+
+    fn found(&mut self, batch: &Batch, found: &[Found], ids: &[u64]) {
+        let records = &batch.records;
+        let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
+        for (event, id) in found.iter().zip(ids) {
+            let row = event.record as usize;
+            let origin = records.origin.get(row).and_then(|origin| records.origins.get(*origin as usize));
+            let (Some(time_ns), Some(origin)) = (records.time_ns.get(row), origin) else { continue };
+            let start_ns = storable(time_ns.saturating_add(offset_ns));
+            if !self.lacks(batch, Table::Events, day(start_ns)) {
+                continue;
+            }
+            let (guest, guest_uuid) = guest(origin.guest.as_ref());
+            self.events.entry(day(start_ns)).or_default().push(&EventRow {
+                id: *id,
+                version: 1,
+                class: &event.class,
+                start_ns,
+                end_ns: Some(start_ns),
+                host: &origin.host.name,
+                guest,
+                guest_uuid,
+                title: &event.title,
+                function: event.function.as_deref().unwrap_or(""),
+                fingerprint: event.fingerprint,
+                severity: event.severity.as_str(),
+                cause: event.cause.and_then(|cause| ids.get(cause)).copied().unwrap_or(0),
+                attributes: &event.attributes,
+                clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
+                rule: &event.rule,
+                batch: batch.header.id,
+                row: event.record,
+                line_start: event.line_start,
+                line_end: event.line_end,
+                planned_s: self.planned_s,
+            });
+        }
+    }
+
+    fn shipped(&mut self, batch: &Batch) {
+        for (row, event) in (0u32..).zip(&batch.events) {
+            let (start_ns, end_ns) = stay(batch, event.start_ns, event.end_ns);
+            if !self.lacks(batch, Table::Events, day(start_ns)) {
+                continue;
+            }
+            let (guest, guest_uuid) = guest(event.guest.as_ref());
+            self.events.entry(day(start_ns)).or_default().push(&EventRow {
+                id: shipped_id(event),
+                version: version(batch, event.end_ns),
+                class: &event.class,
+                start_ns,
+                end_ns,
+                host: &event.host.name,
+                guest,
+                guest_uuid,
+                title: &event.title,
+                function: "",
+                fingerprint: 0,
+                severity: event.severity.as_str(),
+                cause: 0,
+                attributes: &event.attributes,
+                clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
+                rule: "",
+                batch: batch.header.id,
+                row,
+                line_start: 0,
+                line_end: 0,
+                planned_s: self.planned_s,
+            });
+        }
+    }
+
+    fn samples(&mut self, batch: &Batch) {
+        let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
+        for (row, sample) in (0u32..).zip(&batch.samples) {
+            // A batch has the end of the interval, the store its start.
+            let begins_ns = sample.time_ns.saturating_sub(i64::from(sample.interval_ms) * 1_000_000);
+            let timestamp_ns = storable(begins_ns.saturating_add(offset_ns));
+            if !self.lacks(batch, Table::Samples, day(timestamp_ns)) {
+                continue;
+            }
+            let (guest, guest_uuid) = guest(sample.guest.as_ref());
+            self.samples.entry(day(timestamp_ns)).or_default().push(&SampleRow {
+                timestamp_ns,
+                interval_ms: sample.interval_ms,
+                host: &sample.host.name,
+                guest,
+                guest_uuid,
+                metric: &sample.metric,
+                device: &sample.device,
+                direction: &sample.direction,
+                minimum: sample.minimum,
+                mean: sample.mean,
+                maximum: sample.maximum,
+                observed_ns: storable(batch.header.sealed_time_ns),
+                batch: batch.header.id,
+                row,
+                planned_s: self.planned_s,
+            });
+        }
+    }
+
+    fn placements(&mut self, batch: &Batch) {
+        for (row, placement) in (0u32..).zip(&batch.placements) {
+            let (start_ns, end_ns) = stay(batch, placement.start_ns, placement.end_ns);
+            if !self.lacks(batch, Table::Placement, day(start_ns)) {
+                continue;
+            }
+            self.placement.entry(day(start_ns)).or_default().push(&PlacementRow {
+                host: &placement.host.name,
+                guest: &placement.guest.name,
+                guest_uuid: &placement.guest.uuid,
+                start_ns,
+                end_ns,
+                attributes: &placement.attributes,
+                version: version(batch, placement.end_ns),
+                batch: batch.header.id,
+                row,
+                planned_s: self.planned_s,
+            });
+        }
+    }
+
+    fn ledger(&mut self, batch: &Batch, found: usize) {
+        let header = &batch.header;
+        let names: Vec<&str> = header.hosts.iter().map(|host: &Host| host.name.as_str()).collect();
+        self.batches.push(&BatchRow {
+            batch: header.id,
+            records: count(batch.records.len()),
+            samples: count(batch.samples.len()),
+            events: count(batch.events.len() + found),
+            placements: count(batch.placements.len()),
+            // A batch that came open was never encoded: its text is what is known of its size.
+            bytes: u64::from(header.body_bytes).max(batch.records.text.len() as u64),
+            hosts: &names.join(","),
+            quarantined: "",
+            sealed_ns: storable(header.sealed_time_ns),
+            stored_ns: self.stored_ns,
+            planned_s: self.planned_s,
+        });
+    }
+
+    fn aside(&mut self, aside: &Aside) {
+        if (self.lacks)(&aside.id, Unit { table: Table::Quarantine, day: 0 }) {
+            self.quarantine.push(&QuarantineRow {
+                batch: aside.id,
+                reason: &aside.reason,
+                envelope: &aside.envelope,
+                time_ns: self.stored_ns,
+                planned_s: self.planned_s,
+            });
+        }
+        self.batches.push(&BatchRow {
+            batch: aside.id,
+            records: 0,
+            samples: 0,
+            events: 0,
+            placements: 0,
+            bytes: aside.envelope.len() as u64,
+            hosts: "",
+            quarantined: &aside.reason,
+            sealed_ns: storable(aside.sealed_ns),
+            stored_ns: self.stored_ns,
+            planned_s: self.planned_s,
+        });
+    }
+
+    fn units(self) -> Vec<(Unit, NativeBlock)> {
+        let mut units = Vec::new();
+        let mut add = |table, day, block: NativeBlock| {
+            if block.rows > 0 {
+                units.push((Unit { table, day }, block));
+            }
+        };
+        self.events.into_iter().for_each(|(day, block)| add(Table::Events, day, block.encode()));
+        self.samples.into_iter().for_each(|(day, block)| add(Table::Samples, day, block.encode()));
+        self.placement.into_iter().for_each(|(day, block)| add(Table::Placement, day, block.encode()));
+        self.logs.into_iter().for_each(|(day, block)| add(Table::Logs, day, block.encode()));
+        add(Table::Quarantine, 0, self.quarantine.encode());
+        add(Table::Batches, 0, self.batches.encode());
+        units
+    }
+}
+
+fn guest(guest: Option<&Guest>) -> (&str, &str) {
+    guest.map_or(("", ""), |guest| (&guest.name, &guest.uuid))
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Corrected start and end of something whose end is told by a later batch. The start is part of what one version
+/// replaces the other by, and the clock's offset is measured anew all the time; so here it counts in whole seconds.
+fn stay(batch: &Batch, start_ns: i64, end_ns: Option<i64>) -> (i64, Option<i64>) {
+    const SECOND_NS: i64 = 1_000_000_000;
+    let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
+    let whole = offset_ns.saturating_add(SECOND_NS / 2).div_euclid(SECOND_NS).saturating_mul(SECOND_NS);
+    let start = storable(start_ns.saturating_add(whole));
+    (start, end_ns.map(|end_ns| storable(end_ns.saturating_add(whole)).max(start)))
+}
+
+/// A version with an end is above every one without; among equals the one that was sealed later counts.
+fn version(batch: &Batch, end_ns: Option<i64>) -> u64 {
+    const ENDED: u64 = 1 << 63;
+    let sealed = u64::try_from(batch.header.sealed_time_ns).unwrap_or(0);
+    if end_ns.is_some() { ENDED | sealed } else { sealed }
+}
+
+/// Ids of recognised events: the same batch gives the same ones when it comes again.
+fn event_ids(batch: &Batch, found: &[Found]) -> Vec<u64> {
+    let id = batch.header.id;
+    let mut hash = Xxh3::new();
+    let one = |event: &Found| {
+        hash.reset();
+        hash.update(&id.shipper.0);
+        hash.update(&id.epoch.to_le_bytes());
+        hash.update(&id.sequence.to_le_bytes());
+        hash.update(&event.record.to_le_bytes());
+        hash.update(&event.line_start.to_le_bytes());
+        hash.update(event.rule.as_bytes());
+        hash.digest()
+    };
+    found.iter().map(one).collect()
+}
+
+/// Id of a shipper's own event: the report of its end gives the same one.
+fn shipped_id(event: &ShipperEvent) -> u64 {
+    let mut hash = Xxh3::new();
+    let (guest, guest_uuid) = guest(event.guest.as_ref());
+    for part in [&event.class, &event.host.name, &event.host.machine_id, guest, guest_uuid, &event.key] {
+        hash.update(part.as_bytes());
+        hash.update(&[0]);
+    }
+    hash.update(&event.start_ns.to_le_bytes());
+    hash.digest()
+}

@@ -1,0 +1,140 @@
+//! Writes batches into the store, exactly once.
+//!
+//! The way of a block:
+//! 1. [`gather`]: batches that came one by one are opened, scanned and collected until a block is worth its insert.
+//! 2. [`block`]: their columns become units, one for each table and day.
+//! 3. [`intent`]: what will be inserted is made durable.
+//! 4. [`plan`]: which unit is inserted or read back next (pure); [`insert`] does it.
+//! 5. [`memory`], [`ledger`]: what is stored, so that what comes again is not inserted again.
+
+mod block;
+mod gather;
+mod insert;
+mod intent;
+mod ledger;
+mod memory;
+#[cfg(test)]
+mod model;
+mod plan;
+mod read_back;
+mod unit;
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use lastwords_detect::Detector;
+use lastwords_record::BatchId;
+use lastwords_store::{QueryError, Store};
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+pub use intent::IntentError;
+pub use unit::{Table, Unit};
+pub(crate) use block::now_ns;
+
+use crate::{
+    metrics::Counters,
+    queue::{Submitted, Written},
+};
+use intent::Intents;
+use ledger::Ledger;
+use memory::Memory;
+
+/// When gathered batches become a block: at the first limit, and after `settle` whenever the store is idle.
+#[derive(Debug, Clone)]
+pub struct BlockLimits {
+    /// Rows of a block.
+    pub rows_max: usize,
+    /// Bytes of text of a block.
+    pub bytes_max: usize,
+    /// How long the first batch waits for company although the store is idle.
+    pub settle: Duration,
+}
+
+impl Default for BlockLimits {
+    fn default() -> Self {
+        // Also bounds the rate of inserts: the store remembers 10,000 tokens a table, which has to outlast an attempt.
+        BlockLimits { rows_max: 300_000, bytes_max: 64 << 20, settle: Duration::from_millis(50) }
+    }
+}
+
+/// Why the writer cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store does not say what it holds.
+    #[error("the store does not say which batches it holds: {0}")]
+    Store(#[from] QueryError),
+    /// The folder of intents.
+    #[error(transparent)]
+    Intent(#[from] IntentError),
+}
+
+/// What both halves of the writer share.
+#[derive(Debug, Default)]
+struct Shared(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    memory: Memory,
+    /// Batches between gathering and storage, with those who wait for them.
+    under_way: HashMap<BatchId, Vec<oneshot::Sender<Written>>>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No half of a change is ever visible: a panic between two of them loses nothing but the process's trust.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the writer: reads the ledger, reads back open intents, then takes batches until the queue is closed.
+pub(crate) async fn start(
+    store: Store,
+    detector: Arc<Detector>,
+    intents: &Path,
+    limits: BlockLimits,
+    counters: Arc<Counters>,
+    batches: mpsc::UnboundedReceiver<Submitted>,
+) -> Result<JoinHandle<()>, StartError> {
+    let intents = Intents::open(intents.to_owned())?;
+    let mut memory = Memory::new(Ledger::load(&store).await?);
+    let mut left_over = Vec::new();
+    for intent in intents.open_ones()? {
+        let open: Vec<BatchId> = intent.batches.iter().copied().filter(|id| !memory.knows(id)).collect();
+        for table in Table::ALL {
+            for (id, unit) in read_back::stored_units(&store, table, &open).await? {
+                memory.stored(id, unit);
+            }
+        }
+        left_over.push(intent);
+    }
+    if memory.partly_stored() > 0 {
+        tracing::info!(batches = memory.partly_stored(), "partly stored batches wait to be sent again");
+    }
+    let shared = Arc::new(Shared(Mutex::new(State { memory, under_way: HashMap::new() })));
+    // One block waits while another is inserted: detection and forming run beside the store.
+    let (blocks, formed) = mpsc::channel(1);
+    let gatherer = gather::Gatherer {
+        store: store.clone(),
+        detector,
+        limits,
+        counters: Arc::clone(&counters),
+        shared: Arc::clone(&shared),
+    };
+    let mut inserter = insert::Inserter::new(store, intents, left_over, counters, shared);
+    inserter.forget_settled();
+    let gatherer = tokio::spawn(gatherer.run(batches, blocks));
+    Ok(tokio::spawn(async move {
+        inserter.run(formed).await;
+        if let Err(error) = gatherer.await {
+            tracing::error!(%error, "the gatherer broke; nothing more is stored");
+        }
+    }))
+}

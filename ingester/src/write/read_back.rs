@@ -1,0 +1,52 @@
+//! Reading back: which units of which batches the store has.
+
+use std::{collections::HashSet, fmt::Write as _};
+
+use lastwords_record::BatchId;
+use lastwords_store::{QueryError, Store, rows::DAY_NS};
+
+use super::{Table, Unit, ledger::shipper_from_hex};
+
+/// Batches in one statement.
+const BATCHES_MAX: usize = 1000;
+
+/// The batches among these that have rows in a table, with the days of these rows.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn stored_units(store: &Store, table: Table, ids: &[BatchId]) -> Result<HashSet<(BatchId, Unit)>, QueryError> {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        shipper: String,
+        epoch: u64,
+        sequence: u64,
+        day: i64,
+    }
+    let mut found = HashSet::new();
+    let day = match table.time_column() {
+        Some(column) => format!("intDiv(toUnixTimestamp64Nano({column}), {DAY_NS})"),
+        None => "toInt64(0)".to_owned(),
+    };
+    for ids in ids.chunks(BATCHES_MAX) {
+        let mut sql = format!(
+            "SELECT DISTINCT lower(hex(Shipper)) AS shipper, Epoch AS epoch, Sequence AS sequence, {day} AS day \
+             FROM {} WHERE (Shipper, Epoch, Sequence) IN (",
+            table.name()
+        );
+        for (index, id) in ids.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "{comma}(unhex('{}'),{},{})", id.shipper, id.epoch, id.sequence);
+        }
+        sql.push(')');
+        for row in store.rows::<Row>(&sql).await? {
+            let shipper = shipper_from_hex(&row.shipper)
+                .ok_or_else(|| QueryError::Answer(format!("'{}' is no shipper", row.shipper)))?;
+            found.insert((
+                BatchId { shipper, epoch: row.epoch, sequence: row.sequence },
+                Unit { table, day: row.day },
+            ));
+        }
+    }
+    Ok(found)
+}

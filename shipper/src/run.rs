@@ -282,7 +282,9 @@ struct Watched<'a>(AsyncFd<BorrowedFd<'a>>);
 
 impl<'a> Watched<'a> {
     fn new(watch: &'a Watch) -> std::io::Result<Watched<'a>> {
-        Ok(Watched(AsyncFd::register_with_interest(watch.as_fd(), Interest::READABLE)?))
+        // SAFETY: the descriptor is borrowed for 'a, so that it stays open, and the same, as long as it is registered.
+        let registered = unsafe { AsyncFd::register_with_interest(watch.as_fd(), Interest::READABLE)? };
+        Ok(Watched(registered))
     }
 
     async fn readable(&self) {

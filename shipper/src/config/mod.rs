@@ -275,10 +275,15 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
 /// Where it is wrong.
 pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     let place = Place { path, text };
-    let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::Toml {
-        path: path.to_owned(),
-        line: error.span().map_or(1, |span| place.line(span.start)),
-        message: error.message().to_owned(),
+    let raw: Raw = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| place.line(span.start));
+        // A value of the wrong type: the key stands on its line, in front.
+        let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+        let message = match key {
+            Some(key) if !error.message().contains(key) => format!("{key}: {}", error.message()),
+            _ => error.message().to_owned(),
+        };
+        ConfigError::Toml { path: path.to_owned(), line, message }
     })?;
     let uplink = match (raw.uplink.ingester, raw.uplink.socket) {
         (Some(ingester), None) => {

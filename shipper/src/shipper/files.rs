@@ -55,20 +55,32 @@ impl Files {
             let voice = rule.voice(&config.host, known);
             let (left, id) = (path != known, state.id);
             let mut followed = Followed::new(state, content, voice, false, now_ns);
-            (followed.left, followed.finished) = (left, !itself);
+            followed.left = left;
+            if !itself {
+                // Its own inode may be another file's by now.
+                followed.become_copy(&path);
+                outbox.remember(Entry::File(followed.state.clone()))?;
+            }
             self.by_id.insert(id, followed);
         }
         Ok(())
     }
 
-    /// Ids of all files that may have something, each batch beginning with another one.
+    /// Ids of all files that may have something: first what was rotated away, so that its lines come before those of
+    /// what took its name; then the others, each batch beginning with another one.
     pub(super) fn in_turn(&mut self) -> Vec<u64> {
-        let worth = |followed: &Followed| followed.touched || followed.left || followed.has_more();
-        let (before, after): (Vec<u64>, Vec<u64>) =
-            self.by_id.iter().filter(|(_, followed)| worth(followed)).map(|(id, _)| *id).partition(|id| *id < self.turn);
-        let ids: Vec<u64> = after.into_iter().chain(before).collect();
-        self.turn = ids.first().map_or(0, |id| id + 1);
-        ids
+        let (mut rotated, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, followed) in &self.by_id {
+            if followed.left || followed.finished {
+                rotated.push(*id);
+            } else if followed.touched || followed.has_more() {
+                if *id < self.turn { before.push(*id) } else { after.push(*id) }
+            }
+        }
+        after.extend(before);
+        self.turn = after.first().map_or(0, |id| id + 1);
+        rotated.extend(after);
+        rotated
     }
 
     pub(super) fn touched(&mut self, paths: &[PathBuf]) {
@@ -81,10 +93,10 @@ impl Files {
     /// generation here (not while extents of the batch in work refer to it).
     pub(super) fn ready(&mut self, id: u64, outbox: &mut Outbox, in_work: bool, now_ns: i64) -> Result<Option<&mut Followed>, PlanError> {
         let Some(followed) = self.by_id.get_mut(&id) else { return Ok(None) };
-        let before = followed.size;
+        let before = followed.written();
         let intact = match followed.look(now_ns) {
             // The content is compared only where something has changed.
-            Ok(true) => followed.size == before || followed.is_itself().unwrap_or(true),
+            Ok(true) => followed.written() == before || followed.is_itself().unwrap_or(true),
             Ok(false) => false,
             Err(error) => {
                 tracing::warn!(file = %followed.state.path, %error, "cannot be looked at");
@@ -200,6 +212,10 @@ impl Files {
                 Err(error) => tracing::debug!(file = %found.path.display(), %error, "cannot be opened"),
             }
         }
+        for (_, followed) in self.by_id.iter_mut().filter(|(id, _)| !present.contains(id)) {
+            // What is gone is let go only after a look: it may have grown, or only now be without a name.
+            followed.refresh(now_ns);
+        }
         let losses = self.keep_to_budget(config, outbox, now_ns)?;
         self.forget(config, outbox, &present, now_ns)?;
         Ok((folders, losses))
@@ -276,14 +292,19 @@ impl Files {
 impl Followed {
     /// Goes on in a copy of the same content, which is finished.
     fn adopt(&mut self, path: &Path, content: Content) {
+        self.content = content;
+        self.become_copy(path);
+    }
+
+    fn become_copy(&mut self, path: &Path) {
         if let Ok(metadata) = fs::metadata(path) {
             (self.state.device, self.state.inode) = (metadata.dev(), metadata.ino());
         }
         self.state.path = path.to_string_lossy().into_owned();
-        self.content = content;
         self.finished = true;
         self.touched = true;
-        self.size = self.state.position;
+        // Not known before it is looked at.
+        self.size = u64::MAX;
     }
 }
 

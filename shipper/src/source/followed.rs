@@ -30,6 +30,8 @@ pub struct Followed {
     pub dater: Dater,
     /// Its size when it was last looked at.
     pub size: u64,
+    /// When it was last written, as the file system says; UTC nanoseconds.
+    modified_ns: i64,
     /// When its size last changed, UTC nanoseconds.
     pub changed_ns: i64,
     /// It may have grown since it was last looked at.
@@ -84,6 +86,7 @@ impl Followed {
             voice,
             dater,
             size: 0,
+            modified_ns: 0,
             changed_ns: now_ns,
             touched: true,
             left: false,
@@ -109,11 +112,29 @@ impl Followed {
         if size < self.state.position {
             return Ok(false);
         }
+        self.modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
         if size != self.size {
             self.size = size;
             self.changed_ns = now_ns;
         }
         Ok(true)
+    }
+
+    /// What changes when it is written to: a file that is written anew may have the size that it had.
+    pub fn written(&self) -> (u64, i64) {
+        (self.size, self.modified_ns)
+    }
+
+    /// Looks at its size and its name without judging its content; that comes before it is read.
+    pub fn refresh(&mut self, now_ns: i64) {
+        let Some(metadata) = self.content.plain().and_then(|file| file.metadata().ok()) else { return };
+        self.deleted = metadata.nlink() == 0;
+        // The time of writing stays as it was, so that the next look compares the content.
+        if metadata.size() > self.size {
+            self.size = metadata.size();
+            self.modified_ns = 0;
+            self.changed_ns = now_ns;
+        }
     }
 
     /// Whether what was read of it before is still what it holds.

@@ -43,12 +43,13 @@ impl Fingerprint {
     /// Whether what stands before the place up to which was read is what was read last.
     pub fn matches_tail(&self, before: &[u8]) -> bool {
         let start = before.len().checked_sub(self.tail_length.into());
-        start.and_then(|start| before.get(start..)).is_some_and(|tail| xxh3_64(tail) == self.tail_hash)
+        start.and_then(|start| before.get(start..)).is_some_and(|tail| tail.is_empty() || xxh3_64(tail) == self.tail_hash)
     }
 
     /// Whether a content that begins with these bytes may be the one.
     pub fn matches(&self, beginning: &[u8]) -> bool {
-        beginning.get(..usize::from(self.head_length)).is_some_and(|head| xxh3_64(head) == self.head_hash)
+        let head = beginning.get(..usize::from(self.head_length));
+        head.is_some_and(|head| head.is_empty() || xxh3_64(head) == self.head_hash)
     }
 }
 

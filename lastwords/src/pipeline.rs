@@ -146,7 +146,8 @@ pub struct Pipeline {
     pub open: OpenStore,
     /// The queue, for batches.
     pub direct: Direct,
-    writer: tokio::task::JoinHandle<()>,
+    /// None once it has ended.
+    writer: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Pipeline {
@@ -158,13 +159,24 @@ impl Pipeline {
         let detector = Arc::new(Detector::built_in());
         let (direct, writer) =
             Direct::start(open.store.clone(), detector, config.data.root(), DirectOptions::default()).await?;
-        Ok(Pipeline { open, direct, writer })
+        Ok(Pipeline { open, direct, writer: Some(writer) })
     }
 
-    /// Waits until what was taken in is written. Whoever hands in batches must have stopped.
+    /// Resolves if the writer ends although batches may still come.
+    pub async fn broke(&mut self) {
+        let Some(writer) = &mut self.writer else { return std::future::pending().await };
+        if let Err(error) = writer.await {
+            tracing::error!(%error, "the writer broke");
+        }
+        self.writer = None;
+    }
+
+    /// Takes nothing more and waits until what was taken in is written.
     pub async fn finish(self) {
-        drop(self.direct);
-        if let Err(error) = self.writer.await {
+        self.direct.close();
+        if let Some(writer) = self.writer
+            && let Err(error) = writer.await
+        {
             tracing::error!(%error, "the writer broke");
         }
     }

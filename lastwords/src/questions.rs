@@ -3,9 +3,12 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
+use jiff::tz::TimeZone;
+use lastwords_query::{AskError, AskOptions, Look};
 use lastwords_store::Store;
 use serde::{Deserialize, Serialize};
-use tokio_stream::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
 
 use crate::{outcome::UsageError, output::Format};
 
@@ -41,14 +44,6 @@ pub struct Render {
     pub width: usize,
     /// Whether it shows colours.
     pub colour: bool,
-}
-
-/// Whether a text is SQL: it begins with SELECT or WITH.
-#[must_use]
-pub fn is_sql(text: &str) -> bool {
-    let word =
-        text.trim_start().split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
-    word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
 }
 
 /// What came of asking.
@@ -105,6 +100,12 @@ impl Refusal {
     }
 }
 
+impl Render {
+    fn look(self) -> Look {
+        Look { width: self.width, colour: self.colour }
+    }
+}
+
 impl Body {
     /// The whole of it.
     ///
@@ -139,8 +140,128 @@ pub fn usage_or_failure(refusal: Refusal) -> anyhow::Error {
 /// Where the question is wrong or the store fails.
 pub async fn reply(store: &Store, ask: &Ask) -> Result<Reply, Refusal> {
     match (&ask.question, &ask.sql) {
-        (Some(_), None) => Err(Refusal::usage("x".into())),
-        (None, Some(_)) => Err(Refusal::usage("x".into())),
+        (Some(question), None) => answer(store, question, ask).await,
+        (None, Some(sql)) => rows(store, sql, ask.format.unwrap_or(Format::Jsonl)).await,
         _ => Err(Refusal::usage("wanted exactly one of `question` and `sql`".to_owned())),
+    }
+}
+
+async fn answer(store: &Store, question: &str, ask: &Ask) -> Result<Reply, Refusal> {
+    let zone = ask.time_zone.as_deref().unwrap_or("UTC");
+    let time_zone = TimeZone::get(zone).map_err(|_| {
+        Refusal::usage(format!(
+            "time_zone: wanted a name of the time zone database such as Europe/Berlin, found {zone:?}"
+        ))
+    })?;
+    let options = AskOptions { limit: ask.limit, ..AskOptions::new(time_zone) };
+    let answer = lastwords_query::ask(store, question, &options).await.map_err(|error| refusal(&error))?;
+    let matched = answer.matched;
+    let mut document = serde_json::to_vec(&answer).map_err(|error| Refusal::failed(error.to_string()))?;
+    if let Some(render) = ask.render {
+        // The wording joins the object as its last key.
+        let rendered = lastwords_query::render(&answer, &render.look());
+        let rendered =
+            serde_json::to_string(&rendered).map_err(|error| Refusal::failed(error.to_string()))?;
+        if document.pop() == Some(b'}') {
+            document.extend_from_slice(b",\"rendered\":");
+            document.extend_from_slice(rendered.as_bytes());
+            document.push(b'}');
+        }
+    }
+    Ok(Reply { content_type: "application/json", matched: Some(matched), body: Body::Whole(document.into()) })
+}
+
+async fn rows(store: &Store, sql: &str, format: Format) -> Result<Reply, Refusal> {
+    let (clickhouse_format, content_type) = match format {
+        Format::Table => ("PrettyCompactNoEscapes", "text/plain; charset=utf-8"),
+        Format::Jsonl => ("JSONEachRow", "application/x-ndjson"),
+        Format::Json => ("JSONEachRow", "application/json"),
+        Format::Csv => ("CSVWithNames", "text/csv; charset=utf-8"),
+    };
+    let rows = lastwords_query::sql(store, sql, clickhouse_format).await.map_err(|error| refusal(&error))?;
+    let array = (format == Format::Json).then(Array::default);
+    Ok(Reply { content_type, matched: None, body: Body::Rows(Box::pin(stream(rows, array))) })
+}
+
+/// Rows that wait for the engine, asked for one chunk ahead at most.
+fn stream(
+    mut rows: lastwords_query::Rows,
+    mut array: Option<Array>,
+) -> impl Stream<Item = Result<Bytes, Refusal>> + Send + use<> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let chunk = match (rows.next().await, &mut array) {
+                (Ok(Some(chunk)), None) => Ok(chunk),
+                (Ok(Some(chunk)), Some(array)) => Ok(array.push(&chunk)),
+                (Ok(None), None) => return,
+                (Ok(None), Some(array)) => {
+                    // Nobody may read on; then there is nobody to tell.
+                    let _ = sender.send(Ok(array.finish())).await;
+                    return;
+                }
+                (Err(error), _) => Err(refusal(&error)),
+            };
+            let ended = chunk.is_err();
+            // Where nobody reads on, the statement is cancelled with its rows.
+            if sender.send(chunk).await.is_err() || ended {
+                return;
+            }
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
+/// One JSON array out of lines of objects, which come in pieces.
+#[derive(Debug, Default)]
+struct Array {
+    begun: bool,
+    /// An object has ended; whether another follows is not known yet.
+    between: bool,
+}
+
+impl Array {
+    fn push(&mut self, chunk: &[u8]) -> Bytes {
+        let mut text = Vec::with_capacity(chunk.len() + 16);
+        for piece in chunk.split_inclusive(|&byte| byte == b'\n') {
+            if !self.begun {
+                text.extend_from_slice(b"[\n");
+                self.begun = true;
+            }
+            if std::mem::take(&mut self.between) {
+                text.extend_from_slice(b",\n");
+            }
+            let object = piece.strip_suffix(b"\n");
+            self.between = object.is_some();
+            text.extend_from_slice(object.unwrap_or(piece));
+        }
+        text.into()
+    }
+
+    fn finish(&mut self) -> Bytes {
+        Bytes::from_static(if self.begun { b"\n]\n" } else { b"[\n]\n" })
+    }
+}
+
+fn refusal(error: &AskError) -> Refusal {
+    if error.is_usage() { Refusal::usage(error.to_string()) } else { Refusal::failed(error.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_objects_become_one_array_however_they_are_cut() {
+        for lines in ["", "{\"a\":1}\n", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n"] {
+            for size in 1..12 {
+                let mut array = Array::default();
+                let mut text = Vec::new();
+                lines.as_bytes().chunks(size).for_each(|chunk| text.extend_from_slice(&array.push(chunk)));
+                text.extend_from_slice(&array.finish());
+                let document: Vec<serde_json::Value> = serde_json::from_slice(&text).unwrap();
+                assert_eq!(document.len(), lines.lines().count(), "{size}: {lines}");
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
+use lastwords_query::sql::is_sql;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
@@ -64,7 +65,7 @@ fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
     let zone = config::time_zone("--time-zone", query.time_zone.as_deref(), &environment)
         .map_err(|error| UsageError(error.to_string()))?;
     let zone = zone.iana_name().unwrap_or("UTC").to_owned();
-    if questions::is_sql(&text) {
+    if is_sql(&text) {
         if query.limit.is_some() {
             return Err(UsageError("--limit is for questions: SQL says LIMIT itself".to_owned()).into());
         }

@@ -39,7 +39,7 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
     let lock = lock(&config).await?;
     let listeners = Listeners::bind(&config).await?;
     let open = OpenStore::open(&config, lock).await?;
-    let pipeline = Pipeline::start(open, &config).await?;
+    let mut pipeline = Pipeline::start(open, &config).await?;
 
     let shutdown = CancellationToken::new();
     let mut parts = Parts::new();
@@ -55,9 +55,12 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
             None
         }
         Some(ended) = parts.join_next() => Some(why(ended)),
+        () = pipeline.broke() => Some(anyhow::anyhow!("the writer broke: see the log")),
     };
     api.set_ready(false);
     shutdown.cancel();
+    // The last hold on the queue besides the parts': the writer ends when nobody can hand anything in.
+    drop(api);
     drain(&config, parts, pipeline).await;
     match failed {
         None => Ok(Outcome::Done),

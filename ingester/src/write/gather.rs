@@ -1,10 +1,14 @@
 //! Collects batches until a block is worth its insert. While the store is busy, blocks grow; when it is idle, a block
 //! leaves after a moment, so that a fresh line is soon found.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use lastwords_detect::Detector;
-use lastwords_record::Batch;
+use lastwords_record::{Batch, BatchId};
 use lastwords_store::{NativeBlock, Store};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
@@ -113,21 +117,7 @@ impl Gatherer {
             }
         }
         let detector = Arc::clone(&self.detector);
-        let prepared = tokio::task::spawn_blocking(move || {
-            let batch = match incoming {
-                Incoming::Opened(batch) => batch,
-                Incoming::Sealed(envelope) => match Batch::open(&envelope) {
-                    Ok(batch) => batch,
-                    Err(error) => {
-                        let reason = error.to_string();
-                        return Prepared::Aside(Aside { id, envelope, reason, sealed_ns: now_ns() });
-                    }
-                },
-            };
-            let found = detect::scan(&detector, &batch);
-            Prepared::Opened(Box::new(batch), found)
-        })
-        .await;
+        let prepared = tokio::task::spawn_blocking(move || prepare(&detector, id, incoming)).await;
         match prepared {
             Ok(prepared) => {
                 gathered.rows += prepared.rows();
@@ -171,7 +161,7 @@ pub async fn form_units(shared: &Shared, batches: &[Arc<Prepared>], planned_s: u
     let partly = shared.lock().memory.partly_stored_among(batches.iter().map(|batch| batch.id()));
     let batches = batches.to_vec();
     let formed = tokio::task::spawn_blocking(move || {
-        let lacks = |id: &lastwords_record::BatchId, unit: Unit| !partly.get(id).is_some_and(|units| units.contains(&unit));
+        let lacks = |id: &BatchId, unit: Unit| !partly.get(id).is_some_and(|units| units.contains(&unit));
         block::form(batches.iter().map(Arc::as_ref), lacks, planned_s)
     });
     match formed.await {
@@ -180,5 +170,30 @@ pub async fn form_units(shared: &Shared, batches: &[Arc<Prepared>], planned_s: u
             tracing::error!(%error, "forming a block broke");
             None
         }
+    }
+}
+
+/// Opens and scans a batch; whatever goes wrong, it becomes something that can be stored.
+fn prepare(detector: &Detector, id: BatchId, incoming: Incoming) -> Prepared {
+    let batch = match incoming {
+        Incoming::Opened(batch) => batch,
+        Incoming::Sealed(envelope) => {
+            let opened = catch_unwind(AssertUnwindSafe(|| Batch::open(&envelope)));
+            let reason = match opened {
+                Ok(Ok(batch)) => return scanned(detector, batch),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "opening it broke the program".to_owned(),
+            };
+            return Prepared::Aside(Aside { id, envelope, reason, sealed_ns: now_ns() });
+        }
+    };
+    scanned(detector, batch)
+}
+
+/// A batch on which the detector breaks would break it again and again: it is poison.
+fn scanned(detector: &Detector, batch: Batch) -> Prepared {
+    match catch_unwind(AssertUnwindSafe(|| detect::scan(detector, &batch))) {
+        Ok(found) => Prepared::Opened(Box::new(batch), found),
+        Err(_) => Prepared::Aside(Aside::opened(&batch, "looking for events in it broke the program".to_owned())),
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use lastwords_record::BatchId;
 use lastwords_store::{InsertError, Inserting, NativeBlock, Store};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     Shared, Unit,

@@ -25,11 +25,6 @@ impl Memory {
         self.ledger.contains(id)
     }
 
-    /// Whether a unit of a batch has still to be inserted.
-    pub fn lacks(&self, id: &BatchId, unit: Unit) -> bool {
-        !self.partly.get(id).is_some_and(|units| units.contains(&unit))
-    }
-
     /// Notes that a unit of a batch is stored, found by reading back or left behind by a block that was given up.
     /// The ledger's own unit makes the batch known.
     pub fn stored(&mut self, id: BatchId, unit: Unit) {

@@ -94,11 +94,13 @@ impl Admission {
                 OpenError::TooLarge { .. } => Reason::TooLarge,
             };
             // A batch with a damaged body still says which it is. One that does not is the one that was due.
-            let id = Header::peek(envelope).map_or((self.epoch, self.next), |header| (header.id.epoch, header.id.sequence));
+            let id = Header::peek(envelope)
+                .map_or((self.epoch, self.next), |header| (header.id.epoch, header.id.sequence));
             self.next = id.1.max(self.next).saturating_add(1);
             Rejected { id: Some(id), reason, detail: error.to_string() }
         })?;
-        let rejected = |reason, detail| Rejected { id: Some((header.id.epoch, header.id.sequence)), reason, detail };
+        let rejected =
+            |reason, detail| Rejected { id: Some((header.id.epoch, header.id.sequence)), reason, detail };
         if header.id.shipper != self.shipper || header.id.epoch != self.epoch {
             let detail = format!("wanted a batch of {}/{}, found {}", self.shipper, self.epoch, header.id);
             return Err(rejected(Reason::Identity, detail));
@@ -108,7 +110,10 @@ impl Admission {
             return Err(rejected(Reason::Identity, detail));
         }
         self.next = header.id.sequence.saturating_add(1);
-        let unknown = header.hosts.iter().find(|host| self.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host.name)));
+        let unknown = header
+            .hosts
+            .iter()
+            .find(|host| self.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host.name)));
         if let Some(host) = unknown {
             let detail = format!("it speaks for the host '{}', which is not known here", host.name);
             return Err(rejected(Reason::NotAllowed, detail));
@@ -140,7 +145,13 @@ mod tests {
         let origin = lastwords_record::Origin { host, guest: None, source: Source::File, attributes: vec![] };
         let origin = builder.origin(&origin);
         let record = RecordRef {
-            time_ns: 1, observed_ns: 1, body: b"x", severity: 0, program: "", time_basis: TimeBasis::Line, attributes: &[],
+            time_ns: 1,
+            observed_ns: 1,
+            body: b"x",
+            severity: 0,
+            program: "",
+            time_basis: TimeBasis::Line,
+            attributes: &[],
         };
         builder.push(origin, &record).unwrap();
         let id = BatchId { shipper: ShipperId([shipper; 16]), epoch, sequence };
@@ -149,7 +160,8 @@ mod tests {
 
     #[test]
     fn calls_are_judged_by_their_hello() {
-        let known = AdmitOptions { hosts: Some(HashSet::from(["hv02".to_owned()])), ..AdmitOptions::default() };
+        let known =
+            AdmitOptions { hosts: Some(HashSet::from(["hv02".to_owned()])), ..AdmitOptions::default() };
         let open = AdmitOptions::default();
         let check = |hello: Hello, options: &AdmitOptions, wanted: Option<HelloError>| {
             assert_eq!(Admission::begin(&hello, options).err(), wanted);
@@ -163,7 +175,8 @@ mod tests {
 
     #[test]
     fn batches_are_judged_by_their_header() {
-        let known = AdmitOptions { hosts: Some(HashSet::from(["hv01".to_owned()])), ..AdmitOptions::default() };
+        let known =
+            AdmitOptions { hosts: Some(HashSet::from(["hv01".to_owned()])), ..AdmitOptions::default() };
         let mut damaged = envelope(7, 3, 5, "hv01");
         *damaged.last_mut().unwrap() ^= 1;
         let cases = [

@@ -8,7 +8,8 @@ pub fn scan(detector: &Detector, batch: &Batch) -> Vec<Found> {
     let records = &batch.records;
     let mut found = Vec::new();
     let source = |row: u32| {
-        let origin = records.origin.get(row as usize).and_then(|origin| records.origins.get(*origin as usize));
+        let origin =
+            records.origin.get(row as usize).and_then(|origin| records.origins.get(*origin as usize));
         origin.map_or(Source::File, |origin| origin.source)
     };
     detector.scan(&records.text, &records.text_end, source, &mut found);

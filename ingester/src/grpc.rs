@@ -11,8 +11,10 @@ use std::{
 
 use bytes::Bytes;
 use lastwords_proto::v1::{
-    self, Acknowledgement, HeartbeatReply, Rejection, ShipRequest, ShipResponse, Throttle, Welcome, ship_request,
-    ship_response::Message, shipping_server::{Shipping, ShippingServer},
+    self, Acknowledgement, HeartbeatReply, Rejection, ShipRequest, ShipResponse, Throttle, Welcome,
+    ship_request,
+    ship_response::Message,
+    shipping_server::{Shipping, ShippingServer},
 };
 use lastwords_record::{BatchId, batch::FORMAT_VERSION, limits::ENVELOPE_BYTES_MAX};
 use tokio::{
@@ -73,7 +75,10 @@ struct Service {
 impl Shipping for Service {
     type ShipStream = Pin<Box<dyn Stream<Item = Result<ShipResponse, Status>> + Send>>;
 
-    async fn ship(&self, request: Request<Streaming<ShipRequest>>) -> Result<Response<Self::ShipStream>, Status> {
+    async fn ship(
+        &self,
+        request: Request<Streaming<ShipRequest>>,
+    ) -> Result<Response<Self::ShipStream>, Status> {
         let mut requests = request.into_inner();
         let first = requests.message().await?.and_then(|request| request.message);
         let Some(ship_request::Message::Hello(hello)) = first else {
@@ -81,7 +86,12 @@ impl Shipping for Service {
         };
         let admission = Admission::begin(&hello, &self.options)
             .map_err(|error| Status::failed_precondition(error.to_string()))?;
-        tracing::info!(host = hello.host.map(|host| host.name), epoch = hello.epoch, agent = hello.agent, "a shipper calls");
+        tracing::info!(
+            host = hello.host.map(|host| host.name),
+            epoch = hello.epoch,
+            agent = hello.agent,
+            "a shipper calls"
+        );
         let (responses, stream) = mpsc::channel(RESPONSES_MAX);
         let welcome = Welcome {
             format_version: FORMAT_VERSION,
@@ -116,10 +126,16 @@ type Responses = mpsc::Sender<Result<ShipResponse, Status>>;
 type Admitted = mpsc::UnboundedSender<(BatchId, Bytes)>;
 
 impl Call {
-    async fn run(self, mut requests: Streaming<ShipRequest>, mut admission: Admission, stop: CancellationToken) {
+    async fn run(
+        self,
+        mut requests: Streaming<ShipRequest>,
+        mut admission: Admission,
+        stop: CancellationToken,
+    ) {
         let (admitted, to_submit) = mpsc::unbounded_channel();
         let (submitted, to_acknowledge) = mpsc::unbounded_channel();
-        let submitter = tokio::spawn(submit(self.queue.clone(), to_submit, submitted, self.responses.clone()));
+        let submitter =
+            tokio::spawn(submit(self.queue.clone(), to_submit, submitted, self.responses.clone()));
         let acknowledger =
             tokio::spawn(acknowledge(to_acknowledge, Arc::clone(&self.in_flight), self.responses.clone()));
         let ended = loop {
@@ -188,8 +204,12 @@ impl Call {
                     Counters::add(&self.queue.counters().rejected, 1);
                     tracing::warn!(detail = rejected.detail, "a batch is not admitted");
                     let (epoch, sequence) = rejected.id.unwrap_or_default();
-                    let rejection =
-                        Rejection { epoch, sequence, reason: rejected.reason.into(), detail: rejected.detail };
+                    let rejection = Rejection {
+                        epoch,
+                        sequence,
+                        reason: rejected.reason.into(),
+                        detail: rejected.detail,
+                    };
                     let _ = self.responses.send(Ok(response(Message::Rejection(rejection)))).await;
                 }
             },

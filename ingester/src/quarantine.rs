@@ -23,7 +23,9 @@ impl Aside {
         let (id, sealed_ns) = (batch.header.id, batch.header.sealed_time_ns);
         match batch.seal(Compression::DEFAULT) {
             Ok(envelope) => Aside { id, envelope, reason, sealed_ns },
-            Err(error) => Aside { id, envelope: Bytes::new(), reason: format!("{reason}; {error}"), sealed_ns },
+            Err(error) => {
+                Aside { id, envelope: Bytes::new(), reason: format!("{reason}; {error}"), sealed_ns }
+            }
         }
     }
 }

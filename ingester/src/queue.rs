@@ -174,7 +174,10 @@ impl Direct {
             ),
             Incoming::Sealed(envelope) => {
                 let header = Header::peek(envelope)?;
-                (header.id, header.body_bytes as usize + envelope.len() + header.records as usize * RECORD_BYTES)
+                (
+                    header.id,
+                    header.body_bytes as usize + envelope.len() + header.records as usize * RECORD_BYTES,
+                )
             }
         };
         // A batch above the bound must not wait for ever: it takes all the room there is.
@@ -197,7 +200,8 @@ impl Direct {
 
     /// Whether a batch would have to wait for room.
     pub fn is_full(&self) -> bool {
-        self.0.room.available_permits() < lastwords_record::limits::BATCH_BODY_BYTES_MAX.min(self.0.room_bytes / 2)
+        self.0.room.available_permits()
+            < lastwords_record::limits::BATCH_BODY_BYTES_MAX.min(self.0.room_bytes / 2)
     }
 
     /// What has been counted.

@@ -42,7 +42,11 @@ impl Prepared {
     pub fn rows(&self) -> usize {
         match self {
             Prepared::Opened(batch, found) => {
-                batch.records.len() + batch.samples.len() + batch.events.len() + batch.placements.len() + found.len()
+                batch.records.len()
+                    + batch.samples.len()
+                    + batch.events.len()
+                    + batch.placements.len()
+                    + found.len()
             }
             Prepared::Aside(_) => 1,
         }
@@ -140,11 +144,13 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
                 let Some(time_ns) = records.time_ns.get(row) else { break };
                 let number = u32::try_from(row).unwrap_or(u32::MAX);
                 while classes.next_if(|found| found.record < number).is_some() {}
-                let class = classes.peek().filter(|found| found.record == number).map_or("", |found| &*found.class);
+                let class =
+                    classes.peek().filter(|found| found.record == number).map_or("", |found| &*found.class);
                 let origin = records.origin.get(row).and_then(|origin| records.origins.get(*origin as usize));
                 let Some(origin) = origin else { continue };
                 let (guest, guest_uuid) = guest(origin.guest.as_ref());
-                let program = records.program.get(row).and_then(|index| batch.dictionary.get(*index as usize));
+                let program =
+                    records.program.get(row).and_then(|index| batch.dictionary.get(*index as usize));
                 block.push(LogRow {
                     timestamp_ns: corrected(time_ns),
                     clock_offset_ns: offset_ns,

@@ -156,7 +156,11 @@ pub async fn planning_time_s(store: &Store) -> u32 {
 }
 
 /// Forms units away from the threads that serve; none where this process is ending.
-pub async fn form_units(shared: &Shared, batches: &[Arc<Prepared>], planned_s: u32) -> Option<Vec<(Unit, NativeBlock)>> {
+pub async fn form_units(
+    shared: &Shared,
+    batches: &[Arc<Prepared>],
+    planned_s: u32,
+) -> Option<Vec<(Unit, NativeBlock)>> {
     // A batch is in one block at a time, so what is stored of it does not change meanwhile.
     let partly = shared.lock().memory.partly_stored_among(batches.iter().map(|batch| batch.id()));
     let batches = batches.to_vec();
@@ -194,6 +198,8 @@ fn prepare(detector: &Detector, id: BatchId, incoming: Incoming) -> Prepared {
 fn scanned(detector: &Detector, batch: Batch) -> Prepared {
     match catch_unwind(AssertUnwindSafe(|| detect::scan(detector, &batch))) {
         Ok(found) => Prepared::Opened(Box::new(batch), found),
-        Err(_) => Prepared::Aside(Aside::opened(&batch, "looking for events in it broke the program".to_owned())),
+        Err(_) => {
+            Prepared::Aside(Aside::opened(&batch, "looking for events in it broke the program".to_owned()))
+        }
     }
 }

@@ -14,7 +14,11 @@ use super::{
     plan::{Outcome, Plan, Step},
     read_back,
 };
-use crate::{metrics::Counters, quarantine::Aside, queue::{Durability, Written}};
+use crate::{
+    metrics::Counters,
+    quarantine::Aside,
+    queue::{Durability, Written},
+};
 
 /// The store takes an attempt's inserts for so long (constraint `in_time` of every table).
 const ATTEMPT: u32 = 60;
@@ -44,7 +48,10 @@ pub struct Inserter {
 enum Ended {
     Stored,
     /// The store refuses the unit; those before it are stored.
-    Refused { unit: usize, reason: String },
+    Refused {
+        unit: usize,
+        reason: String,
+    },
     /// This process is ending.
     Abandoned,
 }
@@ -76,7 +83,11 @@ impl Inserter {
 
     /// Stores these batches, whatever it takes. A block that is refused is halved until the poison is alone, which
     /// is then set aside. False where this process is ending.
-    async fn settle(&mut self, batches: Vec<Arc<Prepared>>, formed: Option<(Vec<(Unit, NativeBlock)>, u32)>) -> bool {
+    async fn settle(
+        &mut self,
+        batches: Vec<Arc<Prepared>>,
+        formed: Option<(Vec<(Unit, NativeBlock)>, u32)>,
+    ) -> bool {
         let mut left = vec![(batches, formed)];
         let mut pause = PAUSE_MIN;
         while let Some((batches, formed)) = left.pop() {
@@ -92,7 +103,8 @@ impl Inserter {
             };
             self.number += 1;
             let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
-            let mut intent = Intent { nonce: self.nonce, number: self.number, attempt: 0, planned_s, batches: ids };
+            let mut intent =
+                Intent { nonce: self.nonce, number: self.number, attempt: 0, planned_s, batches: ids };
             match self.insert(&batches, &mut units, &mut intent).await {
                 Ended::Abandoned => return false,
                 Ended::Stored => {
@@ -175,7 +187,13 @@ impl Inserter {
         }
     }
 
-    async fn insert_unit(&self, unit: Unit, block: NativeBlock, intent: &Intent, refusal: &mut String) -> Outcome {
+    async fn insert_unit(
+        &self,
+        unit: Unit,
+        block: NativeBlock,
+        intent: &Intent,
+        refusal: &mut String,
+    ) -> Outcome {
         let inserting = Inserting {
             token: Some(intent.token(unit)),
             timeout: Some(INSERT_TIMEOUT),
@@ -224,7 +242,9 @@ impl Inserter {
             let (intents, intent) = (self.intents.clone(), intent.clone());
             match tokio::task::spawn_blocking(move || intents.keep(&intent)).await {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::error!(%error, "nothing is stored until the intent can be written"),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "nothing is stored until the intent can be written")
+                }
                 Err(error) => tracing::error!(%error, "writing an intent broke"),
             }
             tokio::time::sleep(pause).await;
@@ -280,7 +300,8 @@ impl Inserter {
     pub fn forget_settled(&mut self) {
         let settled = {
             let state = self.shared.lock();
-            let is_open = |intent: &mut Intent| intent.batches.iter().any(|id| state.memory.is_partly_stored(id));
+            let is_open =
+                |intent: &mut Intent| intent.batches.iter().any(|id| state.memory.is_partly_stored(id));
             self.left_over.extract_if(.., |intent| !is_open(intent)).collect::<Vec<_>>()
         };
         settled.iter().for_each(|intent| self.forget(intent));

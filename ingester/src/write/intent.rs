@@ -183,7 +183,9 @@ impl Intents {
     pub fn forget(&self, intent: &Intent) -> Result<(), IntentError> {
         let path = self.path(intent);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("cannot remove", &path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_error("cannot remove", &path)(error))
+            }
             _ => Ok(()),
         }
     }

@@ -5,7 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use lastwords_record::BatchId;
 
-use super::{ledger::Ledger, unit::{Table, Unit}};
+use super::{
+    ledger::Ledger,
+    unit::{Table, Unit},
+};
 
 /// The writer's memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +50,10 @@ impl Memory {
     }
 
     /// What is stored of those of these batches that are partly stored.
-    pub fn partly_stored_among(&self, ids: impl Iterator<Item = BatchId>) -> HashMap<BatchId, BTreeSet<Unit>> {
+    pub fn partly_stored_among(
+        &self,
+        ids: impl Iterator<Item = BatchId>,
+    ) -> HashMap<BatchId, BTreeSet<Unit>> {
         if self.partly.is_empty() {
             return HashMap::new();
         }

@@ -35,9 +35,9 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub(crate) use block::now_ns;
 pub use intent::IntentError;
 pub use unit::{Table, Unit};
-pub(crate) use block::now_ns;
 
 use crate::{
     metrics::Counters,

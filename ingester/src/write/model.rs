@@ -35,7 +35,10 @@ enum Mutation {
 enum Chooser {
     Random(u64),
     /// The choices to make, then the first of each; and how many there were.
-    Path { path: Vec<usize>, widths: Vec<usize> },
+    Path {
+        path: Vec<usize>,
+        widths: Vec<usize>,
+    },
 }
 
 impl Chooser {

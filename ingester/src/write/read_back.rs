@@ -14,7 +14,11 @@ const BATCHES_MAX: usize = 1000;
 ///
 /// # Errors
 /// Where the store does not answer.
-pub async fn stored_units(store: &Store, table: Table, ids: &[BatchId]) -> Result<HashSet<(BatchId, Unit)>, QueryError> {
+pub async fn stored_units(
+    store: &Store,
+    table: Table,
+    ids: &[BatchId],
+) -> Result<HashSet<(BatchId, Unit)>, QueryError> {
     #[derive(serde::Deserialize)]
     struct Row {
         shipper: String,

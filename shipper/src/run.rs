@@ -328,7 +328,7 @@ fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: 
             Ok(()) => return,
             Err(crate::source::SourceError::Closed(_)) => return,
             Err(error) => {
-                let pause = backoff.next();
+                let pause = backoff.pause();
                 tracing::warn!(source = source.name(), %error, ?pause, "a source failed; starting it again");
                 let until = Instant::now() + pause;
                 while !stop.is_set() && Instant::now() < until {

@@ -106,8 +106,7 @@ impl Sink<'_, '_> {
         let mut grouper = Grouper::new();
         let mut group: Option<Group> = None;
         let mut start = 0;
-        let mut lines = Lines::new(bytes);
-        while let Some(line) = lines.next() {
+        for line in Lines::new(bytes) {
             if !self.line(&mut grouper, &mut group, line.text, start, line.end) {
                 return;
             }

@@ -102,7 +102,7 @@ fn damage_is_moved_aside_and_begins_a_new_epoch_where_the_last_acknowledged_batc
     let folder = tempfile::tempdir().unwrap();
     let length = {
         write(folder.path());
-        fs::metadata(folder.path().join("plan")).unwrap().len() as usize
+        fs::read(folder.path().join("plan")).unwrap().len()
     };
     // Every byte but those of the last entry, whose damage looks like a write that was cut off.
     for at in (0..length - 60).step_by(7) {

@@ -1,11 +1,11 @@
 //! The shipper's steps, each of which either happened or did not when the process is killed between two of them:
 //!
-//! 1. [`Shipper::open`]: read the plan, form again what was under way,
-//! 2. [`Shipper::scan`]: which files there are now,
-//! 3. [`Shipper::form`], [`Shipper::feed`]: the next batch, planned but not durable,
-//! 4. [`Shipper::sync`]: durable,
-//! 5. [`Shipper::take_ready`]: out to the uplink,
-//! 6. [`Shipper::report`]: what the uplink says.
+//! 1. [`Shipper::open`] reads the plan and forms again what was under way,
+//! 2. [`Shipper::scan`] finds which files there are now,
+//! 3. [`Shipper::form`] and [`Shipper::feed`] make the next batch, planned but not durable,
+//! 4. [`Shipper::sync`] makes it durable,
+//! 5. [`Shipper::take_ready`] gives it to the uplink,
+//! 6. [`Shipper::report`] takes in what the uplink says.
 //!
 //! No threads, no clock, no network: [`run`](crate::run()) drives it, and so does the simulation in the tests.
 

@@ -169,7 +169,7 @@ impl Outbox {
         let (id, records) = (batch.header.id, u64::from(batch.header.records));
         let bytes = batch.records.text.len() as u64 + records * 32;
         let (content, bytes) = match self.sealing {
-            None => (Content::Open(batch), bytes),
+            None => (Content::Open(Box::new(batch)), bytes),
             Some(compression) => {
                 let envelope = batch.seal(compression)?;
                 let bytes = envelope.len() as u64;

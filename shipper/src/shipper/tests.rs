@@ -78,7 +78,7 @@ impl World {
     fn send(&mut self) {
         while let Some(outgoing) = self.shipper().take_ready() {
             let batch = match outgoing.content {
-                Content::Open(batch) => batch,
+                Content::Open(batch) => *batch,
                 Content::Sealed(envelope) => Batch::open(&envelope).unwrap(),
             };
             assert_eq!(batch.header.id, outgoing.id);

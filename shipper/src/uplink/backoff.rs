@@ -15,7 +15,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// The next pause: between a half and the whole of a bound that doubles up to 15 s.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let bound = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         bound.mul_f64(rand::rng().random_range(0.5..=1.0))
@@ -34,11 +34,11 @@ mod tests {
     #[test]
     fn pauses_grow_stay_bounded_and_begin_anew_after_success() {
         let mut backoff = Backoff::default();
-        let pauses: Vec<_> = (0..40).map(|_| backoff.next()).collect();
+        let pauses: Vec<_> = (0..40).map(|_| backoff.pause()).collect();
         assert!(pauses[0] <= FIRST && pauses[0] >= FIRST / 2);
         assert!(pauses.iter().all(|pause| *pause <= LONGEST));
         assert!(pauses[39] >= LONGEST / 2);
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.pause() <= FIRST);
     }
 }

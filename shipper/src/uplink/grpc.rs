@@ -87,11 +87,11 @@ pub(super) async fn drive(endpoint: Endpoint, identity: Identity, outgoing: mpsc
         clock_offset_ns: None,
     };
     let mut backoff = Backoff::default();
-    while !(link.closed && link.kept.is_empty()) && !link.reports.is_closed() {
+    while !(link.reports.is_closed() || link.closed && link.kept.is_empty()) {
         match link.call(&endpoint, &mut backoff).await {
             Ok(()) => return,
             Err(error) => {
-                let pause = backoff.next();
+                let pause = backoff.pause();
                 tracing::warn!(%error, unacknowledged = link.kept.len(), ?pause, "not connected to the ingester; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}

@@ -86,7 +86,7 @@ fn begin(sink: &Arc<dyn Deliver>, outgoing: Outgoing) -> Slot {
             // The text is shared, not copied; the columns beside it are what a second try costs.
             match sink.deliver(batch.clone()).await {
                 Err(DeliverError::Retry(reason)) => {
-                    let pause = backoff.next();
+                    let pause = backoff.pause();
                     tracing::warn!(batch = %id, %reason, ?pause, "the batch was not taken; trying again");
                     tokio::time::sleep(pause).await;
                 }
@@ -98,7 +98,7 @@ fn begin(sink: &Arc<dyn Deliver>, outgoing: Outgoing) -> Slot {
 
 fn open(content: Content) -> Result<Batch, String> {
     match content {
-        Content::Open(batch) => Ok(batch),
+        Content::Open(batch) => Ok(*batch),
         Content::Sealed(envelope) => Batch::open(&envelope).map_err(|error| error.to_string()),
     }
 }

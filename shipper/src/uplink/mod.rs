@@ -92,7 +92,7 @@ pub struct Outgoing {
 #[derive(Debug, Clone)]
 pub enum Content {
     /// As columns.
-    Open(Batch),
+    Open(Box<Batch>),
     /// Closed already.
     Sealed(Bytes),
 }

@@ -22,7 +22,7 @@ const BLOCK_ROWS: u64 = 250_000;
 /// CPU time of this process, the engine's threads included.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<u64> = stat
+    let fields: Vec<i64> = stat
         .rsplit_once(')')
         .unwrap()
         .1
@@ -30,7 +30,7 @@ fn cpu() -> Duration {
         .filter_map(|field| field.parse().ok())
         .collect();
     // utime and stime; the state, a letter, is left out by the parse. Ticks are hundredths of a second.
-    Duration::from_millis((fields[10] + fields[11]) * 10)
+    Duration::from_millis(u64::try_from(fields[10] + fields[11]).unwrap() * 10)
 }
 
 /// A line of an access log whose fields vary as a real one's do.

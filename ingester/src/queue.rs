@@ -31,6 +31,7 @@ const RECORD_BYTES: usize = 40;
 
 /// A batch in one of its forms.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is moved a few times for a thousand records")]
 pub enum Incoming {
     /// The envelope as it travelled.
     Sealed(Bytes),

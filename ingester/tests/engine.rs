@@ -1,6 +1,16 @@
 //! The ingester on the real engine. A process can open one data folder, so each test runs in a process of its own:
 //! the test starts itself again and does its work there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    missing_docs,
+    reason = "helpers of tests assert, too"
+)]
+
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},

@@ -169,7 +169,7 @@ async fn questions_are_answered_as_planted() {
         ("panics within 1 minute after memory pressure", 1, 8),
         ("panics within 5m of network saturation since 2026-11-12", 2, 4),
         ("panics within 5m of network saturation between 2026-11-09 and 2026-11-10", 1, 2),
-        ("panics within 5m of network saturation in the last 5 days", 2, 4),
+        ("panics within 5m of network saturation in the last 5 days", 2, 5),
         ("panics within 5m of network saturation since 2026-11-30", 0, 0),
         ("panics within 7 days of panics", 7, 8),
         ("panics", 8, 8),

@@ -78,7 +78,7 @@ fn table_function(name: &str) -> Result<(), String> {
 
 /// Statements within the statement: only those that read.
 fn statement(kind: &str) -> Result<(), String> {
-    let reads = matches!(kind, "SelectWithUnionQuery" | "SelectQuery" | "SelectIntersectExceptQuery" | "Subquery");
+    let reads = matches!(kind, "SelectWithUnionQuery" | "SelectQuery" | "SelectIntersectExceptQuery" | "TablesInSelectQuery");
     if reads || !(kind.ends_with("Query") || kind.starts_with("Create") || kind.starts_with("Drop")) {
         return Ok(());
     }

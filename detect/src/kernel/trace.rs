@@ -1,0 +1,113 @@
+//! Functions in the lines of a report.
+
+/// A function, as a line of a report names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Its name, suffixes of the compiler included.
+    pub function: &'a str,
+    /// Marked `?`: found on the stack, perhaps left over.
+    pub uncertain: bool,
+    /// The line names the instruction pointer.
+    pub pointer: bool,
+}
+
+/// The function that a line names, if it names one.
+pub fn frame(text: &str) -> Option<Frame<'_>> {
+    let pointer = is_pointer(text);
+    if let Some(function) = arm_line(text) {
+        return Some(Frame { function, uncertain: false, pointer: false });
+    }
+    let (function, before) = symbol(text).or_else(|| source_line(text))?;
+    // Within a line of words (`... at: f+0x1/0x2`) the function is no frame of the trace.
+    let lead = before.trim();
+    let lead = lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
+    let lead = lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
+    let uncertain = lead == "?" || lead.ends_with(" ?");
+    let is_trace = lead.is_empty() || lead == "?" || lead.starts_with("(XEN)") || is_address(lead);
+    (pointer || is_trace).then_some(Frame { function, uncertain, pointer })
+}
+
+/// Every `function+0x12/0x34` of a line, wherever it stands.
+pub fn symbol(text: &str) -> Option<(&str, &str)> {
+    let mut from = 0;
+    while let Some(found) = text.get(from..)?.find("+0x") {
+        let at = from + found;
+        let rest = text.get(at + 3..)?;
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if digits > 0 && rest.get(digits..).is_some_and(|rest| rest.starts_with("/0x")) {
+            let head = text.get(..at)?;
+            let start = head.bytes().rposition(|byte| !is_name_byte(byte)).map_or(0, |place| place + 1);
+            let function = head.get(start..)?;
+            if function.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+                return Some((function, head.get(..start)?));
+            }
+        }
+        from = at + 3;
+    }
+    None
+}
+
+/// `[<8010d0a8>] (dump_backtrace) from [<8010d35c>] (show_stack+0x18/0x1c)` and ` f from g+0x18/0x1c`, as 32-bit ARM has it.
+fn arm_line(text: &str) -> Option<&str> {
+    let (left, right) = text.split_once(" from ")?;
+    if !right.contains("+0x") {
+        return None;
+    }
+    let left = left.trim();
+    let left = left.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(left, |(_, rest)| rest.trim());
+    let left = left.trim_start_matches('(').trim_end_matches(')');
+    let name = left.split('+').next()?;
+    (!name.is_empty() && name.bytes().all(is_name_byte)).then_some(name)
+}
+
+/// `  function net/core/dev.c:12 [inline]`, as symbolised traces have it.
+fn source_line(text: &str) -> Option<(&str, &str)> {
+    let trimmed = text.trim();
+    let trimmed = trimmed.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(trimmed, |(_, rest)| rest.trim());
+    let (function, place) = trimmed.split_once(' ')?;
+    let place = place.strip_suffix(" [inline]").unwrap_or(place);
+    let (file, line) = place.rsplit_once(':')?;
+    let is_file = [".c", ".h", ".S", ".rs"].iter().any(|end| file.ends_with(end)) && !file.contains(' ');
+    let is_name = function.bytes().all(is_name_byte) && !function.is_empty();
+    (is_file && is_name && line.bytes().all(|byte| byte.is_ascii_digit())).then_some((function, ""))
+}
+
+fn is_pointer(text: &str) -> bool {
+    const POINTERS: [&str; 10] =
+        ["RIP: ", "RIP  ", "pc : ", "PC is at ", "EIP: ", "EIP is at ", "NIP [", "epc : ", "RIP [", "ra : "];
+    let text = text.trim_start();
+    POINTERS.iter().take(9).any(|pointer| text.starts_with(pointer))
+}
+
+fn is_address(lead: &str) -> bool {
+    let hex = lead.trim_matches(|c: char| matches!(c, '[' | ']' | '<' | '>' | '(' | ')'));
+    hex.len() >= 8 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_in_the_forms_of_kernels() {
+        let check = |text: &str, function: Option<&str>, uncertain: bool, pointer: bool| {
+            let expected = function.map(|function| Frame { function, uncertain, pointer });
+            assert_eq!(frame(text), expected, "{text}");
+        };
+        check(" dump_stack_lvl+0x44/0x5c", Some("dump_stack_lvl"), false, false);
+        check(" ? _printk+0x68/0x83", Some("_printk"), true, false);
+        check(" [<ffffffff81a0b1c2>] ext4_find+0x1/0x2 fs/ext4/x.c:3", Some("ext4_find"), false, false);
+        check(" [<ffffffff81a0b1c2>] ? f.isra.0+0x1/0x2 [ext4]", Some("f.isra.0"), true, false);
+        check("RIP: 0010:native_safe_halt+0xe/0x10", Some("native_safe_halt"), false, true);
+        check("RIP: 0010:[<ffffffff81>]  [<ffffffff81>] f+0x1/0x2", Some("f"), false, true);
+        check("pc : el1_abort+0x14/0x20", Some("el1_abort"), false, true);
+        check(" tcp_sendmsg net/ipv4/tcp.c:12 [inline]", Some("tcp_sendmsg"), false, false);
+        check("RIP: 0033:0x47b7a0", None, false, false);
+        check("Code: 40 00 48", None, false, false);
+        check(" (&(&x->lock)->rlock){....}, at: lock_sock+0x1/0x2", None, false, false);
+    }
+}

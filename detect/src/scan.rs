@@ -298,7 +298,9 @@ impl Detector {
                 let mut report = read(until(next(false)));
                 if report.frames.is_empty() && report.pointer.is_none() && report.locks.is_empty() {
                     // An old kernel's warning that panics prints its trace behind the panic.
-                    report = report::Report { lines: report.lines, ..read(until(next(true))) };
+                    let lines = report.lines;
+                    report = read(until(next(true)));
+                    report.lines = lines;
                 }
                 found.function = report.blamed(blame, hit.function.as_deref());
                 found.line_end = hit.line + u32::try_from(report.lines.saturating_sub(1)).unwrap_or(0);

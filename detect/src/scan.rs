@@ -96,6 +96,12 @@ struct Hit {
     caller: String,
 }
 
+impl std::fmt::Debug for Detector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Detector({} rules)", self.rules.len())
+    }
+}
+
 impl Detector {
     /// With the rules that come with the program.
     #[expect(clippy::expect_used, reason = "the built-in rules are compiled by this crate's tests")]

@@ -103,7 +103,8 @@ fn interruption(recording: &str, boot: Timestamp, at: Timestamp, lines: &mut Vec
 fn kernel_clock(line: &str) -> Option<(SignedDuration, &str)> {
     let (clock, rest) = line.strip_prefix('[')?.split_once(']')?;
     let (seconds, micros) = clock.trim().split_once('.')?;
-    let clock = SignedDuration::from_secs(seconds.parse().ok()?) + SignedDuration::from_micros(micros.parse().ok()?);
+    let clock =
+        SignedDuration::from_secs(seconds.parse().ok()?) + SignedDuration::from_micros(micros.parse().ok()?);
     Some((clock, rest))
 }
 
@@ -127,7 +128,11 @@ mod tests {
         for seed in 0..10 {
             let lines = console(start, at(12), &incidents, &mut StdRng::seed_from_u64(seed));
             let panics: Vec<_> = lines.iter().filter(|(_, text)| text.contains("Kernel panic - ")).collect();
-            assert_eq!(panics.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [at(3), at(9)], "seed {seed}");
+            assert_eq!(
+                panics.iter().map(|(time, _)| *time).collect::<Vec<_>>(),
+                [at(3), at(9)],
+                "seed {seed}"
+            );
             assert!(lines.iter().all(|(_, text)| !text.contains("Power down")));
             assert!(lines.is_sorted_by_key(|(time, _)| *time), "seed {seed}");
         }

@@ -81,7 +81,12 @@ pub enum ReconstructionError {
 ///
 /// # Errors
 /// Where the days lie outside the calendar or a file cannot be written.
-pub fn reconstruct(seed: u64, days: u32, last_day: Date, folder: &Path) -> Result<Reconstruction, ReconstructionError> {
+pub fn reconstruct(
+    seed: u64,
+    days: u32,
+    last_day: Date,
+    folder: &Path,
+) -> Result<Reconstruction, ReconstructionError> {
     let hosts = fleet::fleet();
     let story = Story::tell(seed, days, last_day, &TimeZone::get(TIME_ZONE)?, &hosts)?;
     let (panics, panics_near_saturation) = story.truth(SignedDuration::from_mins(5));
@@ -107,7 +112,7 @@ pub fn reconstruct(seed: u64, days: u32, last_day: Date, folder: &Path) -> Resul
 
 /// The year of the story's first line, for lines that don't say it.
 fn first_year(story: &Story) -> Result<i16, jiff::Error> {
-    Ok(story.start.to_zoned(TimeZone::get(TIME_ZONE)?).year())
+    Ok(story.start.to_zoned_datetime(TimeZone::get(TIME_ZONE)?).year())
 }
 
 /// The files of one host.
@@ -119,7 +124,13 @@ struct HostFiles<'a> {
 }
 
 impl HostFiles<'_> {
-    fn write(&self, index: usize, story: &Story, rng: &mut StdRng, imports: &mut Vec<Import>) -> io::Result<()> {
+    fn write(
+        &self,
+        index: usize,
+        story: &Story,
+        rng: &mut StdRng,
+        imports: &mut Vec<Import>,
+    ) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
 
         let mut out = self.create("nic.jsonl", None, Source::Sample, imports)?;
@@ -128,7 +139,9 @@ impl HostFiles<'_> {
         out.flush()?;
 
         let mut out = self.create("syslog", None, Source::File, imports)?;
-        for (at, text) in background::host_lines(&self.host.name, &self.host.guests, story.start, story.end, rng) {
+        for (at, text) in
+            background::host_lines(&self.host.name, &self.host.guests, story.start, story.end, rng)
+        {
             writeln!(out, "{} {text}", self.local("%b %e %H:%M:%S", at)?)?;
         }
         out.flush()?;
@@ -142,7 +155,8 @@ impl HostFiles<'_> {
                 .collect();
             self.write_console(guest, &console::console(story.start, story.end, &incidents, rng), imports)?;
             if guest.starts_with("web") {
-                let mut out = self.create(&format!("{guest}-access.log"), Some(guest), Source::File, imports)?;
+                let mut out =
+                    self.create(&format!("{guest}-access.log"), Some(guest), Source::File, imports)?;
                 for (at, (client, rest)) in background::access_lines(story.start, story.end, rng) {
                     writeln!(out, "{client} - - [{}] {rest}", self.local("%d/%b/%Y:%H:%M:%S %z", at)?)?;
                 }
@@ -153,7 +167,12 @@ impl HostFiles<'_> {
     }
 
     /// A guest's console, in the form that its hypervisor's tools leave behind.
-    fn write_console(&self, guest: &str, lines: &[console::Line], imports: &mut Vec<Import>) -> io::Result<()> {
+    fn write_console(
+        &self,
+        guest: &str,
+        lines: &[console::Line],
+        imports: &mut Vec<Import>,
+    ) -> io::Result<()> {
         match self.host.hypervisor {
             Hypervisor::Xen => {
                 let name = format!("guest-{guest}.log");
@@ -195,7 +214,7 @@ impl HostFiles<'_> {
     }
 
     fn local(&self, format: &str, at: Timestamp) -> io::Result<String> {
-        strtime::format(format, &at.to_zoned(self.zone.clone())).map_err(io::Error::other)
+        strtime::format(format, &at.to_zoned_datetime(self.zone.clone())).map_err(io::Error::other)
     }
 }
 
@@ -210,7 +229,12 @@ mod tests {
         let [first, second] = folders.each_ref().map(|folder| reconstruct(3, 2, day, folder.path()).unwrap());
         assert_eq!(first.imports.len(), second.imports.len());
         for (one, other) in first.imports.iter().zip(&second.imports) {
-            assert_eq!(fs::read(&one.file).unwrap(), fs::read(&other.file).unwrap(), "{}", one.file.display());
+            assert_eq!(
+                fs::read(&one.file).unwrap(),
+                fs::read(&other.file).unwrap(),
+                "{}",
+                one.file.display()
+            );
         }
     }
 }

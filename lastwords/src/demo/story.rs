@@ -65,10 +65,16 @@ impl Story {
     ///
     /// # Errors
     /// Where the days lie outside the calendar.
-    pub fn tell(seed: u64, days: u32, last_day: Date, zone: &TimeZone, fleet: &[Host]) -> Result<Story, jiff::Error> {
+    pub fn tell(
+        seed: u64,
+        days: u32,
+        last_day: Date,
+        zone: &TimeZone,
+        fleet: &[Host],
+    ) -> Result<Story, jiff::Error> {
         let mut rng = StdRng::seed_from_u64(seed);
         let first_day = last_day.checked_sub(i64::from(days.saturating_sub(1)).days())?;
-        let midnight = |date: Date| date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
+        let midnight = |date: Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
         let mut story = Story {
             start: midnight(first_day)?,
             end: midnight(last_day.tomorrow()?)?,
@@ -98,7 +104,7 @@ impl Story {
         fleet: &[Host],
         rng: &mut StdRng,
     ) -> Result<(), jiff::Error> {
-        let three = day.at(15, 0, 0, 0).to_zoned(zone.clone())?.timestamp();
+        let three = day.at(15, 0, 0, 0).to_zoned_datetime(zone.clone())?.timestamp();
         let mut hosts: Vec<usize> = (0..fleet.len()).collect();
         hosts.shuffle(rng);
         debug_assert!(midnight < three, "three in the afternoon comes after midnight");
@@ -142,7 +148,9 @@ impl Story {
                     && at <= saturation.end + UNRELATED_DISTANCE
             });
             let near_incident = self.incidents.iter().any(|other| {
-                other.host == host && other.guest == guest && at.duration_since(other.at).abs() < UNRELATED_DISTANCE
+                other.host == host
+                    && other.guest == guest
+                    && at.duration_since(other.at).abs() < UNRELATED_DISTANCE
             });
             if !near_saturation && !near_incident {
                 self.incidents.push(Incident { host, guest, at, what });

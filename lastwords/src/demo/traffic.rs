@@ -26,7 +26,8 @@ pub fn write_counters(
     saturations: &[Saturation],
     rng: &mut StdRng,
 ) -> io::Result<()> {
-    let (mut received, mut transmitted, mut drops) = (rng.random_range(0..1 << 40), rng.random_range(0..1 << 40), 0_u64);
+    let (mut received, mut transmitted, mut drops) =
+        (rng.random_range(0..1 << 40), rng.random_range(0..1 << 40), 0_u64);
     let mut at = start;
     while at < end {
         writeln!(out, "{}", sample(at, "receive", received, 0))?;

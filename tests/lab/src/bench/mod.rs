@@ -1,0 +1,5 @@
+//! Benchmarks of the whole product, each beside something to compare with, measured in one run.
+
+pub mod import;
+pub mod question;
+pub mod ship;

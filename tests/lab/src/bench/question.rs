@@ -1,0 +1,141 @@
+//! A question over many events, beside the bare time-bucketed join over the same tables in the same engine.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use anyhow::{Context, ensure};
+use jiff::{Timestamp, tz::TimeZone};
+use lastwords_query::{AskOptions, ask};
+use lastwords_store::{Engine, EngineOptions, Store};
+
+use crate::figures::Figures;
+
+/// Which events.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Number of events in all: a fifth are saturations, a fiftieth panics, the rest others.
+    #[arg(long, default_value_t = 25_000_000)]
+    events: u64,
+    /// Number of hosts.
+    #[arg(long, default_value_t = 2_000)]
+    hosts: u64,
+    /// A folder to keep the events in, so that a second run need not make them again.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// How often each is timed; the median counts.
+    #[arg(long, default_value_t = 3)]
+    times: usize,
+}
+
+const QUESTION: &str = "panics within 5 minutes of network saturation";
+/// Where the week of events begins: a Monday.
+const START_S: i64 = 1_794_787_200;
+const WEEK_S: i64 = 7 * 86_400;
+
+/// Pairs of anchor and partner in the same or a neighbouring bucket of ten minutes, then the exact condition: the
+/// best that is commonly written by hand.
+const BARE: &str = "
+WITH toIntervalSecond(300) AS d,
+anchors AS (SELECT Host, Start, Id, intDiv(toUnixTimestamp(Start), 600) AS bucket
+            FROM events FINAL WHERE Class = 'kernel.panic'),
+partners AS (SELECT Host, Start, End, arrayJoin(range(intDiv(toUnixTimestamp(Start) - 300, 600), intDiv(toUnixTimestamp(End) + 300, 600) + 1)) AS bucket
+             FROM events FINAL WHERE Class = 'network.saturation.nic')
+SELECT count() AS pairs, uniqExact(a.Id) AS matched
+FROM anchors AS a INNER JOIN partners AS p ON a.Host = p.Host AND a.bucket = p.bucket
+WHERE a.Start >= p.Start - d AND a.Start <= p.End + d";
+
+/// Runs the benchmark.
+///
+/// # Errors
+/// Where a step fails.
+pub fn run(options: &Options) -> anyhow::Result<Figures> {
+    let folder = tempfile::tempdir()?;
+    let path = options.keep.clone().unwrap_or_else(|| folder.path().join("engine"));
+    let engine = Arc::new(Engine::open(&EngineOptions::new(path))?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure(&Store::embedded(engine), options))
+}
+
+async fn measure(store: &Store, options: &Options) -> anyhow::Result<Figures> {
+    store.migrate().await?;
+    #[derive(serde::Deserialize)]
+    struct Count {
+        count: u64,
+    }
+    let count: Vec<Count> = store.rows("SELECT count() AS count FROM events").await?;
+    if count.first().is_none_or(|row| row.count < options.events * 9 / 10) {
+        generate(store, options).await?;
+    }
+
+    let mut bare = Vec::new();
+    let mut asked = Vec::new();
+    let mut matched = 0;
+    for _ in 0..options.times {
+        let since = Instant::now();
+        #[derive(serde::Deserialize)]
+        struct Joined {
+            matched: u64,
+        }
+        let joined: Vec<Joined> = store.rows(BARE).await?;
+        bare.push(since.elapsed().as_secs_f64());
+        matched = joined.first().context("the join gave no row")?.matched;
+
+        let since = Instant::now();
+        let answer = ask(store, QUESTION, &ask_options()?).await?;
+        asked.push(since.elapsed().as_secs_f64());
+        let answer = serde_json::to_value(&answer)?;
+        ensure!(answer["matched"] == matched, "the question finds {}, the join {matched}", answer["matched"]);
+    }
+    let (bare, asked) = (median(&mut bare), median(&mut asked));
+    let mut figures = Figures::default();
+    figures.push("events", options.events, "");
+    figures.push("matched", matched, "panics");
+    figures.push("bare join", bare, "s");
+    figures.push("question with all statistics", asked, "s");
+    figures.at_most("question / bare join", asked / bare, "", 3.0);
+    Ok(figures)
+}
+
+fn ask_options() -> anyhow::Result<AskOptions> {
+    Ok(AskOptions {
+        time_zone: TimeZone::UTC,
+        now: Timestamp::from_second(START_S + WEEK_S)?,
+        limit: Some(100),
+        ..AskOptions::new(TimeZone::UTC)
+    })
+}
+
+/// Saturations of some minutes, panics of which every fifth follows one, and other events between them.
+async fn generate(store: &Store, options: &Options) -> anyhow::Result<()> {
+    let (saturations, panics) = (options.events / 5, options.events / 50);
+    let others = options.events - saturations - panics;
+    let hosts = options.hosts;
+    let planned = "toUInt32(now() + 3600)";
+    let random = |salt: u64, below: i64| format!("(cityHash64(number, {salt}) % {below})");
+    for (class, count, start, length) in [
+        ("network.saturation.nic", saturations, random(1, WEEK_S * 1_000), format!("60000 + {}", random(2, 600_000))),
+        ("kernel.panic", panics, random(3, WEEK_S * 1_000), "0".to_owned()),
+        ("disk.error", others, random(5, WEEK_S * 1_000), "0".to_owned()),
+    ] {
+        let mut from = 0;
+        while from < count {
+            let rows = (count - from).min(1_000_000);
+            let sql = format!(
+                "INSERT INTO events (Id, Version, Class, Start, End, Host, Title, Severity, Planned) \
+                 SELECT cityHash64(number, '{class}'), 1, '{class}', \
+                 fromUnixTimestamp64Milli(toInt64({START_S}000 + {start})) AS s, s + toIntervalMillisecond({length}), \
+                 concat('host', toString(cityHash64(number, 7) % {hosts})), '{class}', 'warning', {planned} \
+                 FROM numbers({from}, {rows})"
+            );
+            store.execute(&sql).await?;
+            from += rows;
+            eprint!("\rquestion: {class} {from}/{count}        ");
+        }
+        eprintln!();
+    }
+    Ok(())
+}
+
+fn median(seconds: &mut [f64]) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -60,10 +60,13 @@ impl Prepared {
         }
     }
 
-    /// Events in it, recognised and shipped.
+    /// Events in it: those that were recognised, and those that the shipper reports as ended. (It reports each twice,
+    /// at its begin and at its end: only one of them counts.)
     pub fn events(&self) -> usize {
         match self {
-            Prepared::Opened(batch, found) => batch.events.len() + found.len(),
+            Prepared::Opened(batch, found) => {
+                found.len() + batch.events.iter().filter(|event| event.end_ns.is_some()).count()
+            }
             Prepared::Aside(_) => 0,
         }
     }

@@ -28,7 +28,12 @@ fn text() -> Vec<u8> {
 
 fn batch(text: &[u8]) -> Batch {
     let mut builder = BatchBuilder::new();
-    let origin = builder.origin(&Origin { host: Host::default(), guest: None, source: Source::File, attributes: vec![] });
+    let origin = builder.origin(&Origin {
+        host: Host::default(),
+        guest: None,
+        source: Source::File,
+        attributes: vec![],
+    });
     for line in Lines::new(text) {
         let record = RecordRef {
             time_ns: 0,
@@ -57,14 +62,18 @@ fn group(bencher: Bencher<'_, '_>) {
     let text = text();
     bencher.counter(BytesCount::new(text.len())).bench(|| {
         let mut grouper = Grouper::new();
-        Lines::new(&text).map(|line| grouper.push(line.text)).filter(|verdict| *verdict != lastwords_record::group::Verdict::Alone).count()
+        Lines::new(&text)
+            .map(|line| grouper.push(line.text))
+            .filter(|verdict| *verdict != lastwords_record::group::Verdict::Alone)
+            .count()
     });
 }
 
 #[divan::bench]
 fn stamp(bencher: Bencher<'_, '_>) {
     let text = text();
-    let rules = StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boot_ns: None };
+    let rules =
+        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boot_ns: None };
     bencher.counter(BytesCount::new(text.len())).bench(|| {
         let mut stamper = Stamper::new(rules.clone());
         Lines::new(&text).map(|line| stamper.stamp(line.text, 0).0).fold(0, i64::wrapping_add)

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_nothing_of_it_is_lost() {
-        for length in [RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 2, 3 * RECORD_BYTES_MAX + 7] {
+        for length in [RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 2, 3 * RECORD_BYTES_MAX + 7]
+        {
             for end in [&b"\n"[..], b"\r\n"] {
                 let mut buffer = vec![b'x'; length];
                 buffer.extend(end);
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_at_the_same_places_whether_its_end_is_in_sight() {
-        for length in [RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 2, 2 * RECORD_BYTES_MAX + 1] {
+        for length in [RECORD_BYTES_MAX, RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 2, 2 * RECORD_BYTES_MAX + 1]
+        {
             let mut bytes = vec![b'x'; length];
             let mut lines = Lines::new(&bytes);
             let before: usize = lines.by_ref().count();

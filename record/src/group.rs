@@ -71,16 +71,99 @@ const OPENINGS: &[&str] = &[
 
 /// Words that only a report's line has.
 const BODY: &[&str] = &[
-    "Call Trace", "Call trace", "RIP:", "RIP ", "RSP:", "Code: ", "CPU: ", "Hardware name", "Modules linked in",
-    "Tainted", "Workqueue: ", "Comm: ", "EFLAGS", "<TASK>", "</TASK>", "<IRQ>", "</IRQ>", "<NMI>", "</NMI>",
-    "<EOI>", "---[ ", "======", "------", "Allocated by", "Freed by", "Mem-Info", "Mem abort info", "Node ", "_anon:",
-    "lowmem_reserve", "Tasks state", "Memory state", "locks held", "lock held", "stack backtrace", "Kernel Offset",
-    "Rebooting in", "other info", "NMI backtrace", "Sending NMI", "hex dump", "hogging", "RAX: ", "RDX: ", "RBP: ",
-    "R10: ", "R13: ", "CR2: ", "DR0: ", "DR3: ", "FS: ", "ORIG_RAX", "pc : ", "lr : ", "sp : ", "pstate: ", "x29: ",
-    "x0 : ", "ESR ", "[<", "at addr", "by task", "backtrace", "Showing ", "Dumping ", "Oom-kill", "oom-kill:",
-    "Out of memory", "Killed process", "oom_reaper", "pagecache", "swap cache", "Free swap", "Total swap",
-    "pages RAM", "pages reserved", "HighMem", "hugepages", "Xen call trace", "Xen stack trace", "rflags", "rax: ",
-    "Xen-", "guest_table", "cs: ", "(XEN)", "page:", "raw: ", "flags: ", "PGD ", "Disabling lock", "note: ", "Fixing recursive",
+    "Call Trace",
+    "Call trace",
+    "RIP:",
+    "RIP ",
+    "RSP:",
+    "Code: ",
+    "CPU: ",
+    "Hardware name",
+    "Modules linked in",
+    "Tainted",
+    "Workqueue: ",
+    "Comm: ",
+    "EFLAGS",
+    "<TASK>",
+    "</TASK>",
+    "<IRQ>",
+    "</IRQ>",
+    "<NMI>",
+    "</NMI>",
+    "<EOI>",
+    "---[ ",
+    "======",
+    "------",
+    "Allocated by",
+    "Freed by",
+    "Mem-Info",
+    "Mem abort info",
+    "Node ",
+    "_anon:",
+    "lowmem_reserve",
+    "Tasks state",
+    "Memory state",
+    "locks held",
+    "lock held",
+    "stack backtrace",
+    "Kernel Offset",
+    "Rebooting in",
+    "other info",
+    "NMI backtrace",
+    "Sending NMI",
+    "hex dump",
+    "hogging",
+    "RAX: ",
+    "RDX: ",
+    "RBP: ",
+    "R10: ",
+    "R13: ",
+    "CR2: ",
+    "DR0: ",
+    "DR3: ",
+    "FS: ",
+    "ORIG_RAX",
+    "pc : ",
+    "lr : ",
+    "sp : ",
+    "pstate: ",
+    "x29: ",
+    "x0 : ",
+    "ESR ",
+    "[<",
+    "at addr",
+    "by task",
+    "backtrace",
+    "Showing ",
+    "Dumping ",
+    "Oom-kill",
+    "oom-kill:",
+    "Out of memory",
+    "Killed process",
+    "oom_reaper",
+    "pagecache",
+    "swap cache",
+    "Free swap",
+    "Total swap",
+    "pages RAM",
+    "pages reserved",
+    "HighMem",
+    "hugepages",
+    "Xen call trace",
+    "Xen stack trace",
+    "rflags",
+    "rax: ",
+    "Xen-",
+    "guest_table",
+    "cs: ",
+    "(XEN)",
+    "page:",
+    "raw: ",
+    "flags: ",
+    "PGD ",
+    "Disabling lock",
+    "note: ",
+    "Fixing recursive",
 ];
 
 /// Words after which nothing more comes.
@@ -209,11 +292,15 @@ fn message(line: &[u8]) -> &[u8] {
     // The clock is the first bracket that holds only digits, a dot and spaces.
     while let Some(open) = memchr::memchr(b'[', text.get(..96.min(text.len())).unwrap_or_default()) {
         let Some(inner) = text.get(open + 1..) else { break };
-        let Some(close) = memchr::memchr(b']', inner.get(..24.min(inner.len())).unwrap_or_default()) else { break };
+        let Some(close) = memchr::memchr(b']', inner.get(..24.min(inner.len())).unwrap_or_default()) else {
+            break;
+        };
         let content = inner.get(..close).unwrap_or_default().trim_ascii();
         let clock = !content.is_empty() && content.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
         let caller = matches!(content.first(), Some(b'T' | b'C'))
-            && content.get(1..).is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit));
+            && content
+                .get(1..)
+                .is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit));
         if !clock && !caller {
             break;
         }
@@ -271,18 +358,32 @@ mod tests {
 
     #[test]
     fn prefixes_of_consoles_and_syslog_make_no_difference() {
-        for prefix in ["", "Nov 20 15:02:11 hv01 kernel: ", "2026-11-20T15:02:11+01:00 web07 kernel: ", "[2026-11-20 15:02:11] ", "<4>"] {
+        for prefix in [
+            "",
+            "Nov 20 15:02:11 hv01 kernel: ",
+            "2026-11-20T15:02:11+01:00 web07 kernel: ",
+            "[2026-11-20 15:02:11] ",
+            "<4>",
+        ] {
             let text: String = PANIC.lines().map(|line| format!("{prefix}{line}\n")).collect();
             assert_eq!(records(&text), [10], "{prefix}");
         }
-        let with_caller = PANIC.replace("] ", "][    T1] ").replace("---[ end Kernel panic - not syncing: sysrq triggered crash ][    T1] ---", "---[ end Kernel panic ]---");
+        let with_caller = PANIC.replace("] ", "][    T1] ").replace(
+            "---[ end Kernel panic - not syncing: sysrq triggered crash ][    T1] ---",
+            "---[ end Kernel panic ]---",
+        );
         assert_eq!(records(&with_caller), [10]);
     }
 
     #[test]
     fn a_panic_stays_with_the_oops_that_led_to_it_and_a_second_warning_does_not() {
         let oops = "BUG: kernel NULL pointer dereference, address: 0\nOops: 0002 [#1]\nRIP: 0010:f+0x1/0x2\n---[ end trace 0000 ]---\nRIP: 0010:f+0x1/0x2\n";
-        assert_eq!(records(&format!("{oops}Kernel panic - not syncing: Fatal exception\nRebooting in 1 seconds..\nx\n")), [7, 1]);
+        assert_eq!(
+            records(&format!(
+                "{oops}Kernel panic - not syncing: Fatal exception\nRebooting in 1 seconds..\nx\n"
+            )),
+            [7, 1]
+        );
         let warning = "------------[ cut here ]------------\nWARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n---[ end trace 0 ]---\n";
         assert_eq!(records(&format!("{warning}{warning}x\n")), [3, 3, 1]);
     }
@@ -290,7 +391,10 @@ mod tests {
     #[test]
     fn interleaved_lines_stay_until_there_are_too_many() {
         let stray = "app: request\n".repeat(3);
-        let text = format!("BUG: unable to handle page fault\n{stray} f+0x1/0x2\n{stray} g+0x1/0x2\n{}", "app: request\n".repeat(9));
+        let text = format!(
+            "BUG: unable to handle page fault\n{stray} f+0x1/0x2\n{stray} g+0x1/0x2\n{}",
+            "app: request\n".repeat(9)
+        );
         assert_eq!(records(&text), [1 + 3 + 1 + 3 + 1 + 4, 1, 1, 1, 1, 1]);
     }
 

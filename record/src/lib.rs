@@ -8,15 +8,16 @@
 //! - [`limits`]: every maximum.
 
 pub mod batch;
+pub mod frame;
 pub mod group;
 pub mod limits;
-pub mod frame;
 pub mod record;
 mod source;
 pub mod stamp;
 
 pub use batch::{
-    Batch, BatchBuilder, BatchId, Clock, Compression, Full, Header, OpenError, OriginId, Records, SealError, ShipperId,
+    Batch, BatchBuilder, BatchId, Clock, Compression, Full, Header, OpenError, OriginId, Records, SealError,
+    ShipperId,
 };
 pub use record::{
     Guest, Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis, UnknownSeverity,

@@ -64,13 +64,18 @@ impl fmt::Display for Source {
 
 /// A name that is no source's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no source; known are kmsg, journald, file, console, netconsole, syslog, pstore, otlp, sample")]
+#[error(
+    "'{0}' is no source; known are kmsg, journald, file, console, netconsole, syslog, pstore, otlp, sample"
+)]
 pub struct UnknownSource(pub String);
 
 impl FromStr for Source {
     type Err = UnknownSource;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Source::ALL.into_iter().find(|source| source.as_str() == name).ok_or_else(|| UnknownSource(name.to_owned()))
+        Source::ALL
+            .into_iter()
+            .find(|source| source.as_str() == name)
+            .ok_or_else(|| UnknownSource(name.to_owned()))
     }
 }

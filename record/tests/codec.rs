@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use lastwords_record::{
-    Batch, BatchBuilder, BatchId, Clock, Compression, Full, Guest, Header, Host, OpenError, Origin, Placement,
-    RecordRef, Sample, SealError, Severity, ShipperEvent, ShipperId, Source, TimeBasis,
+    Batch, BatchBuilder, BatchId, Clock, Compression, Full, Guest, Header, Host, OpenError, Origin,
+    Placement, RecordRef, Sample, SealError, Severity, ShipperEvent, ShipperId, Source, TimeBasis,
     limits::{BATCH_BODY_BYTES_MAX, BATCH_RECORDS_MAX, ENVELOPE_BYTES_MAX, RECORD_BYTES_MAX},
 };
 use proptest::prelude::*;
@@ -17,7 +17,10 @@ fn id(sequence: u64) -> BatchId {
 
 fn origin(number: u8) -> Origin {
     Origin {
-        host: Host { name: format!("hv{:02}", number % 3), machine_id: "m".repeat(usize::from(number % 2) * 32) },
+        host: Host {
+            name: format!("hv{:02}", number % 3),
+            machine_id: "m".repeat(usize::from(number % 2) * 32),
+        },
         guest: (number % 4 != 0).then(|| Guest { name: format!("g{number}"), uuid: String::new() }),
         source: Source::ALL[usize::from(number) % Source::ALL.len()],
         attributes: vec![("log.file.path".to_owned(), format!("/var/log/{number}"))],
@@ -47,21 +50,15 @@ fn record() -> impl Strategy<Value = OwnedRecord> {
         prop_oneof![Just(0_u8), 0..6_u8],
         prop::collection::vec(("[a-c]{1,2}", "[\\PC]{0,6}"), 0..3),
     )
-        .prop_map(|(origin, time_ns, observed_ns, body, severity, program, basis, attributes)| OwnedRecord {
-            origin,
-            time_ns,
-            observed_ns,
-            body,
-            severity,
-            program,
-            basis,
-            attributes,
+        .prop_map(|(origin, time_ns, observed_ns, body, severity, program, basis, attributes)| {
+            OwnedRecord { origin, time_ns, observed_ns, body, severity, program, basis, attributes }
         })
 }
 
 fn push(builder: &mut BatchBuilder, record: &OwnedRecord) -> Result<(), Full> {
     let id = builder.origin(&origin(record.origin));
-    let attributes: Vec<(&str, &str)> = record.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let attributes: Vec<(&str, &str)> =
+        record.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     builder.push(
         id,
         &RecordRef {
@@ -80,10 +77,16 @@ fn check_records(batch: &Batch, records: &[OwnedRecord]) {
     assert_eq!(batch.records.len(), records.len());
     for (row, record) in records.iter().enumerate() {
         assert_eq!(batch.records.origins[batch.records.origin[row] as usize], origin(record.origin));
-        assert_eq!((batch.records.time_ns[row], batch.records.observed_ns[row]), (record.time_ns, record.observed_ns));
+        assert_eq!(
+            (batch.records.time_ns[row], batch.records.observed_ns[row]),
+            (record.time_ns, record.observed_ns)
+        );
         assert_eq!(batch.records.body(row), record.body);
         assert_eq!(batch.records.severity.get(row).copied().unwrap_or(0), record.severity);
-        assert_eq!(batch.dictionary[batch.records.program.get(row).copied().unwrap_or(0) as usize], record.program);
+        assert_eq!(
+            batch.dictionary[batch.records.program.get(row).copied().unwrap_or(0) as usize],
+            record.program
+        );
         assert_eq!(batch.records.time_basis(row) as u8, record.basis);
         let attributes: Vec<_> = batch.records.attributes(row, &batch.dictionary).collect();
         let expected: Vec<_> = record.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -247,7 +250,11 @@ fn a_full_batch_that_cannot_be_compressed_fits_a_default_kafka_message() {
         let batch = builder.finish(id(1), 0, Clock::default());
         for compression in [Compression::None, Compression::DEFAULT] {
             let sealed = batch.seal(compression).unwrap();
-            assert!(sealed.len() <= ENVELOPE_BYTES_MAX && sealed.len() < KAFKA_MESSAGE_BYTES, "{}", sealed.len());
+            assert!(
+                sealed.len() <= ENVELOPE_BYTES_MAX && sealed.len() < KAFKA_MESSAGE_BYTES,
+                "{}",
+                sealed.len()
+            );
             assert_eq!(Batch::open(&sealed).unwrap().records, batch.records);
         }
     }
@@ -356,5 +363,8 @@ fn the_fixture_of_version_1_opens() {
     let batch = Batch::open(&sealed).unwrap();
     check_records(&batch, &records);
     assert_eq!(batch.header.format_version, 0x0001_0000);
-    assert_eq!((batch.samples, batch.events, batch.placements), (expected.samples, expected.events, expected.placements));
+    assert_eq!(
+        (batch.samples, batch.events, batch.placements),
+        (expected.samples, expected.events, expected.placements)
+    );
 }

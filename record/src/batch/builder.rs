@@ -1,8 +1,6 @@
 //! Packs records onto columns. In the steady state nothing is allocated per record.
 
-use super::{
-    Batch, BatchId, Clock, Compression, FORMAT_VERSION, Header, Records, dictionary::Dictionary,
-};
+use super::{Batch, BatchId, Clock, Compression, FORMAT_VERSION, Header, Records, dictionary::Dictionary};
 use crate::{
     Guest, Host, Origin, Placement, RecordRef, Sample, ShipperEvent,
     limits::{BATCH_BODY_BYTES_MAX, BATCH_RECORDS_MAX},
@@ -100,7 +98,8 @@ impl BatchBuilder {
         }
         self.reserve(bytes)?;
         // What the dictionary takes is counted there; here it must not be counted a second time.
-        self.bytes += RECORD_OVERHEAD + record.body.len() + origin_bytes + record.attributes.len() * ATTRIBUTE_OVERHEAD;
+        self.bytes +=
+            RECORD_OVERHEAD + record.body.len() + origin_bytes + record.attributes.len() * ATTRIBUTE_OVERHEAD;
 
         let origin = self.origin_in_batch(origin);
         let program = self.dictionary.insert(record.program);
@@ -172,7 +171,10 @@ impl BatchBuilder {
 
     /// Whether nothing has been pushed since the last batch.
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.samples.is_empty() && self.events.is_empty() && self.placements.is_empty()
+        self.records.is_empty()
+            && self.samples.is_empty()
+            && self.events.is_empty()
+            && self.placements.is_empty()
     }
 
     /// Records in the current batch.
@@ -265,7 +267,10 @@ fn count(length: usize) -> u32 {
 }
 
 fn machine_bytes(host: &Host, guest: Option<&Guest>) -> usize {
-    host.name.len() + host.machine_id.len() + guest.map_or(0, |guest| guest.name.len() + guest.uuid.len()) + 32
+    host.name.len()
+        + host.machine_id.len()
+        + guest.map_or(0, |guest| guest.name.len() + guest.uuid.len())
+        + 32
 }
 
 fn attribute_bytes(attributes: &[(String, String)]) -> usize {

@@ -132,8 +132,11 @@ impl Batch {
         if body.len() > BATCH_BODY_BYTES_MAX {
             return Err(SealError::TooLarge { found: body.len(), max: BATCH_BODY_BYTES_MAX });
         }
-        let header =
-            Header { compression, body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX), ..self.header.clone() };
+        let header = Header {
+            compression,
+            body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
+            ..self.header.clone()
+        };
         let envelope = match compression {
             Compression::None => header.write_envelope(&body),
             Compression::Zstd(level) => header.write_envelope(&compress(&body, level)?),
@@ -175,8 +178,9 @@ impl Batch {
         }
         let records = (!self.records.is_empty()).then(|| self.records_to_wire(&mut words));
         let samples = (!self.samples.is_empty()).then(|| self.samples_to_wire(&mut words));
-        let events = (!self.events.is_empty())
-            .then(|| v1::Events { events: self.events.iter().map(|event| self.event_to_wire(event)).collect() });
+        let events = (!self.events.is_empty()).then(|| v1::Events {
+            events: self.events.iter().map(|event| self.event_to_wire(event)).collect(),
+        });
         let placements = (!self.placements.is_empty()).then(|| v1::Placements {
             placements: self.placements.iter().map(|placement| self.placement_to_wire(placement)).collect(),
         });
@@ -421,7 +425,10 @@ impl Reader<'_> {
             host: self.host(wire.host)?,
             guest: self.guest(wire.guest)?,
             title: wire.title,
-            severity: wire.severity.parse().map_err(|_| OpenError::Damaged("an event's severity is unknown"))?,
+            severity: wire
+                .severity
+                .parse()
+                .map_err(|_| OpenError::Damaged("an event's severity is unknown"))?,
             key: wire.key,
             attributes,
         })

@@ -146,14 +146,16 @@ pub(super) fn split(envelope: &[u8]) -> Result<(Header, u64, &[u8]), OpenError> 
         return Err(OpenError::TooLarge { found: envelope.len(), max: ENVELOPE_BYTES_MAX });
     }
     let rest = envelope.strip_prefix(MAGIC).ok_or(OpenError::Damaged("it does not begin with LWB1"))?;
-    let (length, rest) = rest.split_first_chunk::<4>().ok_or(OpenError::Damaged("it ends within its header"))?;
+    let (length, rest) =
+        rest.split_first_chunk::<4>().ok_or(OpenError::Damaged("it ends within its header"))?;
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     if length > HEADER_BYTES_MAX {
         return Err(OpenError::Damaged("its header is too long"));
     }
     let (header, body) =
         rest.split_at_checked(length).ok_or(OpenError::Damaged("it ends within its header"))?;
-    let wire = v1::BatchHeader::decode(header).map_err(|_| OpenError::Damaged("its header is no protobuf"))?;
+    let wire =
+        v1::BatchHeader::decode(header).map_err(|_| OpenError::Damaged("its header is no protobuf"))?;
     if wire.format_version >> 16 != FORMAT_VERSION >> 16 {
         return Err(OpenError::Version { found: wire.format_version, newest: FORMAT_VERSION });
     }
@@ -180,7 +182,11 @@ fn from_wire(wire: v1::BatchHeader) -> Result<Header, OpenError> {
         id: BatchId { shipper: ShipperId(shipper), epoch: wire.epoch, sequence: wire.sequence },
         sealed_time_ns: wire.sealed_time_ns,
         clock: Clock { offset_ns: wire.clock_offset_ns, uncertainty_ns: wire.clock_uncertainty_ns },
-        hosts: wire.hosts.into_iter().map(|host| Host { name: host.name, machine_id: host.machine_id }).collect(),
+        hosts: wire
+            .hosts
+            .into_iter()
+            .map(|host| Host { name: host.name, machine_id: host.machine_id })
+            .collect(),
         guests: wire.guests.into_iter().map(|guest| Guest { name: guest.name, uuid: guest.uuid }).collect(),
         compression,
         body_bytes: wire.body_bytes,

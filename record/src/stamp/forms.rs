@@ -39,7 +39,10 @@ pub(super) fn find(line: &[u8]) -> Option<Form> {
         b'0'..=b'9' => iso(line).or_else(|| epoch(line)).or_else(|| common_log(line)),
         b'[' => {
             let inner = line.get(1..)?;
-            kernel_clock(inner).or_else(|| iso(inner)).or_else(|| named_month(inner)).or_else(|| common_log(line))
+            kernel_clock(inner)
+                .or_else(|| iso(inner))
+                .or_else(|| named_month(inner))
+                .or_else(|| common_log(line))
         }
         b'A'..=b'Z' => named_month(line).or_else(|| klog(line)).or_else(|| common_log(line)),
         _ => common_log(line),
@@ -71,7 +74,11 @@ fn iso(text: &[u8]) -> Option<Form> {
 /// `Nov 20 15:02:11`, `Fri Nov 20 15:02:11 2026`, `Nov 20 2026 15:02:11`.
 fn named_month(text: &[u8]) -> Option<Form> {
     let text = match text {
-        [b'M' | b'T' | b'W' | b'F' | b'S', b'a'..=b'z', b'a'..=b'z', b' ', rest @ ..] if month(text).is_none() => rest,
+        [b'M' | b'T' | b'W' | b'F' | b'S', b'a'..=b'z', b'a'..=b'z', b' ', rest @ ..]
+            if month(text).is_none() =>
+        {
+            rest
+        }
         _ => text,
     };
     let month = month(text)?;
@@ -211,5 +218,7 @@ fn number(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }
-    digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    digits
+        .iter()
+        .try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }

@@ -130,7 +130,9 @@ impl Stamper {
         let newest = jiff::Timestamp::from_nanosecond(i128::from(reference_ns + DAY_NS)).ok()?;
         let year = newest.to_zoned_datetime(self.rules.time_zone.clone()).year();
         // The 29th of February is not in every year: up to eight years back there is one.
-        (0..=8).filter_map(|back| self.resolve(written, year - back)).find(|start| *start <= reference_ns + DAY_NS)
+        (0..=8)
+            .filter_map(|back| self.resolve(written, year - back))
+            .find(|start| *start <= reference_ns + DAY_NS)
     }
 
     fn resolve(&self, written: &Written, year: i16) -> Option<i64> {
@@ -204,12 +206,22 @@ mod tests {
     #[test]
     fn a_configured_year_dates_the_first_line_and_a_step_back_adds_one() {
         let mut stamper = Stamper::new(StampRules { year: Some(2019), ..rules("UTC") });
-        let lines = ["Dec 30 10:00:00 a", "Dec 30 09:59:00 late", "Jan  1 00:00:00 b", "Jun  1 00:00:00 c", "Dec  1 00:00:00 d", "Jan  2 00:00:00 e"];
+        let lines = [
+            "Dec 30 10:00:00 a",
+            "Dec 30 09:59:00 late",
+            "Jan  1 00:00:00 b",
+            "Jun  1 00:00:00 c",
+            "Dec  1 00:00:00 d",
+            "Jan  2 00:00:00 e",
+        ];
         let years: Vec<i16> = lines
             .iter()
             .map(|line| {
                 let (time, _) = stamper.stamp(line.as_bytes(), 0);
-                jiff::Timestamp::from_nanosecond(i128::from(time)).unwrap().to_zoned_datetime(TimeZone::UTC).year()
+                jiff::Timestamp::from_nanosecond(i128::from(time))
+                    .unwrap()
+                    .to_zoned_datetime(TimeZone::UTC)
+                    .year()
             })
             .collect();
         assert_eq!(years, [2019, 2019, 2020, 2020, 2020, 2021]);
@@ -247,8 +259,23 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_time_is_none() {
         let observed = ns("2026-11-23T12:00:00Z");
-        for line in ["2026-13-20T15:02:11Z", "2026-11-31 10:00:00", "Nov 31 10:00:00", "Nov 20 25:02:11", "2026-11-20", "Novice 1 10:00:00", "12345", "[20/Nox/2026:15:02:11 +0000]", "", "["] {
-            assert_eq!(Stamper::new(rules("UTC")).stamp(line.as_bytes(), observed).1, TimeBasis::Observed, "{line}");
+        for line in [
+            "2026-13-20T15:02:11Z",
+            "2026-11-31 10:00:00",
+            "Nov 31 10:00:00",
+            "Nov 20 25:02:11",
+            "2026-11-20",
+            "Novice 1 10:00:00",
+            "12345",
+            "[20/Nox/2026:15:02:11 +0000]",
+            "",
+            "[",
+        ] {
+            assert_eq!(
+                Stamper::new(rules("UTC")).stamp(line.as_bytes(), observed).1,
+                TimeBasis::Observed,
+                "{line}"
+            );
         }
     }
 

@@ -136,7 +136,11 @@ impl Fleet {
             self.grow()?;
             std::thread::sleep(Duration::from_millis(self.rng.random_range(1..40)));
         }
-        ensure!(up.try_wait()?.is_none(), "up ended by itself: see {}", self.data.with_extension("log").display());
+        ensure!(
+            up.try_wait()?.is_none(),
+            "up ended by itself: see {}",
+            self.data.with_extension("log").display()
+        );
         up.kill()?;
         up.wait()?;
         self.grow()
@@ -261,8 +265,11 @@ impl Fleet {
         let rows = self.query(
             "SELECT Body FROM logs WHERE startsWith(Body, 'lab ') ORDER BY Shipper, Epoch, Sequence, Row",
         )?;
-        let mut seen: HashMap<&str, Vec<bool>> =
-            self.numbers.iter().map(|(name, count)| (name.as_str(), vec![false; usize::try_from(*count).unwrap_or(0)])).collect();
+        let mut seen: HashMap<&str, Vec<bool>> = self
+            .numbers
+            .iter()
+            .map(|(name, count)| (name.as_str(), vec![false; usize::try_from(*count).unwrap_or(0)]))
+            .collect();
         let mut next: HashMap<String, u64> = HashMap::new();
         let mut stored = Stored { rows: 0, lost: 0.0, doubled: 0.0, out_of_order: 0.0 };
         for row in rows {
@@ -311,7 +318,10 @@ impl Fleet {
 }
 
 fn line(name: &str, number: u64) -> String {
-    format!("lab {name} {number} the quick brown fox of test line {:x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    format!(
+        "lab {name} {number} the quick brown fox of test line {:x}",
+        number.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    )
 }
 
 fn parse(body: &str) -> Option<(&str, u64)> {

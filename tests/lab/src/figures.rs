@@ -33,12 +33,22 @@ impl Figures {
 
     /// Adds a figure that should be at most `limit`.
     pub fn at_most(&mut self, name: &'static str, value: f64, unit: &'static str, limit: f64) {
-        self.rows.push(Row { name, value: value.into(), unit, target: Some((format!("≤ {limit}"), value <= limit)) });
+        self.rows.push(Row {
+            name,
+            value: value.into(),
+            unit,
+            target: Some((format!("≤ {limit}"), value <= limit)),
+        });
     }
 
     /// Adds a figure that should be at least `limit`.
     pub fn at_least(&mut self, name: &'static str, value: f64, unit: &'static str, limit: f64) {
-        self.rows.push(Row { name, value: value.into(), unit, target: Some((format!("≥ {limit}"), value >= limit)) });
+        self.rows.push(Row {
+            name,
+            value: value.into(),
+            unit,
+            target: Some((format!("≥ {limit}"), value >= limit)),
+        });
     }
 
     /// Whether every target is met.

@@ -10,12 +10,17 @@ use jiff::Timestamp;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const PATHS: [&str; 8] = [
-    "/api/v2/orders/", "/api/v2/items/", "/api/v2/users/", "/static/js/app.", "/img/products/", "/search/q/",
-    "/account/cart/", "/api/v1/stock/",
+    "/api/v2/orders/",
+    "/api/v2/items/",
+    "/api/v2/users/",
+    "/static/js/app.",
+    "/img/products/",
+    "/search/q/",
+    "/account/cart/",
+    "/api/v1/stock/",
 ];
-const REFERERS: [&str; 4] = [
-    "https://shop.example.org/cart", "https://shop.example.org/", "-", "https://www.example.com/search",
-];
+const REFERERS: [&str; 4] =
+    ["https://shop.example.org/cart", "https://shop.example.org/", "-", "https://www.example.com/search"];
 const AGENTS: [&str; 4] = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X)",
@@ -40,7 +45,9 @@ pub fn write_access_log(path: &Path, count: u64, seed: u64, end: Timestamp) -> i
         if second != stamped {
             stamp = jiff::fmt::strtime::format(
                 "%d/%b/%Y:%H:%M:%S %z",
-                &Timestamp::from_second(second).map_err(io::Error::other)?.to_zoned_datetime(jiff::tz::TimeZone::UTC),
+                &Timestamp::from_second(second)
+                    .map_err(io::Error::other)?
+                    .to_zoned_datetime(jiff::tz::TimeZone::UTC),
             )
             .map_err(io::Error::other)?;
             stamped = second;

@@ -62,7 +62,8 @@ fn time(value: libc::timeval) -> Duration {
 /// Where it cannot be started or fails.
 pub fn run(command: &mut Command) -> anyhow::Result<Usage> {
     let since = Instant::now();
-    let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let child =
+        command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
     let usage = wait(child, since)?;
     if !usage.success {
         bail!("{command:?} failed");

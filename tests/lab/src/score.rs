@@ -23,7 +23,11 @@ pub struct Options {
 /// Where the corpus or Python is missing.
 pub fn run(options: &Options) -> anyhow::Result<Figures> {
     let script = options.corpora.join("score.py");
-    ensure!(script.exists(), "{} is missing: set LASTWORDS_CORPORA to the corpora's folder", script.display());
+    ensure!(
+        script.exists(),
+        "{} is missing: set LASTWORDS_CORPORA to the corpora's folder",
+        script.display()
+    );
     let output = Command::new("python3")
         .arg(&script)
         .args(["--format", "json"])

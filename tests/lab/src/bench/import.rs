@@ -93,7 +93,9 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
         "--connections".as_ref(),
         connections.as_ref(),
     ])?;
-    let number = |value: &serde_json::Value, name: &str| value[name].as_f64().with_context(|| format!("no {name} in {value}"));
+    let number = |value: &serde_json::Value, name: &str| {
+        value[name].as_f64().with_context(|| format!("no {name} in {value}"))
+    };
 
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     let (count, bytes) = (options.lines as f64, bytes as f64);
@@ -114,7 +116,11 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
 
 /// Runs this program again: one process opens one engine.
 fn engine_alone(arguments: &[&std::ffi::OsStr]) -> anyhow::Result<serde_json::Value> {
-    let output = Command::new(std::env::current_exe()?).arg("engine-alone").args(arguments).stderr(Stdio::inherit()).output()?;
+    let output = Command::new(std::env::current_exe()?)
+        .arg("engine-alone")
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()?;
     ensure!(output.status.success(), "the engine alone failed");
     Ok(serde_json::from_slice(&output.stdout)?)
 }
@@ -174,7 +180,8 @@ async fn insert(store: &Store, log: &Path, options: &EngineAlone) -> anyhow::Res
 
 /// The file's lines as the writer would hand them to the store.
 fn blocks(text: &[u8], block_rows: usize, planned_s: u32) -> Vec<NativeBlock> {
-    let rules = StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boot_ns: None };
+    let rules =
+        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boot_ns: None };
     let mut stamper = Stamper::new(rules);
     let mut blocks = Vec::new();
     let mut block = LogsBlock::new();
@@ -197,7 +204,11 @@ fn blocks(text: &[u8], block_rows: usize, planned_s: u32) -> Vec<NativeBlock> {
             program: "",
             class: "",
             time_basis: basis as u8,
-            batch: BatchId { shipper: ShipperId::of("web01", ""), epoch: 1, sequence: u64::from(row / 5_000) + 1 },
+            batch: BatchId {
+                shipper: ShipperId::of("web01", ""),
+                epoch: 1,
+                sequence: u64::from(row / 5_000) + 1,
+            },
             row: row % 5_000,
             planned_s,
         });

@@ -112,7 +112,12 @@ async fn generate(store: &Store, options: &Options) -> anyhow::Result<()> {
     let planned = "toUInt32(now() + 3600)";
     let random = |salt: u64, below: i64| format!("(cityHash64(number, {salt}) % {below})");
     for (class, count, start, length) in [
-        ("network.saturation.nic", saturations, random(1, WEEK_S * 1_000), format!("60000 + {}", random(2, 600_000))),
+        (
+            "network.saturation.nic",
+            saturations,
+            random(1, WEEK_S * 1_000),
+            format!("60000 + {}", random(2, 600_000)),
+        ),
         ("kernel.panic", panics, random(3, WEEK_S * 1_000), "0".to_owned()),
         ("disk.error", others, random(5, WEEK_S * 1_000), "0".to_owned()),
     ] {

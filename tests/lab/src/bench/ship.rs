@@ -12,7 +12,8 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use jiff::Timestamp;
 use lastwords_proto::v1::{
-    Acknowledgement, Durability, HeartbeatReply, ShipRequest, ShipResponse, Welcome, ship_request, ship_response::Message,
+    Acknowledgement, Durability, HeartbeatReply, ShipRequest, ShipResponse, Welcome, ship_request,
+    ship_response::Message,
     shipping_server::{Shipping, ShippingServer},
 };
 use lastwords_record::{Header, batch::FORMAT_VERSION};
@@ -155,7 +156,8 @@ pub fn sink(options: &SinkOptions) -> anyhow::Result<()> {
         tokio::spawn(server);
         let (mut records, mut bytes) = (0, 0);
         while records < options.records {
-            let (more, size) = tokio::time::timeout(PATIENCE, counted.recv()).await?.context("the server ended")?;
+            let (more, size) =
+                tokio::time::timeout(PATIENCE, counted.recv()).await?.context("the server ended")?;
             records += more;
             bytes += size;
         }
@@ -174,7 +176,10 @@ struct Sink {
 impl Shipping for Sink {
     type ShipStream = ReceiverStream<Result<ShipResponse, Status>>;
 
-    async fn ship(&self, request: Request<Streaming<ShipRequest>>) -> Result<Response<Self::ShipStream>, Status> {
+    async fn ship(
+        &self,
+        request: Request<Streaming<ShipRequest>>,
+    ) -> Result<Response<Self::ShipStream>, Status> {
         let mut requests = request.into_inner();
         let (responses, stream) = mpsc::channel(64);
         let arrived = self.arrived.clone();
@@ -190,7 +195,10 @@ impl Shipping for Sink {
     }
 }
 
-async fn answer(message: Option<ship_request::Message>, arrived: &mpsc::Sender<(u64, u64)>) -> Option<Message> {
+async fn answer(
+    message: Option<ship_request::Message>,
+    arrived: &mpsc::Sender<(u64, u64)>,
+) -> Option<Message> {
     Some(match message? {
         ship_request::Message::Hello(_) => Message::Welcome(Welcome {
             format_version: FORMAT_VERSION,

@@ -75,8 +75,8 @@ pub struct LogFound {
 /// Finds events in text.
 pub struct Detector {
     rules: Vec<Rule>,
-    /// The first search, of the whole text: as many literals as vectors can hold.
-    quick: Option<packed::Searcher>,
+    /// The first search, of the whole text: literals' beginnings, as many to a searcher as vectors can hold.
+    quick: Vec<packed::Searcher>,
     /// The search within lines, and in place of the first where there are too many literals.
     exact: AhoCorasick,
     /// The rule of each literal of `exact`.
@@ -94,6 +94,27 @@ struct Hit {
     function: Option<String>,
     captures: Vec<(String, String)>,
     caller: String,
+}
+
+/// Bytes of a literal that the first search looks for: enough to be rare, and literals that begin alike are one.
+const STEM_BYTES: usize = 9;
+/// Patterns that one vector search holds.
+const VECTOR_PATTERNS: usize = 64;
+
+/// Searchers that find the beginning of every literal; none where this machine has no vectors for it.
+fn quick(literals: &[&str]) -> Vec<packed::Searcher> {
+    let mut stems: Vec<&[u8]> = literals
+        .iter()
+        .map(|literal| literal.as_bytes().get(..STEM_BYTES).unwrap_or(literal.as_bytes()))
+        .collect();
+    stems.sort_unstable();
+    stems.dedup();
+    let holds_another = |stem: &&[u8]| {
+        stems.iter().any(|other| other.len() < stem.len() && memchr::memmem::find(stem, other).is_some())
+    };
+    let stems: Vec<&[u8]> = stems.iter().filter(|stem| !holds_another(stem)).copied().collect();
+    let searchers: Option<Vec<_>> = stems.chunks(VECTOR_PATTERNS).map(packed::Searcher::new).collect();
+    searchers.unwrap_or_default()
 }
 
 impl std::fmt::Debug for Detector {
@@ -130,16 +151,7 @@ impl Detector {
             .match_kind(MatchKind::Standard)
             .build(&literals)
             .map_err(|error| RulesError::Search(error.to_string()))?;
-        let mut distinct = literals.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        // A literal that holds another one is found by the shorter.
-        let shortest: Vec<&str> = distinct
-            .iter()
-            .filter(|literal| !distinct.iter().any(|other| other != *literal && literal.contains(other)))
-            .copied()
-            .collect();
-        let quick = packed::Searcher::new(&shortest);
+        let quick = quick(&literals);
         Ok(Self { rules, quick, exact, rule_of })
     }
 
@@ -210,11 +222,21 @@ impl Detector {
 
     /// Calls for each place with a literal; the answer is where to go on.
     fn places(&self, text: &[u8], mut each: impl FnMut(usize) -> Option<usize>) {
+        // Where each searcher has found something next; it searches again only when that has been passed.
+        let mut next: Vec<Option<usize>> = vec![Some(0); self.quick.len()];
+        let mut searched = vec![false; self.quick.len()];
         let mut from = 0;
         while from < text.len() {
-            let found = match &self.quick {
-                Some(quick) => quick.find_in(text, (from..text.len()).into()).map(|found| found.start()),
-                None => self.exact.find(aho_corasick::Input::new(text).span(from..text.len())).map(|found| found.start()),
+            let found = if self.quick.is_empty() {
+                self.exact.find(aho_corasick::Input::new(text).span(from..text.len())).map(|found| found.start())
+            } else {
+                for ((searcher, next), searched) in self.quick.iter().zip(&mut next).zip(&mut searched) {
+                    if !*searched || next.is_some_and(|at| at < from) {
+                        *searched = true;
+                        *next = searcher.find_in(text, (from..text.len()).into()).map(|found| found.start());
+                    }
+                }
+                next.iter().flatten().min().copied()
             };
             let Some(at) = found else { return };
             from = each(at).unwrap_or(at + 1).max(at + 1);

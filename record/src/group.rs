@@ -10,7 +10,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, packed};
 
 use crate::limits::{GROUP_LINES_MAX, RECORD_BYTES_MAX};
 
@@ -174,18 +174,36 @@ const CLOSINGS: &[&str] = &["---[ end trace", "oom_reaper: reaped", "Killed proc
 const BOOT: &[&str] = &["Linux version ", "Command line: ", "Booting Linux on", "Xen version "];
 
 struct Words {
-    openings: AhoCorasick,
+    /// Every line goes through this search: by vectors where the machine has them.
+    openings: Search,
     body: AhoCorasick,
     last_words: AhoCorasick,
     closings: AhoCorasick,
     boot: AhoCorasick,
 }
 
+enum Search {
+    Vectors(packed::Searcher),
+    Automaton(AhoCorasick),
+}
+
+impl Search {
+    fn is_match(&self, line: &[u8]) -> bool {
+        match self {
+            Search::Vectors(vectors) => vectors.find(line).is_some(),
+            Search::Automaton(automaton) => automaton.is_match(line),
+        }
+    }
+}
+
 static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
     let automaton =
         |words: &[&str]| AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words).ok();
     Some(Words {
-        openings: AhoCorasick::new(OPENINGS).ok()?,
+        openings: match packed::Searcher::new(OPENINGS) {
+            Some(vectors) => Search::Vectors(vectors),
+            None => Search::Automaton(automaton(OPENINGS)?),
+        },
         body: automaton(BODY)?,
         last_words: automaton(LAST_WORDS)?,
         closings: automaton(CLOSINGS)?,

@@ -1,5 +1,13 @@
 //! What goes into a batch comes out of it, and nothing else opens.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
 use bytes::Bytes;
 use lastwords_record::{
     Batch, BatchBuilder, BatchId, Clock, Compression, Full, Guest, Header, Host, OpenError, Origin,
@@ -21,7 +29,7 @@ fn origin(number: u8) -> Origin {
             name: format!("hv{:02}", number % 3),
             machine_id: "m".repeat(usize::from(number % 2) * 32),
         },
-        guest: (number % 4 != 0).then(|| Guest { name: format!("g{number}"), uuid: String::new() }),
+        guest: (!number.is_multiple_of(4)).then(|| Guest { name: format!("g{number}"), uuid: String::new() }),
         source: Source::ALL[usize::from(number) % Source::ALL.len()],
         attributes: vec![("log.file.path".to_owned(), format!("/var/log/{number}"))],
     }

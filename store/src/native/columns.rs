@@ -100,7 +100,10 @@ impl LowCardinality {
     #[inline]
     pub fn push(&mut self, value: &str) {
         let index = match self.last_index {
-            Some(index) if self.last == value => index,
+            // Most values are empty or those of the row before: no call for what the lengths already say.
+            Some(index) if self.last.len() == value.len() && (value.is_empty() || self.last == value) => {
+                index
+            }
             _ => self.place(value),
         };
         self.indices.push(index);

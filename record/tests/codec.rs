@@ -310,6 +310,32 @@ fn a_bomb_is_refused_before_it_is_unpacked() {
 }
 
 #[test]
+fn rows_that_repeat_a_long_name_are_refused_before_they_are_copied() {
+    let name = "n".repeat(BATCH_BODY_BYTES_MAX / 4);
+    let mut batch = whole(&[]);
+    batch.samples = (0..4).map(|number| Sample { metric: name.clone(), ..sample(number) }).collect();
+    batch.header.samples = 4;
+    // Four of them, with their hosts and guests, are more than a body may have, though the body has the name once.
+    let sealed = batch.seal(Compression::None).unwrap();
+    assert!(sealed.len() < BATCH_BODY_BYTES_MAX / 2);
+    assert!(matches!(Batch::open(&sealed), Err(OpenError::Damaged(_))));
+    batch.samples.truncate(3);
+    batch.header.samples = 3;
+    assert_eq!(Batch::open(&batch.seal(Compression::None).unwrap()).unwrap().samples, batch.samples);
+}
+
+#[test]
+fn what_a_builder_fills_with_samples_opens() {
+    let mut builder = BatchBuilder::new();
+    let named = |number: i64| Sample { metric: format!("metric {}", number % 7), ..sample(number) };
+    push(&mut builder, &OwnedRecord { program: "metric 3".to_owned(), ..record_of(vec![]) }).unwrap();
+    let count = (0..).take_while(|number| builder.push_sample(&named(*number)).is_ok()).count();
+    let opened = Batch::open(&builder.finish(id(1), 0, Clock::default()).seal(Compression::DEFAULT).unwrap());
+    let expected: Vec<Sample> = (0..).take(count).map(named).collect();
+    assert_eq!(opened.unwrap().samples, expected);
+}
+
+#[test]
 fn a_newer_major_version_is_no_damage_and_a_newer_minor_opens() {
     let sealed = whole(&[]).seal(Compression::DEFAULT).unwrap();
     let newer = reheader(&sealed, |header| header.format_version = 0x0002_0000);

@@ -1,15 +1,15 @@
 //! The batch as columns in memory, and its way into bytes and back.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashMap};
 
 use bytes::Bytes;
 use lastwords_proto::v1;
 use prost::Message;
 
-use super::{Compression, Header, OpenError, header};
+use super::{Compression, Header, OpenError, header, reader};
 use crate::{
-    Guest, Host, Origin, Placement, Sample, ShipperEvent, Source, TimeBasis,
-    limits::{BATCH_BODY_BYTES_MAX, BATCH_RECORDS_MAX, ENVELOPE_BYTES_MAX, HEADER_BYTES_MAX},
+    Guest, Host, Origin, Placement, Sample, ShipperEvent, TimeBasis,
+    limits::{BATCH_BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, HEADER_BYTES_MAX},
 };
 
 /// An open batch.
@@ -167,12 +167,12 @@ impl Batch {
             return Err(OpenError::Damaged("the body has another length than its header says"));
         }
         let wire = v1::BatchBody::decode(body).map_err(|_| OpenError::Damaged("the body is no protobuf"))?;
-        Batch::from_wire(header, wire)
+        reader::batch(header, wire)
     }
 
     fn to_wire(&self) -> v1::BatchBody {
         // Samples' and origins' names go into the dictionary behind the records' own words.
-        let mut words = Words { entries: self.dictionary.clone() };
+        let mut words = Words { entries: self.dictionary.clone(), appended: HashMap::new() };
         if words.entries.is_empty() {
             words.entries.push(String::new());
         }
@@ -265,39 +265,27 @@ impl Batch {
     fn guest_index(&self, guest: Option<&Guest>) -> u32 {
         guest.and_then(|guest| position(&self.header.guests, guest)).map_or(0, |index| index + 1)
     }
-
-    fn from_wire(header: Header, wire: v1::BatchBody) -> Result<Batch, OpenError> {
-        let reader = Reader { header: &header, dictionary: &wire.dictionary };
-        let records = wire.records.map_or(Ok(Records::default()), |records| reader.records(records))?;
-        let samples = wire.samples.map_or(Ok(Vec::new()), |samples| reader.samples(&samples))?;
-        let events = wire.events.unwrap_or_default().events.into_iter().map(|event| reader.event(event));
-        let events = events.collect::<Result<Vec<_>, _>>()?;
-        let placements = wire.placements.unwrap_or_default().placements.into_iter();
-        let placements = placements.map(|one| reader.placement(one)).collect::<Result<Vec<_>, _>>()?;
-        let counts = [
-            (header.records, records.len()),
-            (header.samples, samples.len()),
-            (header.events, events.len()),
-            (header.placements, placements.len()),
-        ];
-        if counts.iter().any(|(claimed, found)| *claimed as usize != *found) {
-            return Err(OpenError::Damaged("it has other rows than its header says"));
-        }
-        Ok(Batch { dictionary: wire.dictionary, records, samples, events, placements, header })
-    }
 }
 
-/// A dictionary that grows while the body is written; few words, looked up by comparing.
+/// A dictionary that grows while the body is written. What is appended is found by its hash; the words of records
+/// in front of it are not looked through, as they may be very many.
 struct Words {
     entries: Vec<String>,
+    appended: HashMap<String, u32>,
 }
 
 impl Words {
     fn index(&mut self, word: &str) -> u32 {
-        position(&self.entries, word).unwrap_or_else(|| {
-            self.entries.push(word.to_owned());
-            u32::try_from(self.entries.len() - 1).unwrap_or(0)
-        })
+        if word.is_empty() {
+            return 0;
+        }
+        if let Some(index) = self.appended.get(word) {
+            return *index;
+        }
+        let index = u32::try_from(self.entries.len()).unwrap_or(0);
+        self.entries.push(word.to_owned());
+        self.appended.insert(word.to_owned(), index);
+        index
     }
 }
 
@@ -308,192 +296,14 @@ where
     from.iter().position(|one| one == wanted).and_then(|index| u32::try_from(index).ok())
 }
 
-/// Checks indices and lengths while it turns wire types into the domain's.
-struct Reader<'a> {
-    header: &'a Header,
-    dictionary: &'a [String],
-}
-
-const COLUMN: OpenError = OpenError::Damaged("a column has another length than its section");
-const INDEX: OpenError = OpenError::Damaged("an index points outside its table");
-const TEXT: OpenError = OpenError::Damaged("the texts' lengths do not add up to the text");
-
-impl Reader<'_> {
-    fn records(&self, wire: v1::Records) -> Result<Records, OpenError> {
-        let count = wire.origin.len();
-        if count > BATCH_RECORDS_MAX {
-            return Err(OpenError::TooLarge { found: count, max: BATCH_RECORDS_MAX });
-        }
-        let whole = [wire.time_delta_ns.len(), wire.observed_delta_ns.len(), wire.text_length.len()];
-        let sparse =
-            [wire.severity.len(), wire.program.len(), wire.time_basis.len(), wire.attribute_count.len()];
-        let attributes = wire.attribute_key.len();
-        if whole.iter().any(|length| *length != count)
-            || sparse.iter().any(|length| *length != count && *length != 0)
-            || wire.attribute_value.len() != attributes
-        {
-            return Err(COLUMN);
-        }
-        let words = self.dictionary.len();
-        let outside = |indices: &[u32], length: usize| indices.iter().any(|index| *index as usize >= length);
-        if outside(&wire.origin, wire.origins.len())
-            || outside(&wire.program, words)
-            || outside(&wire.attribute_key, words)
-            || outside(&wire.attribute_value, words)
-        {
-            return Err(INDEX);
-        }
-        let text_end = ends(&wire.text_length, wire.text.len()).ok_or(TEXT)?;
-        let attribute_end = ends(&wire.attribute_count, attributes).ok_or(COLUMN)?;
-        Ok(Records {
-            origins: wire.origins.iter().map(|origin| self.origin(origin)).collect::<Result<_, _>>()?,
-            origin: wire.origin,
-            time_ns: sums(&wire.time_delta_ns, self.header.sealed_time_ns),
-            observed_ns: sums(&wire.observed_delta_ns, self.header.sealed_time_ns),
-            text_end,
-            text: wire.text,
-            severity: wire.severity,
-            program: wire.program,
-            time_basis: wire.time_basis,
-            attribute_end,
-            attribute_key: wire.attribute_key,
-            attribute_value: wire.attribute_value,
-        })
-    }
-
-    fn origin(&self, wire: &v1::Origin) -> Result<Origin, OpenError> {
-        if wire.attribute_keys.len() != wire.attribute_values.len() {
-            return Err(COLUMN);
-        }
-        let attributes = wire.attribute_keys.iter().zip(&wire.attribute_values);
-        Ok(Origin {
-            host: self.host(wire.host)?,
-            guest: self.guest(wire.guest)?,
-            source: self
-                .word(wire.source)?
-                .parse::<Source>()
-                .map_err(|_| OpenError::Damaged("an origin's source is unknown"))?,
-            attributes: attributes
-                .map(|(key, value)| Ok((self.word(*key)?.to_owned(), self.word(*value)?.to_owned())))
-                .collect::<Result<_, OpenError>>()?,
-        })
-    }
-
-    fn samples(&self, wire: &v1::Samples) -> Result<Vec<Sample>, OpenError> {
-        let count = wire.time_delta_ns.len();
-        let columns = [
-            wire.interval_ms.len(),
-            wire.host.len(),
-            wire.guest.len(),
-            wire.metric.len(),
-            wire.device.len(),
-            wire.direction.len(),
-            wire.minimum.len(),
-            wire.mean.len(),
-            wire.maximum.len(),
-        ];
-        if columns.iter().any(|length| *length != count) {
-            return Err(COLUMN);
-        }
-        let times = sums(&wire.time_delta_ns, self.header.sealed_time_ns);
-        let row = |(row, time_ns): (usize, i64)| {
-            let number = |column: &[u32]| column.get(row).copied().ok_or(COLUMN);
-            let reading = |column: &[f64]| column.get(row).copied().ok_or(COLUMN);
-            Ok(Sample {
-                time_ns,
-                interval_ms: number(&wire.interval_ms)?,
-                host: self.host(number(&wire.host)?)?,
-                guest: self.guest(number(&wire.guest)?)?,
-                metric: self.word(number(&wire.metric)?)?.to_owned(),
-                device: self.word(number(&wire.device)?)?.to_owned(),
-                direction: self.word(number(&wire.direction)?)?.to_owned(),
-                minimum: reading(&wire.minimum)?,
-                mean: reading(&wire.mean)?,
-                maximum: reading(&wire.maximum)?,
-            })
-        };
-        times.into_iter().enumerate().map(row).collect()
-    }
-
-    fn event(&self, wire: v1::Event) -> Result<ShipperEvent, OpenError> {
-        let mut attributes: Vec<_> = wire.attributes.into_iter().collect();
-        attributes.sort();
-        Ok(ShipperEvent {
-            class: wire.class,
-            start_ns: wire.start_ns,
-            end_ns: wire.end_ns,
-            host: self.host(wire.host)?,
-            guest: self.guest(wire.guest)?,
-            title: wire.title,
-            severity: wire
-                .severity
-                .parse()
-                .map_err(|_| OpenError::Damaged("an event's severity is unknown"))?,
-            key: wire.key,
-            attributes,
-        })
-    }
-
-    fn placement(&self, wire: v1::Placement) -> Result<Placement, OpenError> {
-        let mut attributes: Vec<_> = wire.attributes.into_iter().collect();
-        attributes.sort();
-        Ok(Placement {
-            host: self.host(wire.host)?,
-            guest: self.header.guests.get(wire.guest as usize).cloned().ok_or(INDEX)?,
-            start_ns: wire.start_ns,
-            end_ns: wire.end_ns,
-            attributes,
-        })
-    }
-
-    fn word(&self, index: u32) -> Result<&str, OpenError> {
-        self.dictionary.get(index as usize).map(String::as_str).ok_or(INDEX)
-    }
-
-    fn host(&self, index: u32) -> Result<Host, OpenError> {
-        self.header.hosts.get(index as usize).cloned().ok_or(INDEX)
-    }
-
-    fn guest(&self, index: u32) -> Result<Option<Guest>, OpenError> {
-        match index.checked_sub(1) {
-            None => Ok(None),
-            Some(index) => self.header.guests.get(index as usize).cloned().map(Some).ok_or(INDEX),
-        }
-    }
-}
-
 fn deltas(values: &[i64], first: i64) -> Vec<i64> {
     let mut before = first;
     values.iter().map(|value| value.wrapping_sub(std::mem::replace(&mut before, *value))).collect()
 }
 
-fn sums(deltas: &[i64], first: i64) -> Vec<i64> {
-    let mut value = first;
-    deltas
-        .iter()
-        .map(|delta| {
-            value = value.wrapping_add(*delta);
-            value
-        })
-        .collect()
-}
-
 fn steps(ends: &[u32]) -> Vec<u32> {
     let mut before = 0;
     ends.iter().map(|end| end.saturating_sub(std::mem::replace(&mut before, *end))).collect()
-}
-
-/// Running sums of lengths; none where they do not add up to `total` (an empty column adds up to nothing).
-fn ends(lengths: &[u32], total: usize) -> Option<Vec<u32>> {
-    let mut end = 0_u32;
-    let ends: Option<Vec<u32>> = lengths
-        .iter()
-        .map(|length| {
-            end = end.checked_add(*length)?;
-            Some(end)
-        })
-        .collect();
-    ends.filter(|_| end as usize == total)
 }
 
 fn compress(body: &[u8], level: i32) -> Result<Vec<u8>, SealError> {

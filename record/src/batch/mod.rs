@@ -16,7 +16,9 @@
 //! - the body's hash is not the header's, the body does not decompress to exactly the bytes that the header
 //!   names, or is no protobuf,
 //! - a column is shorter or longer than its section's first column, an index points outside its dictionary, or
-//!   the texts' lengths do not add up to the text.
+//!   the texts' lengths do not add up to the text,
+//! - the header counts other rows than there are, a source or severity is unknown, or the rows repeat more bytes of
+//!   names (of hosts, guests, metrics …) than a body may have: such rows are small here and large in memory.
 //!
 //! A newer major version is no damage ([`OpenError::Version`]), nor is a size above the limits
 //! ([`OpenError::TooLarge`]); both are refused before anything is allocated for the body.
@@ -28,6 +30,7 @@ mod codec;
 mod dictionary;
 mod header;
 mod identity;
+mod reader;
 
 pub use builder::{BatchBuilder, Full, OriginId};
 pub use codec::{Batch, Records, SealError};

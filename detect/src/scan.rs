@@ -199,7 +199,15 @@ impl Detector {
         let mut found = Vec::new();
         self.scan(text, &[end], |_| Source::File, &mut found);
         let kept: Vec<bool> = found.iter().map(|event| all || event.severity != Severity::Info).collect();
-        let place = |index: usize| kept.iter().take(index).filter(|kept| **kept).count();
+        // How many are kept before each.
+        let places: Vec<usize> = kept
+            .iter()
+            .scan(0, |count, kept| {
+                let place = *count;
+                *count += usize::from(*kept);
+                Some(place)
+            })
+            .collect();
         let mut events = Vec::new();
         for (index, event) in found.iter().enumerate() {
             if kept.get(index) == Some(&true) {
@@ -212,7 +220,7 @@ impl Detector {
                     start_line: event.line_start as usize + 1,
                     end_line: event.line_end as usize + 1,
                     attributes: event.attributes.clone(),
-                    cause: event.cause.filter(|cause| kept.get(*cause) == Some(&true)).map(place),
+                    cause: event.cause.filter(|cause| kept.get(*cause) == Some(&true)).and_then(|cause| places.get(cause).copied()),
                     rule: event.rule.clone(),
                 });
             }
@@ -315,6 +323,7 @@ impl Detector {
             };
             let mut frames = Vec::new();
             if let Some(blame) = rule.blame {
+                let is_panic = &*rule.class == "kernel.panic" || &*rule.class == "xen.panic";
                 let next = |report_only: bool| {
                     hits.iter().skip(number + 1).take(64).find(|next| {
                         let rule = self.rules.get(next.rule);
@@ -324,7 +333,7 @@ impl Detector {
                 let until = |next: Option<&Hit>| next.filter(|next| next.record == hit.record).map_or(hit.record_end, |next| next.start);
                 let read = |end: usize| report::read(Lines { rest: text.get(hit.start..end).unwrap_or_default() }, blame);
                 let mut report = read(until(next(false)));
-                if report.frames.is_empty() && report.pointer.is_none() && report.locks.is_empty() {
+                if !is_panic && report.frames.is_empty() && report.pointer.is_none() && report.locks.is_empty() {
                     // An old kernel's warning that panics prints its trace behind the panic.
                     let lines = report.lines;
                     report = read(until(next(true)));
@@ -342,7 +351,7 @@ impl Detector {
                 if !report.frames.is_empty() {
                     found.attributes.push(("trace".to_owned(), report.frames.join("\n")));
                 }
-                if &*rule.class == "kernel.panic" || &*rule.class == "xen.panic" {
+                if is_panic {
                     found.cause = near(CAUSE_LINES).map(|(_, _, _, place)| place);
                 }
                 last = Some((hit.record, hit.line, &hit.caller, out.len()));

@@ -319,11 +319,12 @@ fn start_sources(config: &ShipperConfig, shipper: &Shipper, feed: &FeedSender, s
     sources.into_iter().filter_map(start).collect()
 }
 
-/// Runs a source again after a pause where it failed: with the cursor of its first start only where it sent nothing
-/// since, which the source itself remembers.
+/// Runs a source again after a pause where it failed: with the cursor of the last feed that it handed over, or that of
+/// its first start where it handed over none.
 fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: &FeedSender, stop: &Stop) {
     let mut backoff = Backoff::default();
     while !stop.is_set() {
+        let cursor = feed.last_cursor(source.name()).or_else(|| cursor.clone());
         match source.run(cursor.as_deref(), feed, stop) {
             Ok(()) => return,
             Err(crate::source::SourceError::Closed(_)) => return,
@@ -342,4 +343,53 @@ fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: 
 pub(crate) fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceError;
+
+    /// Numbers from its cursor on; fails after each of the first runs.
+    struct Counting {
+        failures: usize,
+        started_with: std::sync::mpsc::Sender<Option<Vec<u8>>>,
+    }
+
+    impl FeedSource for Counting {
+        fn name(&self) -> &str {
+            "counting"
+        }
+
+        fn run(&mut self, cursor: Option<&[u8]>, feed: &FeedSender, _stop: &Stop) -> Result<(), SourceError> {
+            self.started_with.send(cursor.map(<[u8]>::to_vec)).unwrap();
+            let next = cursor.map_or(1, |cursor| cursor[0] + 1);
+            for number in next..next + 2 {
+                feed.send(Feed { stream: "counting".to_owned(), cursor: vec![number], ..Feed::default() })?;
+            }
+            feed.send(Feed { stream: "counting".to_owned(), ..Feed::default() })?;
+            if self.failures == 0 {
+                return Ok(());
+            }
+            self.failures -= 1;
+            Err(SourceError::Unreadable("for a test".to_owned()))
+        }
+    }
+
+    #[test]
+    fn a_source_that_failed_goes_on_after_the_last_feed_that_it_handed_over() {
+        for (first, expected) in [(None, vec![None, Some(vec![2])]), (Some(vec![7]), vec![Some(vec![7]), Some(vec![9])])] {
+            let (feed, mut feeds) = FeedSender::channel();
+            let (started_with, starts) = std::sync::mpsc::channel();
+            keep_running(Box::new(Counting { failures: 1, started_with }), first, &feed, &Stop::default());
+            drop(feed);
+            assert_eq!(starts.iter().collect::<Vec<_>>(), expected);
+            let mut cursors = Vec::new();
+            while let Some(feed) = feeds.blocking_recv() {
+                cursors.extend(feed.cursor);
+            }
+            assert!(cursors.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{cursors:?}");
+            assert_eq!(cursors.len(), 4);
+        }
+    }
 }

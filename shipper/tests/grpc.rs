@@ -1,5 +1,13 @@
 //! The uplink over gRPC against a real server on loopback: resend, throttle, rejection, acknowledgement.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
 use std::{
     fs,
     io::Write as _,

@@ -166,8 +166,8 @@ impl Direction {
 
 fn bits(per_second: u64) -> String {
     let units = [(1_000_000_000, "Gbit/s"), (1_000_000, "Mbit/s"), (1_000, "kbit/s")];
-    match units.into_iter().find(|(unit, _)| per_second >= *unit && per_second % (unit / 10) == 0) {
-        Some((unit, name)) if per_second % unit == 0 => format!("{} {name}", per_second / unit),
+    match units.into_iter().find(|(unit, _)| per_second >= *unit && per_second.is_multiple_of(unit / 10)) {
+        Some((unit, name)) if per_second.is_multiple_of(unit) => format!("{} {name}", per_second / unit),
         Some((unit, name)) => format!("{}.{} {name}", per_second / unit, per_second % unit / (unit / 10)),
         None => format!("{per_second} bit/s"),
     }

@@ -207,8 +207,12 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
     const SPEED: u64 = 8_000; // 1,000 bytes a second
 
-    /// Feeds (seconds since the reading before, bytes, drops) and gives what was told, in seconds.
-    fn told(steps: &[(i64, u64, u64)]) -> Vec<(i64, Option<i64>)> {
+    /// Seconds since the reading before, bytes, drops.
+    type Step = (i64, u64, u64);
+    /// Start and end of a saturation, in seconds.
+    type Told = (i64, Option<i64>);
+
+    fn told(steps: &[Step]) -> Vec<Told> {
         let mut watch = Watch::new(Thresholds::default());
         let mut reading =
             Reading { time_ns: 0, bytes_total: 0, drops_total: 0, speed_bits_per_second: Some(SPEED) };
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn an_event_begins_at_its_first_hot_interval_and_ends_at_its_last() {
         let (idle, hot, between) = ((1, 100, 0), (1, 950, 0), (1, 750, 0));
-        let cases: [(&str, Vec<(i64, u64, u64)>, Vec<(i64, Option<i64>)>); 7] = [
+        let cases: [(&str, Vec<Step>, Vec<Told>); 7] = [
             ("idle", vec![idle; 20], vec![]),
             ("too short", [vec![idle; 3], vec![hot; 2], vec![idle; 9]].concat(), vec![]),
             ("long enough", [vec![idle; 3], vec![hot; 4], vec![idle; 9]].concat(), vec![(3, None), (3, Some(7))]),

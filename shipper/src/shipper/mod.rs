@@ -266,16 +266,21 @@ impl Shipper {
     ///
     /// # Errors
     /// Where it cannot be remembered.
-    pub fn report(&mut self, report: Report, now_ns: i64) -> Result<(), PlanError> {
+    pub fn report(&mut self, report: Report, now_ns: i64) -> Result<(), OutboxError> {
         match report {
             Report::Clock(clock) => self.clock = clock,
             Report::Acknowledged { sequence, .. } => self.outbox.acknowledged(sequence)?,
             Report::Rejected { sequence, reason } => {
-                if let Some(batch) = self.outbox.rejected(sequence)? {
+                if let Some(batch) = self.outbox.find(sequence) {
                     tracing::error!(sequence, %reason, records = batch.records, "a batch was rejected; its records are lost");
                     let title = format!("batch {sequence} was rejected: {reason}");
                     let lost = [("records", batch.records), ("bytes", batch.bytes)];
                     self.lost(now_ns, &format!("rejected/{sequence}"), title, &lost);
+                    // The loss is planned before the rejection: a kill between the two tells it twice (under one
+                    // key), never not at all.
+                    let events = std::mem::take(&mut self.losses);
+                    self.feed(vec![Feed { events, ..Feed::default() }], now_ns)?;
+                    self.outbox.rejected(sequence)?;
                 }
             }
         }

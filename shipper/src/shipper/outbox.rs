@@ -217,6 +217,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// The batch of a number that is under way.
+    pub fn find(&self, sequence: u64) -> Option<InFlight> {
+        self.in_flight.iter().find(|batch| batch.sequence == sequence).copied()
+    }
+
     /// This batch will never be taken.
     ///
     /// # Errors

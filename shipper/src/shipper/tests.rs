@@ -264,6 +264,9 @@ fn a_rejected_batch_counts_as_loss_and_the_next_ones_go_on() {
     let report = Report::Rejected { sequence: refused.id.sequence, reason: "not allowed".to_owned() };
     let now_ns = world.now_ns;
     world.shipper().report(report, now_ns).unwrap();
+    world.shipper().sync().unwrap();
+    // The loss is told even where the process is killed right after the rejection was settled.
+    world.kill();
     world.append("a.log", "two\n");
     world.settle();
     assert_eq!(world.lines(), ["two"]);

@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn records_as_kernels_write_them() {
-        let cases: [(&[u8], Option<(u8, u64, u64, u64, &[u8])>); 5] = [
+        type Found<'a> = (u8, u64, u64, u64, &'a [u8]);
+        let cases: [(&[u8], Option<Found<'_>>); 5] = [
             (b"6,339,5140900,-;NET: Registered protocol family 10\n", Some((6, 0, 339, 5_140_900, b"NET: Registered protocol family 10"))),
             (b"30,340,5690716,-;udevd[80]: starting version 181\n", Some((6, 3, 340, 5_690_716, b"udevd[80]: starting version 181"))),
             (b"7,160,424069,-;pci_root PNP0A03:00: host bridge window\n SUBSYSTEM=acpi\n DEVICE=+acpi:PNP0A03:00\n", Some((7, 0, 160, 424_069, b"pci_root PNP0A03:00: host bridge window"))),

@@ -27,9 +27,12 @@
 //! - What a source knows to be lost (overwritten entries) it reports as an event of class `lastwords.loss`, see
 //!   [`loss_event`].
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use lastwords_record::{Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis};
@@ -140,13 +143,17 @@ pub struct Closed;
 
 /// A source's end of the way into the pipeline.
 #[derive(Debug, Clone)]
-pub struct FeedSender(mpsc::Sender<Feed>);
+pub struct FeedSender {
+    feeds: mpsc::Sender<Feed>,
+    /// The cursor of the last feed that was handed over, by stream.
+    cursors: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+}
 
 impl FeedSender {
     /// A bounded way into the pipeline.
     pub fn channel() -> (FeedSender, mpsc::Receiver<Feed>) {
         let (sender, receiver) = mpsc::channel(FEEDS_WAITING_MAX);
-        (FeedSender(sender), receiver)
+        (FeedSender { feeds: sender, cursors: Arc::default() }, receiver)
     }
 
     /// Hands a feed over; blocks while the pipeline is behind. Not for async code.
@@ -154,7 +161,18 @@ impl FeedSender {
     /// # Errors
     /// Where the pipeline is gone.
     pub fn send(&self, feed: Feed) -> Result<(), Closed> {
-        self.0.blocking_send(feed).map_err(|_| Closed)
+        let cursor = (!feed.cursor.is_empty()).then(|| (feed.stream.clone(), feed.cursor.clone()));
+        self.feeds.blocking_send(feed).map_err(|_| Closed)?;
+        if let Some((stream, cursor)) = cursor {
+            self.cursors.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, cursor);
+        }
+        Ok(())
+    }
+
+    /// The cursor of the last feed of a stream that was handed over since the process started. What was handed over
+    /// is planned in its order, or the process ends and the plan's cursor counts: so a source that failed goes on here.
+    pub fn last_cursor(&self, stream: &str) -> Option<Vec<u8>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
     }
 }
 

@@ -15,8 +15,8 @@ const TOP_HOSTS: usize = 10;
 const BARS_MAX: i64 = 20;
 /// Widths that a bar may have, seconds.
 const BAR_SECONDS: &[i64] = &[
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000,
-    31_536_000,
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
+    604_800, 2_592_000, 31_536_000,
 ];
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -89,8 +89,10 @@ pub struct Chance {
     pub expected_local: Option<f64>,
     /// Whole days compared.
     pub days: Option<u32>,
-    /// Anchors too recent for a partner to be ruled out.
+    /// Anchors too recent for a partner to be ruled out; neither the sentence nor chance counts them.
     pub undecided: u64,
+    /// Those of them that have a partner already.
+    pub undecided_matched: u64,
     /// First anchors of episodes, which alone are tested.
     pub episodes: Option<u64>,
 }
@@ -186,6 +188,32 @@ pub struct Counts {
     pub by: Option<Groups>,
 }
 
+/// Counts of anchors whose windows have closed: of these the sentence speaks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Decided {
+    /// How many there are.
+    pub anchors: u64,
+    /// Those that have a partner.
+    pub matched: u64,
+    /// The same by the hour of the asker's day.
+    pub hour_of_day: [u64; 24],
+}
+
+impl Decided {
+    /// Counts those anchors for which `decided` holds.
+    pub fn of(anchors: &Events, found: &Found, zone: &TimeZone, decided: impl Fn(usize) -> bool) -> Decided {
+        let all = (0..anchors.len()).filter(|anchor| decided(*anchor)).count() as u64;
+        let mut counts = Decided { anchors: all, ..Decided::default() };
+        let mut clock = Clock::new(zone);
+        for one in found.matches.iter().filter(|one| decided(one.anchor as usize)) {
+            let Some(start_ns) = anchors.start_ns.get(one.anchor as usize) else { continue };
+            counts.matched += 1;
+            add(&mut counts.hour_of_day, clock.hour_and_day(*start_ns).0);
+        }
+        counts
+    }
+}
+
 impl Counts {
     /// Counts anchors and matches. `host` and `key` give names of numbers.
     pub fn of<'n>(
@@ -203,7 +231,8 @@ impl Counts {
             Some(start.saturating_sub(*partners.start_ns.get(one.nearest as usize)?))
         });
         let mut clock = Clock::new(zone);
-        let mut counts = Counts { lag_histogram: histogram(&lags.collect::<Vec<i64>>()), ..Counts::default() };
+        let mut counts =
+            Counts { lag_histogram: histogram(&lags.collect::<Vec<i64>>()), ..Counts::default() };
         for one in matched() {
             let (hour, day) = clock.hour_and_day(one.start_ns);
             add(&mut counts.hour_of_day, hour);
@@ -346,7 +375,7 @@ fn histogram(lags_ns: &[i64]) -> Vec<Bar> {
 
 impl Chance {
     /// From the statistics, if there were any.
-    pub fn of(assessed: Option<&Assessment>) -> Chance {
+    pub fn of(assessed: Option<&Assessment>, undecided: u64, undecided_matched: u64) -> Chance {
         Chance {
             basis: assessed.map_or(Basis::None, |a| a.basis),
             verdict: assessed.map(|a| a.verdict),
@@ -355,7 +384,8 @@ impl Chance {
             p_local: assessed.and_then(|a| a.p_local),
             expected_local: assessed.filter(|a| a.p.is_some()).map(|a| a.expected_local),
             days: assessed.map(|a| a.days),
-            undecided: assessed.map_or(0, |a| a.undecided),
+            undecided,
+            undecided_matched,
             episodes: assessed.map(|a| a.heads),
         }
     }

@@ -8,15 +8,15 @@ use lastwords_store::{QueryError, Store};
 use thiserror::Error;
 
 use crate::{
-    answer::{Answer, Chance, Counts, Match, Partner, Range},
+    answer::{Answer, Chance, Counts, Decided, Match, Partner, Range},
     chance::{self, Assessment, Input, Relation, Windows},
     columns::BlockError,
     correlate::{self, Events, Found},
     details::{self, Detail},
-    fetch::{self, Extent, Fetched},
+    fetch::{self, Fetched},
     language::{self, Asker, Members, Near, Question, Scope, SyntaxError},
-    plan,
-    sentence::{self, Figures},
+    plan, range,
+    sentence::{self, Figures, Remarks},
     sql,
 };
 
@@ -83,13 +83,21 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answ
     let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
     let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
     let question = language::parse(text, crate::names(), &asker)?;
-    for set in [Some(&question.anchors), question.near.as_ref().map(|near| &near.partners)].into_iter().flatten() {
+    for set in
+        [Some(&question.anchors), question.near.as_ref().map(|near| &near.partners)].into_iter().flatten()
+    {
         if let Members::Predicate(predicate) = &set.members {
             sql::check_predicate(store, text, set, predicate).await?;
         }
     }
     let Some(extent) = fetch::extent(store).await? else {
-        return Ok(Work::default().answer(text, question, options, Range { from: now_ns, to: now_ns }, Vec::new()));
+        return Ok(Work::default().answer(
+            text,
+            question,
+            options,
+            Range { from: now_ns, to: now_ns },
+            Vec::new(),
+        ));
     };
     let names = fetch::Names::default();
     let anchors = plan::anchors(&question);
@@ -105,11 +113,11 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answ
             (anchors, partners)
         }
     };
-    let range = Range {
-        from: question.from_ns.map_or(extent.first_ns, |from_ns| from_ns.max(extent.first_ns)),
-        to: question.to_ns.unwrap_or(i64::MAX).min(extent.last_ns.saturating_add(1)),
-    };
-    let task = Task { question, range, extent, now_ns, names, options: options.clone(), seed_text: text.to_owned() };
+    let range = range::of(store, &question, &extent, now_ns).await?;
+    // What is dated ahead of now has arrived as well, but a clock of 2099 is not the time.
+    let watermark_ns = now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX)));
+    let task =
+        Task { question, range, watermark_ns, names, options: options.clone(), seed_text: text.to_owned() };
     let (question, work) = tokio::task::spawn_blocking(move || {
         let work = task.run(anchors, partners);
         (task.question, work)
@@ -124,24 +132,34 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answ
 struct Task {
     question: Question,
     range: Range,
-    extent: Extent,
-    now_ns: i64,
+    /// Up to here everything has arrived.
+    watermark_ns: i64,
     names: fetch::Names,
     options: AskOptions,
     seed_text: String,
 }
 
 impl Task {
-    fn run(&self, anchors: Fetched, partners: Fetched) -> Work {
+    fn run(&self, mut anchors: Fetched, partners: Fetched) -> Work {
         let begun = std::time::Instant::now();
         let lock = PoisonError::into_inner;
-        let (hosts, keys) = (self.names.hosts.lock().unwrap_or_else(lock), self.names.keys.lock().unwrap_or_else(lock));
+        let (hosts, keys) =
+            (self.names.hosts.lock().unwrap_or_else(lock), self.names.keys.lock().unwrap_or_else(lock));
         let units = match self.question.scope {
             Scope::Host => hosts.len(),
             Scope::Guest => self.names.guests.lock().unwrap_or_else(lock).len(),
             Scope::Anywhere => 1,
         };
         let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
+        let mut remarks = Remarks::default();
+        if self.question.near.is_some() {
+            let before = anchors.rows.len();
+            anchors.rows.retain(|row| row.start_ns >= self.range.from);
+            remarks.earlier = before.saturating_sub(anchors.rows.len()) as u64;
+            let before = anchors.rows.len();
+            anchors.rows.retain(|row| row.start_ns < self.range.to);
+            remarks.later = before.saturating_sub(anchors.rows.len()) as u64;
+        }
         let (rows, others) = (anchors.rows.len(), partners.rows.len());
         // The larger set is sorted beside the smaller one.
         let (anchors, partners) = std::thread::scope(|scope| {
@@ -156,7 +174,9 @@ impl Task {
         };
         let swept = begun.elapsed();
         let assessed = match &self.question.near {
-            Some(near) if self.options.statistics => Some(self.assess(&anchors, &partners, near, units, found.same_events)),
+            Some(near) if self.options.statistics => {
+                Some(self.assess(&anchors, &partners, near, units, found.same_events))
+            }
             _ => None,
         };
         let assessed_after = begun.elapsed();
@@ -173,13 +193,32 @@ impl Task {
             anchors = rows, partners = others, ?sorted, ?swept, assessed = ?assessed_after, counted = ?begun.elapsed(),
             "question computed"
         );
-        Work { anchors, partners, found, counts, assessed, clock_uncertainty_ns }
+        let decided = Decided::of(&anchors, &found, &self.options.time_zone, |anchor| {
+            self.is_decided(&anchors, anchor)
+        });
+        remarks.see_open(&anchors, &partners, self.watermark_ns);
+        Work { anchors, partners, found, counts, decided, assessed, clock_uncertainty_ns, remarks }
     }
 
-    fn assess(&self, anchors: &Events, partners: &Events, near: &Near, units: u32, same_events: bool) -> Assessment {
-        // What was dated in the future has arrived as well.
-        let watermark_ns = self.now_ns.max(self.extent.last_ns);
-        let windows = Windows::around(partners.intervals(), near.relation, near.within_ns, watermark_ns, units);
+    /// Whether no partner can come any more that an anchor does not have.
+    fn is_decided(&self, anchors: &Events, anchor: usize) -> bool {
+        let Some(near) = &self.question.near else { return true };
+        let end_ns =
+            anchors.end_ns.get(anchor).copied().and_then(correlate::end_of).unwrap_or(self.watermark_ns);
+        let start_ns = anchors.start_ns.get(anchor).copied().unwrap_or(end_ns);
+        !near.relation.is_undecided(end_ns.max(start_ns), near.within_ns, self.watermark_ns)
+    }
+
+    fn assess(
+        &self,
+        anchors: &Events,
+        partners: &Events,
+        near: &Near,
+        units: u32,
+        same_events: bool,
+    ) -> Assessment {
+        let windows =
+            Windows::around(partners.intervals(), near.relation, near.within_ns, self.watermark_ns, units);
         chance::assess(&Input {
             anchors: anchors.intervals(),
             windows: &windows,
@@ -187,7 +226,7 @@ impl Task {
             within_ns: near.within_ns,
             from_ns: self.range.from,
             to_ns: self.range.to,
-            watermark_ns,
+            watermark_ns: self.watermark_ns,
             time_zone: &self.options.time_zone,
             units,
             seed: chance::seed(&self.seed_text, self.range.from, self.range.to),
@@ -209,13 +248,20 @@ struct Work {
     partners: Events,
     found: Found,
     counts: Counts,
+    decided: Decided,
     assessed: Option<Assessment>,
     clock_uncertainty_ns: u64,
+    remarks: Remarks,
 }
 
 impl Work {
     /// The matches that are listed, in words.
-    async fn matches(&self, store: &Store, question: &Question, options: &AskOptions) -> Result<Vec<Match>, AskError> {
+    async fn matches(
+        &self,
+        store: &Store,
+        question: &Question,
+        options: &AskOptions,
+    ) -> Result<Vec<Match>, AskError> {
         let mut listed: Vec<(i64, usize)> = self
             .found
             .matches
@@ -230,13 +276,19 @@ impl Work {
         let partners: Vec<Vec<usize>> = listed
             .iter()
             .map(|(_, anchor)| match near {
-                Some(_) => correlate::partners_of(*anchor, &self.anchors, &self.partners, relation, within_ns),
+                Some(_) => {
+                    correlate::partners_of(*anchor, &self.anchors, &self.partners, relation, within_ns)
+                }
                 None => Vec::new(),
             })
             .collect();
-        let of_anchors = self.details(store, &question.anchors, &self.anchors, listed.iter().map(|(_, at)| *at)).await?;
+        let of_anchors =
+            self.details(store, &question.anchors, &self.anchors, listed.iter().map(|(_, at)| *at)).await?;
         let of_partners = match near {
-            Some(near) => self.details(store, &near.partners, &self.partners, partners.iter().flatten().copied()).await?,
+            Some(near) => {
+                self.details(store, &near.partners, &self.partners, partners.iter().flatten().copied())
+                    .await?
+            }
             None => HashMap::new(),
         };
         let shown: Vec<&Detail> = listed
@@ -245,7 +297,8 @@ impl Work {
             .filter_map(|(_, at)| of_anchors.get(self.anchors.id.get(*at)?))
             .collect();
         let evidence = details::evidence(store, &shown).await?;
-        let mut evidence: HashMap<u64, Vec<String>> = shown.iter().map(|detail| detail.id).zip(evidence).collect();
+        let mut evidence: HashMap<u64, Vec<String>> =
+            shown.iter().map(|detail| detail.id).zip(evidence).collect();
         let matches = listed.iter().zip(&partners).filter_map(|((start, at), partners)| {
             let detail = of_anchors.get(self.anchors.id.get(*at)?)?;
             let partners = partners.iter().filter_map(|row| {
@@ -271,17 +324,29 @@ impl Work {
         details::of(store, set, &ids, times).await
     }
 
-    fn answer(self, text: &str, question: Question, options: &AskOptions, range: Range, matches: Vec<Match>) -> Answer {
+    fn answer(
+        self,
+        text: &str,
+        question: Question,
+        options: &AskOptions,
+        range: Range,
+        matches: Vec<Match>,
+    ) -> Answer {
         let (anchors, matched) = (self.anchors.len() as u64, self.found.matches.len() as u64);
         let assessed = self.assessed.as_ref();
         let figures = Figures {
             question: &question,
-            anchors,
-            matched,
+            anchors: self.decided.anchors,
+            matched: self.decided.matched,
+            undecided: anchors.saturating_sub(self.decided.anchors),
+            undecided_matched: matched.saturating_sub(self.decided.matched),
             hosts: self.anchors.host.iter().collect::<HashSet<_>>().len(),
-            hour_of_day: &self.counts.hour_of_day,
+            hour_of_day: &self.decided.hour_of_day,
             assessed,
             clock_uncertainty_ns: self.clock_uncertainty_ns,
+            remarks: self.remarks,
+            range,
+            time_zone: &options.time_zone,
         };
         let with_p = assessed.filter(|assessed| assessed.p.is_some());
         Answer {
@@ -293,7 +358,7 @@ impl Work {
             expected_by_chance: with_p.map(|assessed| assessed.expected),
             lift: with_p.and_then(|assessed| assessed.lift),
             p_value: with_p.and_then(|assessed| assessed.p),
-            chance: Chance::of(assessed),
+            chance: Chance::of(assessed, figures.undecided, figures.undecided_matched),
             sentence: sentence::sentence(&figures),
             notes: sentence::notes(&figures),
             truncated: (matches.len() as u64) < matched,

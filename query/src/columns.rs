@@ -137,7 +137,12 @@ impl<'a> Cursor<'a> {
                 ("Int64" | "UInt64", _) => Column::Number(self.numbers(rows)?),
                 ("LowCardinality(String)", 0) => Column::Name { keys: Vec::new(), rows: Vec::new() },
                 ("LowCardinality(String)", _) => self.names(rows)?,
-                _ => return Err(Stop::Wrong(BlockError::Type { name: name.to_owned(), kind: kind.to_owned() })),
+                _ => {
+                    return Err(Stop::Wrong(BlockError::Type {
+                        name: name.to_owned(),
+                        kind: kind.to_owned(),
+                    }));
+                }
             };
             found.push(column);
         }
@@ -145,7 +150,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn numbers(&mut self, rows: usize) -> Result<Vec<i64>, Stop> {
-        let bytes = self.bytes(rows.checked_mul(8).ok_or(Stop::Wrong(BlockError::Damaged("too many rows")))?)?;
+        let bytes =
+            self.bytes(rows.checked_mul(8).ok_or(Stop::Wrong(BlockError::Damaged("too many rows")))?)?;
         Ok(bytes.as_chunks::<8>().0.iter().map(|eight| i64::from_le_bytes(*eight)).collect())
     }
 
@@ -159,7 +165,8 @@ impl<'a> Cursor<'a> {
             return Err(wrong("a dictionary beyond the block"));
         }
         let keys = usize::try_from(self.u64()?).map_err(|_| wrong("too many keys"))?;
-        let keys = (0..keys).map(|_| self.string().map(str::to_owned)).collect::<Result<Vec<String>, Stop>>()?;
+        let keys =
+            (0..keys).map(|_| self.string().map(str::to_owned)).collect::<Result<Vec<String>, Stop>>()?;
         if self.u64()? != rows as u64 {
             return Err(wrong("columns of different lengths"));
         }
@@ -194,7 +201,8 @@ impl<'a> Cursor<'a> {
             let byte = *self.bytes(1)?.first().ok_or(Stop::Incomplete)?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return usize::try_from(value).map_err(|_| Stop::Wrong(BlockError::Damaged("a number too large")));
+                return usize::try_from(value)
+                    .map_err(|_| Stop::Wrong(BlockError::Damaged("a number too large")));
             }
         }
         Err(Stop::Wrong(BlockError::Damaged("a number too large")))
@@ -202,7 +210,8 @@ impl<'a> Cursor<'a> {
 
     fn string(&mut self) -> Result<&'a str, Stop> {
         let length = self.varint()?;
-        std::str::from_utf8(self.bytes(length)?).map_err(|_| Stop::Wrong(BlockError::Damaged("a name that is not UTF-8")))
+        std::str::from_utf8(self.bytes(length)?)
+            .map_err(|_| Stop::Wrong(BlockError::Damaged("a name that is not UTF-8")))
     }
 }
 
@@ -240,7 +249,12 @@ mod tests {
             let mut blocks = Blocks::default();
             let mut found = Vec::new();
             for chunk in twice.chunks(size) {
-                blocks.push::<BlockError>(chunk, |columns| { found.push(columns); Ok(()) }).unwrap();
+                blocks
+                    .push::<BlockError>(chunk, |columns| {
+                        found.push(columns);
+                        Ok(())
+                    })
+                    .unwrap();
             }
             blocks.finish().unwrap();
             assert_eq!(found.len(), 2, "chunks of {size}");
@@ -258,7 +272,10 @@ mod tests {
         let at = index.windows(3).position(|three| three == [1, 0, 1]).unwrap();
         *index.get_mut(at).unwrap() = 2;
         let mut blocks = Blocks::default();
-        assert_eq!(blocks.push::<BlockError>(&index, |_| Ok(())), Err(BlockError::Damaged("an index beyond the keys")));
+        assert_eq!(
+            blocks.push::<BlockError>(&index, |_| Ok(())),
+            Err(BlockError::Damaged("an index beyond the keys"))
+        );
         let mut blocks = Blocks::default();
         let other = b"\x01\x00\x01s\x06String";
         let error = blocks.push::<BlockError>(other, |_| Ok(())).unwrap_err();

@@ -149,7 +149,8 @@ pub fn sweep(anchors: &Events, partners: &Events, relation: Relation, within_ns:
         let unit = anchors.unit[first_anchor];
         let last_anchor = first_anchor + anchors.unit[first_anchor..].partition_point(|other| *other == unit);
         first_partner += partners.unit[first_partner..].partition_point(|other| *other < unit);
-        let last_partner = first_partner + partners.unit[first_partner..].partition_point(|other| *other == unit);
+        let last_partner =
+            first_partner + partners.unit[first_partner..].partition_point(|other| *other == unit);
         let unit = UnitSweep {
             anchors,
             partners,
@@ -164,7 +165,13 @@ pub fn sweep(anchors: &Events, partners: &Events, relation: Relation, within_ns:
 }
 
 /// Every partner of one anchor, nearest first.
-pub fn partners_of(anchor: usize, anchors: &Events, partners: &Events, relation: Relation, within_ns: i64) -> Vec<usize> {
+pub fn partners_of(
+    anchor: usize,
+    anchors: &Events,
+    partners: &Events,
+    relation: Relation,
+    within_ns: i64,
+) -> Vec<usize> {
     let unit = anchors.unit[anchor];
     let first = partners.unit.partition_point(|other| *other < unit);
     let last = first + partners.unit[first..].partition_point(|other| *other == unit);
@@ -173,7 +180,9 @@ pub fn partners_of(anchor: usize, anchors: &Events, partners: &Events, relation:
         .filter(|row| partners.id[*row] != anchors.id[anchor])
         .filter(|row| is_near(span, (partners.start_ns[*row], partners.end_ns[*row]), relation, within_ns))
         .collect();
-    found.sort_by_key(|row| (nearness(span, (partners.start_ns[*row], partners.end_ns[*row])), partners.start_ns[*row], *row));
+    found.sort_by_key(|row| {
+        (nearness(span, (partners.start_ns[*row], partners.end_ns[*row])), partners.start_ns[*row], *row)
+    });
     found
 }
 
@@ -210,7 +219,9 @@ impl UnitSweep<'_> {
                     reaching.push(begun as u32);
                     begun += 1;
                 }
-                reaching.retain(|row| self.partners.end_ns[*row as usize].saturating_add(self.within_ns) >= start);
+                reaching.retain(|row| {
+                    self.partners.end_ns[*row as usize].saturating_add(self.within_ns) >= start
+                });
                 for row in &reaching {
                     self.look(anchor, *row as usize, &mut best, found);
                 }
@@ -230,7 +241,11 @@ impl UnitSweep<'_> {
                 }
             }
             if let Some((.., nearest)) = best.nearest {
-                found.matches.push(Match { anchor: anchor as u32, nearest: nearest as u32, partners: best.partners });
+                found.matches.push(Match {
+                    anchor: anchor as u32,
+                    nearest: nearest as u32,
+                    partners: best.partners,
+                });
             }
         }
     }

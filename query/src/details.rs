@@ -40,7 +40,12 @@ pub struct Detail {
 }
 
 /// Fetches these events of a set. `times` are their least and greatest start.
-pub async fn of(store: &Store, set: &Set, ids: &HashSet<u64>, times: (i64, i64)) -> Result<HashMap<u64, Detail>, AskError> {
+pub async fn of(
+    store: &Store,
+    set: &Set,
+    ids: &HashSet<u64>,
+    times: (i64, i64),
+) -> Result<HashMap<u64, Detail>, AskError> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -67,7 +72,8 @@ pub async fn of(store: &Store, set: &Set, ids: &HashSet<u64>, times: (i64, i64))
 
 fn keep(lines: &[u8], ids: &HashSet<u64>, found: &mut HashMap<u64, Detail>) -> Result<(), QueryError> {
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let detail: Detail = serde_json::from_slice(line).map_err(|error| QueryError::Answer(error.to_string()))?;
+        let detail: Detail =
+            serde_json::from_slice(line).map_err(|error| QueryError::Answer(error.to_string()))?;
         if ids.contains(&detail.id) {
             found.insert(detail.id, detail);
         }
@@ -85,9 +91,10 @@ pub async fn evidence(store: &Store, details: &[&Detail]) -> Result<Vec<Vec<Stri
         row: u32,
         body: String,
     }
-    let (Some(first_ns), Some(last_ns)) =
-        (details.iter().map(|detail| detail.start_ns).min(), details.iter().map(|detail| detail.start_ns).max())
-    else {
+    let (Some(first_ns), Some(last_ns)) = (
+        details.iter().map(|detail| detail.start_ns).min(),
+        details.iter().map(|detail| detail.start_ns).max(),
+    ) else {
         return Ok(Vec::new());
     };
     let keys: Vec<String> = details

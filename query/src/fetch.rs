@@ -33,12 +33,25 @@ pub struct Fetched {
 }
 
 /// What the store has observed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extent {
     /// The first instant of anything.
     pub first_ns: i64,
     /// The last instant of anything.
     pub last_ns: i64,
+    /// The first instant of each table that has rows.
+    pub tables: Vec<(String, i64)>,
+}
+
+impl Extent {
+    /// The first instant of these tables; none where all are empty.
+    pub fn first_of(&self, tables: &[&str]) -> Option<i64> {
+        self.tables
+            .iter()
+            .filter(|(table, _)| tables.contains(&table.as_str()))
+            .map(|(_, first_ns)| *first_ns)
+            .min()
+    }
 }
 
 /// Fetches one set.
@@ -55,7 +68,13 @@ pub async fn set(store: &Store, fetch: &Fetch, scope: Scope, names: &Names) -> R
 }
 
 impl Fetched {
-    fn take(&mut self, columns: Vec<Column>, fetch: &Fetch, scope: Scope, names: &Names) -> Result<(), AskError> {
+    fn take(
+        &mut self,
+        columns: Vec<Column>,
+        fetch: &Fetch,
+        scope: Scope,
+        names: &Names,
+    ) -> Result<(), AskError> {
         let mut columns = columns.into_iter();
         let hosts = numbers(columns.next(), &names.hosts)?;
         let (starts, ends, ids) = (values(columns.next())?, values(columns.next())?, values(columns.next())?);
@@ -78,7 +97,14 @@ impl Fetched {
                 _ => *host,
             };
             let key = keys.as_ref().and_then(|keys| keys.get(at)).copied().unwrap_or(0);
-            self.rows.push(Row { unit, host: *host, key, start_ns: *start_ns, end_ns: *end_ns, id: id.cast_unsigned() });
+            self.rows.push(Row {
+                unit,
+                host: *host,
+                key,
+                start_ns: *start_ns,
+                end_ns: *end_ns,
+                id: id.cast_unsigned(),
+            });
         }
         Ok(())
     }
@@ -92,7 +118,9 @@ fn values(column: Option<Column>) -> Result<Vec<i64>, BlockError> {
 }
 
 fn numbers(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<u32>, BlockError> {
-    let Some(Column::Name { keys, rows }) = column else { return Err(BlockError::Damaged("names were wanted")) };
+    let Some(Column::Name { keys, rows }) = column else {
+        return Err(BlockError::Damaged("names were wanted"));
+    };
     let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
     let numbers: Vec<u32> = keys.iter().map(|key| names.number(key)).collect();
     Ok(rows.iter().filter_map(|row| numbers.get(*row as usize).copied()).collect())
@@ -100,31 +128,59 @@ fn numbers(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<u32>, 
 
 /// As [`numbers`], and none for the empty name.
 fn units(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<Option<u32>>, BlockError> {
-    let Some(Column::Name { keys, rows }) = column else { return Err(BlockError::Damaged("names were wanted")) };
+    let Some(Column::Name { keys, rows }) = column else {
+        return Err(BlockError::Damaged("names were wanted"));
+    };
     let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-    let numbers: Vec<Option<u32>> = keys.iter().map(|key| (!key.is_empty()).then(|| names.number(key))).collect();
+    let numbers: Vec<Option<u32>> =
+        keys.iter().map(|key| (!key.is_empty()).then(|| names.number(key))).collect();
     Ok(rows.iter().filter_map(|row| numbers.get(*row as usize).copied()).collect())
+}
+
+/// One table's observations.
+#[derive(serde::Deserialize)]
+struct Observed {
+    table: String,
+    first_ns: i64,
+    last_ns: i64,
+    rows: u64,
+}
+
+/// Parts know the least and greatest value of what they are partitioned by, so this reads few rows or none.
+async fn observed(
+    store: &Store,
+    tables: &[&str],
+    since_ns: Option<i64>,
+) -> Result<Vec<Observed>, QueryError> {
+    let sql: Vec<String> = tables
+        .iter()
+        .map(|table| {
+            let time = if *table == "events" { "Start" } else { "Timestamp" };
+            let since = since_ns.map_or(String::new(), |since_ns| {
+                format!(" WHERE {time} >= fromUnixTimestamp64Nano(toInt64({since_ns}), 'UTC')")
+            });
+            format!(
+                "SELECT '{table}' AS table, toUnixTimestamp64Nano(min({time})) AS first_ns, \
+                 toUnixTimestamp64Nano(max({time})) AS last_ns, count() AS rows FROM {table}{since}"
+            )
+        })
+        .collect();
+    let mut found: Vec<Observed> = store.rows(&sql.join(" UNION ALL ")).await?;
+    found.retain(|of| of.rows > 0);
+    Ok(found)
 }
 
 /// From when to when anything was observed; none in an empty store.
 pub async fn extent(store: &Store) -> Result<Option<Extent>, QueryError> {
-    #[derive(serde::Deserialize)]
-    struct Of {
-        first_ns: i64,
-        last_ns: i64,
-        rows: u64,
-    }
-    // Parts know the least and greatest value of what they are partitioned by, so this reads no rows.
-    let sql = ["logs", "samples", "events"].map(|table| {
-        let time = if table == "events" { "Start" } else { "Timestamp" };
-        format!(
-            "SELECT toUnixTimestamp64Nano(min({time})) AS first_ns, toUnixTimestamp64Nano(max({time})) AS last_ns, count() AS rows FROM {table}"
-        )
-    });
-    let found: Vec<Of> = store.rows(&sql.join(" UNION ALL ")).await?;
-    let found = || found.iter().filter(|of| of.rows > 0);
-    let first_ns = found().map(|of| of.first_ns).min();
-    Ok(first_ns.zip(found().map(|of| of.last_ns).max()).map(|(first_ns, last_ns)| Extent { first_ns, last_ns }))
+    let found = observed(store, &["logs", "samples", "events"], None).await?;
+    let bounds = found.iter().map(|of| of.first_ns).min().zip(found.iter().map(|of| of.last_ns).max());
+    let tables = found.iter().map(|of| (of.table.clone(), of.first_ns)).collect();
+    Ok(bounds.map(|(first_ns, last_ns)| Extent { first_ns, last_ns, tables }))
+}
+
+/// The first instant of these tables at or after another.
+pub async fn first_since(store: &Store, tables: &[&str], since_ns: i64) -> Result<Option<i64>, QueryError> {
+    Ok(observed(store, tables, Some(since_ns)).await?.iter().map(|of| of.first_ns).min())
 }
 
 /// Adds the hosts that ever sent anything, so that those without events count as observed.

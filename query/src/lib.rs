@@ -4,7 +4,7 @@
 //! 1. [`ask()`]: the whole way; what an asker calls.
 //! 2. [`language`]: text becomes a question, or an error that points at the word.
 //! 3. [`plan`]: the question becomes statements that fetch two sets of events in columns.
-//! 4. [`fetch`]: runs them; [`columns`] reads the store's blocks into numbers.
+//! 4. [`fetch`]: runs them over the [`range`]; [`columns`] reads the store's blocks into numbers.
 //! 5. [`correlate`]: which events are near which; one sweep.
 //! 6. [`chance`]: how many chance alone would give.
 //! 7. [`answer`]: figures, matches and ([`sentence`]) the one sentence; [`details`] fetches what is printed.
@@ -21,6 +21,7 @@ pub mod details;
 pub mod fetch;
 pub mod language;
 pub mod plan;
+pub mod range;
 pub mod render;
 pub mod sentence;
 pub mod sql;

@@ -44,7 +44,8 @@ pub struct Bounds {
 
 /// The anchors of a question: those that start in its range.
 pub fn anchors(question: &Question) -> Fetch {
-    let bounds = Bounds { start_from_ns: question.from_ns, start_before_ns: question.to_ns, end_from_ns: None };
+    let bounds =
+        Bounds { start_from_ns: question.from_ns, start_before_ns: question.to_ns, end_from_ns: None };
     let key = match question.by {
         Some(Grouping::Guest) => Some("Guest"),
         Some(Grouping::Class) => Some("Class"),
@@ -165,7 +166,9 @@ impl Table {
                 class: "Class",
                 start: "Start",
                 end: Some("End"),
-                end_ns: format!("greatest(ifNull(toUnixTimestamp64Nano(End), {OPEN}), toUnixTimestamp64Nano(Start))"),
+                end_ns: format!(
+                    "greatest(ifNull(toUnixTimestamp64Nano(End), {OPEN}), toUnixTimestamp64Nano(Start))"
+                ),
                 title: "Title",
                 severity: "Severity",
                 lines: "[LineStart, LineEnd]",

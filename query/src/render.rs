@@ -29,7 +29,11 @@ const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 
 /// Words an answer for a terminal.
 pub fn render(answer: &Answer, look: &Look) -> String {
-    let page = Page { look: Look { width: look.width.max(WIDTH_MIN), ..*look }, zone: zone(answer), out: String::new() };
+    let page = Page {
+        look: Look { width: look.width.max(WIDTH_MIN), ..*look },
+        zone: zone(answer),
+        out: String::new(),
+    };
     page.answer(answer)
 }
 
@@ -66,10 +70,23 @@ impl Page {
             return;
         }
         let with_lag = answer.matches.iter().any(|one| !one.partners.is_empty());
-        let mut rows = vec![["time".to_owned(), "host".to_owned(), "guest".to_owned(), if with_lag { "lag".to_owned() } else { String::new() }, "what".to_owned()]];
+        let mut rows = vec![[
+            "time".to_owned(),
+            "host".to_owned(),
+            "guest".to_owned(),
+            if with_lag { "lag".to_owned() } else { String::new() },
+            "what".to_owned(),
+        ]];
         rows.extend(answer.matches.iter().map(|one| self.row(one)));
-        let widths: Vec<usize> =
-            (0..4).map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..4)
+            .map(|column| {
+                rows.iter()
+                    .filter_map(|row| row.get(column))
+                    .map(|cell| cell.chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
         self.line("");
         let mut matches = answer.matches.iter();
         for (at, row) in rows.iter().enumerate() {
@@ -83,20 +100,29 @@ impl Page {
             line += &cut(row.last().map_or("", String::as_str), left.max(20));
             let line = if at == 0 { self.faint(line.trim_end()) } else { line.trim_end().to_owned() };
             self.line(&line);
-            if at > 0 && let Some(one) = matches.next() {
+            if at > 0
+                && let Some(one) = matches.next()
+            {
                 self.evidence(one);
             }
         }
         if answer.truncated {
             let more = answer.matched.saturating_sub(answer.matches.len() as u64);
-            let line = self.faint(&format!("… and {} more; --limit N lists more, --format json all", grouped(more)));
+            let line =
+                self.faint(&format!("… and {} more; --limit N lists more, --format json all", grouped(more)));
             self.line(&line);
         }
     }
 
     fn row(&self, one: &Match) -> [String; 5] {
         let lag = one.partners.first().map_or(String::new(), |partner| signed(partner.lag_seconds));
-        [self.time(one.start), shown(&one.host), shown(one.guest.as_deref().unwrap_or("")), lag, shown(&one.title)]
+        [
+            self.time(one.start),
+            shown(&one.host),
+            shown(one.guest.as_deref().unwrap_or("")),
+            lag,
+            shown(&one.title),
+        ]
     }
 
     fn evidence(&mut self, one: &Match) {
@@ -119,15 +145,19 @@ impl Page {
             return;
         }
         self.heading("lag behind the nearest partner");
-        let labels: Vec<String> = bars.iter().map(|bar| format!("{} … {}", lag(bar.from_seconds), lag(bar.to_seconds))).collect();
-        self.bars(&labels.iter().map(String::as_str).zip(bars.iter().map(|bar| bar.count)).collect::<Vec<_>>());
+        let labels: Vec<String> =
+            bars.iter().map(|bar| format!("{} … {}", lag(bar.from_seconds), lag(bar.to_seconds))).collect();
+        self.bars(
+            &labels.iter().map(String::as_str).zip(bars.iter().map(|bar| bar.count)).collect::<Vec<_>>(),
+        );
     }
 
     fn hours(&mut self, answer: &Answer) {
         let zone = answer.time_zone.clone();
         self.heading(&format!("hour of day ({zone})"));
         let most = answer.hour_of_day.iter().max().copied().unwrap_or(0).max(1);
-        let sparks: String = answer.hour_of_day.iter().map(|count| format!("{0}{0} ", spark(*count, most))).collect();
+        let sparks: String =
+            answer.hour_of_day.iter().map(|count| format!("{0}{0} ", spark(*count, most))).collect();
         let hours: String = (0..24).map(|hour| format!("{hour:02} ")).collect();
         self.line(&format!("  {}", sparks.trim_end()));
         let hours = self.faint(&format!("  {}", hours.trim_end()));
@@ -136,7 +166,14 @@ impl Page {
         let days: Vec<String> = DAYS
             .iter()
             .zip(answer.day_of_week)
-            .map(|(day, count)| format!("{} {} {}", day.chars().take(3).collect::<String>(), spark(count, most), grouped(count)))
+            .map(|(day, count)| {
+                format!(
+                    "{} {} {}",
+                    day.chars().take(3).collect::<String>(),
+                    spark(count, most),
+                    grouped(count)
+                )
+            })
             .collect();
         self.line(&format!("  {}", days.join("  ")));
     }
@@ -146,7 +183,8 @@ impl Page {
             return;
         }
         self.heading("hosts with the most matches");
-        let bars: Vec<(String, u64)> = answer.top_hosts.iter().map(|host| (shown(&host.name), host.matched)).collect();
+        let bars: Vec<(String, u64)> =
+            answer.top_hosts.iter().map(|host| (shown(&host.name), host.matched)).collect();
         self.bars(&bars.iter().map(|(name, count)| (name.as_str(), *count)).collect::<Vec<_>>());
     }
 
@@ -236,7 +274,8 @@ fn cut(text: &str, width: usize) -> String {
 fn signed(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, reason = "lags are i64 nanoseconds")]
     let lag_ns = (seconds * 1e9).round() as i64;
-    let whole = if lag_ns.unsigned_abs() >= 10_000_000_000 { lag_ns / 1_000_000_000 * 1_000_000_000 } else { lag_ns };
+    let whole =
+        if lag_ns.unsigned_abs() >= 10_000_000_000 { lag_ns / 1_000_000_000 * 1_000_000_000 } else { lag_ns };
     let sign = if lag_ns < 0 { "−" } else { "+" };
     format!("{sign}{}", duration(whole.saturating_abs()))
 }

@@ -1,12 +1,21 @@
 //! The one sentence, and the notes that a reader must not miss.
 
+use std::collections::HashSet;
+
+use jiff::{Timestamp, tz::TimeZone};
+
 use crate::{
+    answer::Range,
     chance::{Assessment, Relation, words},
+    correlate::{self, Events},
     language::{Members, Question, Set},
+    range,
 };
 
-/// From so many matches on, an hour that holds at least half of them is told.
+/// From so many matches on, an hour that holds at least two fifths of them is told.
 const PEAK_MATCHES_MIN: u64 = 5;
+/// Open for longer than this, an event may only lack its end.
+const OPEN_NS: i64 = 86_400_000_000_000;
 /// Uncertainty of clocks above this part of D is told.
 const CLOCK_PART: u64 = 10;
 
@@ -17,10 +26,44 @@ pub struct Figures<'a> {
     pub question: &'a Question,
     pub anchors: u64,
     pub matched: u64,
+    pub undecided: u64,
+    pub undecided_matched: u64,
     pub hosts: usize,
     pub hour_of_day: &'a [u64; 24],
     pub assessed: Option<&'a Assessment>,
     pub clock_uncertainty_ns: u64,
+    pub remarks: Remarks,
+    pub range: Range,
+    pub time_zone: &'a TimeZone,
+}
+
+/// What was left out or assumed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Anchors before the range, though the question names no beginning.
+    pub earlier: u64,
+    /// Anchors after the range, though the question names no end.
+    pub later: u64,
+    /// Partners open for longer than a day, where there are anchors.
+    pub open: u64,
+    /// The start of the first of them.
+    pub open_since_ns: i64,
+}
+
+impl Remarks {
+    /// Looks for partners that perhaps only lack their end.
+    pub fn see_open(&mut self, anchors: &Events, partners: &Events, watermark_ns: i64) {
+        let units: HashSet<u32> = anchors.unit.iter().copied().collect();
+        let since_ns = watermark_ns.saturating_sub(OPEN_NS);
+        let rows = partners.unit.iter().zip(&partners.start_ns).zip(&partners.end_ns);
+        let open = rows.filter(|((unit, start_ns), end_ns)| {
+            correlate::end_of(**end_ns).is_none() && **start_ns < since_ns && units.contains(unit)
+        });
+        for ((_, start_ns), _) in open {
+            self.open_since_ns = if self.open == 0 { *start_ns } else { self.open_since_ns.min(*start_ns) };
+            self.open += 1;
+        }
+    }
 }
 
 /// The sentence.
@@ -30,11 +73,26 @@ pub fn sentence(figures: &Figures<'_>) -> String {
         if figures.anchors == 0 {
             return format!("There are no {anchors} in this range.");
         }
-        let hosts = if figures.hosts == 1 { "1 host".to_owned() } else { format!("{} hosts", grouped(figures.hosts as u64)) };
-        return [format!("{} {anchors} on {hosts}.", grouped(figures.anchors)), peak(figures)].join(" ").trim_end().to_owned();
+        let hosts = if figures.hosts == 1 {
+            "1 host".to_owned()
+        } else {
+            format!("{} hosts", grouped(figures.hosts as u64))
+        };
+        return [format!("{} {anchors} on {hosts}.", grouped(figures.anchors)), peak(figures)]
+            .join(" ")
+            .trim_end()
+            .to_owned();
     };
+    if figures.anchors == 0 && figures.undecided > 0 {
+        return format!(
+            "All {anchors} in this range are too recent to be decided: {}.",
+            grouped(figures.undecided)
+        );
+    }
     if figures.anchors == 0 {
-        return format!("There are no {anchors} in this range, so nothing can be said about what is near them.");
+        return format!(
+            "There are no {anchors} in this range, so nothing can be said about what is near them."
+        );
     }
     let relation = match near.relation {
         Relation::After => "after",
@@ -67,24 +125,92 @@ pub fn sentence(figures: &Figures<'_>) -> String {
 /// What else a reader must know.
 pub fn notes(figures: &Figures<'_>) -> Vec<String> {
     let mut notes = figures.assessed.map(words::notes).unwrap_or_default();
+    notes.extend(undecided(figures));
+    notes.extend(left_out(figures));
     if let Some(near) = &figures.question.near {
         let within = near.within_ns.unsigned_abs();
-        if figures.clock_uncertainty_ns > 0 && figures.clock_uncertainty_ns.saturating_mul(2 * CLOCK_PART) > within {
+        if figures.clock_uncertainty_ns > 0
+            && figures.clock_uncertainty_ns.saturating_mul(2 * CLOCK_PART) > within
+        {
             notes.push(format!(
                 "Clocks are uncertain by up to ± {}, which is not small against {}: matches near the edge may be wrong.",
                 duration(i64::try_from(figures.clock_uncertainty_ns).unwrap_or(i64::MAX)),
                 duration(near.within_ns)
             ));
         }
+        let remarks = figures.remarks;
+        if remarks.open > 0 {
+            notes.push(format!(
+                "{}: {} open for more than a day, the first since {}, counted as going on until now.",
+                named(&near.partners),
+                grouped(remarks.open),
+                local(remarks.open_since_ns, figures.time_zone)
+            ));
+        }
     }
     notes
 }
 
+fn undecided(figures: &Figures<'_>) -> Option<String> {
+    let partner = match figures.undecided_matched {
+        0 => String::new(),
+        1 => "; 1 of them has a partner already".to_owned(),
+        many => format!("; {} of them have a partner already", grouped(many)),
+    };
+    match (figures.anchors, figures.undecided) {
+        (_, 0) => None,
+        (0, _) if partner.is_empty() => None,
+        (_, 1) if figures.undecided_matched == 1 => {
+            Some("1 more is too recent to be decided; it has a partner already.".to_owned())
+        }
+        (_, 1) => Some("1 more is too recent to be decided.".to_owned()),
+        (_, many) => Some(format!("{} more are too recent to be decided{partner}.", grouped(many))),
+    }
+}
+
+fn left_out(figures: &Figures<'_>) -> Vec<String> {
+    let zone = figures.time_zone;
+    let mut notes = Vec::new();
+    if figures.remarks.earlier > 0 {
+        notes.push(format!(
+            "Left out as older than {}, from which on days are compared (at most {}): {}. Say since when to include them.",
+            local(figures.range.from, zone),
+            grouped(range::DAYS_MAX.unsigned_abs()),
+            grouped(figures.remarks.earlier)
+        ));
+    }
+    if figures.remarks.later > 0 {
+        notes.push(format!(
+            "Left out as dated after {}, in the future: {}.",
+            local(figures.range.to, zone),
+            grouped(figures.remarks.later)
+        ));
+    }
+    notes
+}
+
+/// An instant to the minute, in the asker's zone.
+fn local(time_ns: i64, zone: &TimeZone) -> String {
+    match Timestamp::from_nanosecond(i128::from(time_ns)) {
+        Ok(time) => time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        // Every i64 of nanoseconds lies within jiff's range.
+        Err(_) => String::new(),
+    }
+}
+
 fn peak(figures: &Figures<'_>) -> String {
-    let most = (0_u32..).zip(figures.hour_of_day).max_by_key(|(hour, count)| (**count, std::cmp::Reverse(*hour)));
+    let most =
+        (0_u32..).zip(figures.hour_of_day).max_by_key(|(hour, count)| (**count, std::cmp::Reverse(*hour)));
     match most {
-        Some((hour, count)) if figures.matched >= PEAK_MATCHES_MIN && count.saturating_mul(2) >= figures.matched => {
-            let of = if *count == figures.matched { format!("All {}", grouped(*count)) } else { format!("{} of the {}", grouped(*count), grouped(figures.matched)) };
+        Some((hour, count))
+            if figures.matched >= PEAK_MATCHES_MIN
+                && count.saturating_mul(5) >= figures.matched.saturating_mul(2) =>
+        {
+            let of = if *count == figures.matched {
+                format!("All {}", grouped(*count))
+            } else {
+                format!("{} of the {}", grouped(*count), grouped(figures.matched))
+            };
             format!("{of} fall between {hour:02}:00 and {:02}:00.", hour + 1)
         }
         _ => String::new(),
@@ -141,6 +267,139 @@ pub(crate) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        chance::{Basis, Verdict},
+        language::{Asker, Names, parse},
+    };
+
+    struct Case {
+        question: Question,
+        assessed: Assessment,
+        hour_of_day: [u64; 24],
+        time_zone: TimeZone,
+    }
+
+    impl Case {
+        fn panics(matched: u64, of_three: u64) -> Case {
+            let names =
+                Names::new([("panics", "kernel.panic"), ("network saturation", "network.saturation")]);
+            let asker = Asker { now_ns: 0, time_zone: TimeZone::UTC };
+            let question = parse("panics within 5 minutes of network saturation", &names, &asker).unwrap();
+            let mut hour_of_day = [0; 24];
+            hour_of_day[15] = of_three;
+            hour_of_day[3] = (matched - of_three) / 2;
+            hour_of_day[4] = matched - of_three - hour_of_day[3];
+            let assessed = Assessment {
+                basis: Basis::Day,
+                verdict: Verdict::Follows,
+                p: Some(0.000_2),
+                p_day: Some(0.000_2),
+                p_host: None,
+                p_local: Some(0.000_01),
+                p_floor: 0.000_1,
+                expected: 3.2,
+                expected_local: 4.0,
+                lift: Some(11.5625),
+                lift_at_least: None,
+                matched,
+                anchors: 41,
+                heads_matched: matched,
+                heads: 41,
+                undecided: 0,
+                days: 14,
+                floor_day: 0.000_1,
+                floor_host: 1.0,
+                days_needed: None,
+                cell_ns: 1_800_000_000_000,
+                relation: Relation::Of,
+                fleet_wide: false,
+                covers_nearly_all: false,
+                none_on_these_hosts: false,
+                too_few: false,
+            };
+            Case { question, assessed, hour_of_day, time_zone: TimeZone::UTC }
+        }
+
+        fn figures(&self) -> Figures<'_> {
+            Figures {
+                question: &self.question,
+                anchors: 41,
+                matched: self.assessed.matched,
+                undecided: 0,
+                undecided_matched: 0,
+                hosts: 3,
+                hour_of_day: &self.hour_of_day,
+                assessed: Some(&self.assessed),
+                clock_uncertainty_ns: 0,
+                remarks: Remarks::default(),
+                range: Range { from: 0, to: 86_400_000_000_000 },
+                time_zone: &self.time_zone,
+            }
+        }
+    }
+
+    #[test]
+    fn the_sentence_says_how_many_how_many_by_chance_and_when() {
+        let case = Case::panics(37, 31);
+        assert_eq!(
+            sentence(&case.figures()),
+            "37 of 41 panics (90 %) came within 5 min of network saturation on the same host; chance would give 3.2 \
+             (lift 11.6, p < 0.001). 31 of the 37 fall between 15:00 and 16:00. They accompany it more often than \
+             chance, the hour of day or the 30 min around them explain."
+        );
+        assert_eq!(notes(&case.figures()), Vec::<String>::new());
+        let without = Figures { assessed: None, ..case.figures() };
+        assert_eq!(
+            sentence(&without),
+            "37 of 41 panics (90 %) came within 5 min of network saturation on the same host. \
+             31 of the 37 fall between 15:00 and 16:00."
+        );
+    }
+
+    #[test]
+    fn the_busiest_hour_is_named_where_it_holds_two_fifths_of_at_least_five() {
+        for (matched, of_three, said) in [
+            (37, 31, "31 of the 37 fall"),
+            (10, 4, "4 of the 10 fall"),
+            (10, 10, "All 10 fall"),
+            (11, 4, ""),
+            (4, 4, ""),
+        ] {
+            let case = Case::panics(matched, of_three);
+            let sentence = sentence(&case.figures());
+            match said {
+                "" => assert!(!sentence.contains(" fall "), "{sentence}"),
+                said => {
+                    assert!(sentence.contains(&format!(" {said} between 15:00 and 16:00.")), "{sentence}")
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_undecided_left_out_or_open_is_told_apart() {
+        let case = Case::panics(37, 31);
+        let undecided = |undecided, undecided_matched| {
+            notes(&Figures { undecided, undecided_matched, ..case.figures() }).join(" ")
+        };
+        assert_eq!(undecided(1, 0), "1 more is too recent to be decided.");
+        assert_eq!(undecided(1, 1), "1 more is too recent to be decided; it has a partner already.");
+        assert_eq!(undecided(3, 1), "3 more are too recent to be decided; 1 of them has a partner already.");
+        let none = Figures { anchors: 0, matched: 0, undecided: 2, ..case.figures() };
+        assert_eq!(sentence(&none), "All panics in this range are too recent to be decided: 2.");
+        assert_eq!(notes(&none), Vec::<String>::new());
+        let remarks = Remarks { earlier: 2, later: 1, open: 1, open_since_ns: 3_600_000_000_000 };
+        assert_eq!(
+            notes(&Figures { remarks, ..case.figures() }),
+            [
+                "Left out as older than 1970-01-01 00:00, from which on days are compared (at most 1,100): 2. \
+                 Say since when to include them.",
+                "Left out as dated after 1970-01-02 00:00, in the future: 1.",
+                "network saturation: 1 open for more than a day, the first since 1970-01-01 01:00, \
+                 counted as going on until now.",
+            ]
+        );
+    }
 
     #[test]
     fn lengths_and_numbers_are_worded_shortly() {

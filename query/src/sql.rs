@@ -69,7 +69,8 @@ const FORMATS: &[&str] = &[
 
 /// Whether a text is SQL: it begins with SELECT or WITH.
 pub fn is_sql(text: &str) -> bool {
-    let word = text.trim_start().split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
+    let word =
+        text.trim_start().split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
     word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
 }
 
@@ -111,7 +112,9 @@ impl Rows {
 /// Where the statement is not allowed, is wrong, or fails before its first row.
 pub async fn sql(store: &Store, text: &str, format: &str) -> Result<Rows, AskError> {
     if !FORMATS.contains(&format) {
-        return Err(AskError::Statement(format!("Wanted a format such as JSONEachRow, CSVWithNames or Parquet; found {format}.")));
+        return Err(AskError::Statement(format!(
+            "Wanted a format such as JSONEachRow, CSVWithNames or Parquet; found {format}."
+        )));
     }
     let statement = words::one_statement(text).map_err(AskError::Statement)?;
     check(store, statement).await?;
@@ -124,7 +127,12 @@ pub async fn sql(store: &Store, text: &str, format: &str) -> Result<Rows, AskErr
 ///
 /// # Errors
 /// Pointing at the predicate.
-pub async fn check_predicate(store: &Store, question: &str, set: &Set, predicate: &str) -> Result<(), AskError> {
+pub async fn check_predicate(
+    store: &Store,
+    question: &str,
+    set: &Set,
+    predicate: &str,
+) -> Result<(), AskError> {
     let refused = |message: String| {
         AskError::Syntax(SyntaxError {
             question: question.to_owned(),

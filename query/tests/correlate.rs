@@ -1,15 +1,25 @@
 //! The sweep finds what a page of brute force finds, on random events: ties, zero lengths and open ends included.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests may"
+)]
 
-use lastwords_query::chance::{OPEN, Relation};
+use lastwords_query::chance::{Input, OPEN, Relation, Windows, assess};
 use lastwords_query::correlate::{Events, Found, Match, Row, nearness, partners_of, sweep};
 use proptest::prelude::*;
 
 const UNITS: u32 = 3;
 
 /// The meaning of the question, word by word.
-fn brute_force(anchors: &Events, partners: &Events, relation: Relation, within: i64) -> (Found, Vec<Vec<usize>>) {
+fn brute_force(
+    anchors: &Events,
+    partners: &Events,
+    relation: Relation,
+    within: i64,
+) -> (Found, Vec<Vec<usize>>) {
     let mut found = Found::default();
     let mut lists = Vec::new();
     for a in 0..anchors.len() {
@@ -109,6 +119,31 @@ proptest! {
             }))
             .count();
         prop_assert_eq!(sweep(&anchors, &partners, Relation::Of, within).matches.len(), near);
+    }
+
+    #[test]
+    fn chance_counts_the_anchors_and_matches_that_are_listed(
+        anchors in events(0),
+        partners in events(100),
+        relation in prop::sample::select(vec![Relation::Of, Relation::Before, Relation::After]),
+        within in 1..15_i64,
+        watermark_ns in 60..90_i64,
+    ) {
+        let (anchors, partners) = (Events::sorted(anchors, UNITS), Events::sorted(partners, UNITS));
+        let windows = Windows::around(partners.intervals(), relation, within, watermark_ns, UNITS);
+        let assessed = assess(&Input {
+            anchors: anchors.intervals(), windows: &windows, relation, within_ns: within, from_ns: 0,
+            to_ns: watermark_ns, watermark_ns, time_zone: &jiff::tz::TimeZone::UTC, units: UNITS, seed: 1,
+            same_events: false,
+        });
+        let decided = |anchor: usize| {
+            let end_ns = if anchors.end_ns[anchor] == OPEN { watermark_ns } else { anchors.end_ns[anchor] };
+            !relation.is_undecided(end_ns, within, watermark_ns)
+        };
+        let found = sweep(&anchors, &partners, relation, within);
+        let matched = found.matches.iter().filter(|one| decided(one.anchor as usize)).count() as u64;
+        let all = (0..anchors.len()).filter(|anchor| decided(*anchor)).count() as u64;
+        prop_assert_eq!((assessed.matched, assessed.anchors), (matched, all));
     }
 
     #[test]

@@ -42,7 +42,14 @@ struct Planted {
 
 fn saturation(day: i64) -> Planted {
     let start = MONDAY + day * DAY + 15 * 60 * MINUTE;
-    Planted { class: "network.saturation.nic", start, end: Some(start + 20 * MINUTE), host: "hv01", guest: "", row: 0 }
+    Planted {
+        class: "network.saturation.nic",
+        start,
+        end: Some(start + 20 * MINUTE),
+        host: "hv01",
+        guest: "",
+        row: 0,
+    }
 }
 
 fn panic_at(offset: i64, host: &'static str, guest: &'static str, row: u32) -> Planted {
@@ -64,7 +71,14 @@ fn planted() -> Vec<Planted> {
         panic_at(6 * DAY + 180 * MINUTE, "hv01", "db01", 7),
         panic_at(afternoon + 7 * MINUTE, "hv02", "db02", 8),
     ]);
-    planted.push(Planted { class: "memory.pressure", start: MONDAY + 6 * DAY, end: None, host: "hv01", guest: "", row: 9 });
+    planted.push(Planted {
+        class: "memory.pressure",
+        start: MONDAY + 6 * DAY,
+        end: None,
+        host: "hv01",
+        guest: "",
+        row: 9,
+    });
     planted
 }
 
@@ -111,7 +125,7 @@ impl Week {
             for (version, end_ns) in [(1, None), (2, one.end)] {
                 let mut events = EventsBlock::new();
                 events.push(&EventRow {
-                    id: (one.start as u64) ^ u64::from(one.row),
+                    id: one.start.cast_unsigned() ^ u64::from(one.row),
                     version,
                     class: one.class,
                     start_ns: one.start,
@@ -182,7 +196,11 @@ async fn questions_are_answered_as_planted() {
     ];
     for (question, matched, anchors) in cases {
         let answer = week.ask(question).await.unwrap_or_else(|error| panic!("{question}: {error}"));
-        assert_eq!((answer["matched"].as_u64(), answer["anchors"].as_u64()), (Some(*matched), Some(*anchors)), "{question}: {answer:#}");
+        assert_eq!(
+            (answer["matched"].as_u64(), answer["anchors"].as_u64()),
+            (Some(*matched), Some(*anchors)),
+            "{question}: {answer:#}"
+        );
         assert_eq!(answer["matches"].as_array().unwrap().len() as u64, *matched, "{question}");
         assert_eq!(answer["truncated"], false);
     }
@@ -224,7 +242,12 @@ async fn the_contract_is_kept(week: &Week) {
     let open = week.ask("panics within 1 minute after memory pressure").await.unwrap();
     assert_eq!(open["matches"][0]["partners"][0]["end"], Value::Null);
     let panics = week.ask("panics within 7 days of panics").await.unwrap();
-    let gaps: Vec<f64> = panics["matches"][3]["partners"].as_array().unwrap().iter().map(|p| p["lag_seconds"].as_f64().unwrap().abs()).collect();
+    let gaps: Vec<f64> = panics["matches"][3]["partners"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["lag_seconds"].as_f64().unwrap().abs())
+        .collect();
     assert!(gaps.len() == 6 && gaps.is_sorted(), "{gaps:?}");
 }
 
@@ -238,8 +261,22 @@ async fn limits_and_groups(week: &Week) {
     let by_guest = week.ask("panics by guest").await.unwrap();
     assert_eq!(by_guest["by"]["groups"][0], serde_json::json!({"name": "db01", "anchors": 7, "matched": 7}));
     // The clock's ± 2 s is a lot against 5 s and little against 5 minutes.
-    assert_eq!(week.ask("panics within 5s of network saturation").await.unwrap()["notes"].as_array().unwrap().iter().filter(|note| note.as_str().unwrap().starts_with("Clocks")).count(), 1);
-    assert_eq!(week.ask("panics within 5m of network saturation").await.unwrap()["notes"].to_string().matches("Clocks").count(), 0);
+    assert_eq!(
+        week.ask("panics within 5s of network saturation").await.unwrap()["notes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|note| note.as_str().unwrap().starts_with("Clocks"))
+            .count(),
+        1
+    );
+    assert_eq!(
+        week.ask("panics within 5m of network saturation").await.unwrap()["notes"]
+            .to_string()
+            .matches("Clocks")
+            .count(),
+        0
+    );
 }
 
 async fn terminals(week: &Week) {
@@ -247,7 +284,10 @@ async fn terminals(week: &Week) {
     let answer = ask(&week.store, question, &options()).await.unwrap();
     let plain = render(&answer, &Look { width: 80, colour: false });
     assert!(plain.starts_with("4 of 8 panics (50 %)"), "{plain}");
-    assert!(!plain.contains('\u{1b}') && plain.contains("db01") && plain.contains("2026-11-09 15:05:00"), "{plain}");
+    assert!(
+        !plain.contains('\u{1b}') && plain.contains("db01") && plain.contains("2026-11-09 15:05:00"),
+        "{plain}"
+    );
     assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
     let coloured = render(&answer, &Look { width: 80, colour: true });
     assert!(coloured.contains("\u{1b}[1m"));
@@ -274,19 +314,33 @@ async fn sql_reads(week: &Week) {
     for (text, expected) in [
         ("SELECT count() AS n FROM events FINAL WHERE Class = 'kernel.panic'", "{\"n\":8}\n"),
         ("with 3 as three select three;", "{\"three\":3}\n"),
-        ("SELECT count() AS n FROM lastwords.logs AS l JOIN (SELECT DISTINCT Host FROM events) AS e USING (Host)", "{\"n\":16}\n"),
-        ("WITH h AS (SELECT DISTINCT Host FROM logs) SELECT count() AS n FROM logs WHERE Host IN h", "{\"n\":16}\n"),
+        (
+            "SELECT count() AS n FROM lastwords.logs AS l JOIN (SELECT DISTINCT Host FROM events) AS e USING (Host)",
+            "{\"n\":16}\n",
+        ),
+        (
+            "WITH h AS (SELECT DISTINCT Host FROM logs) SELECT count() AS n FROM logs WHERE Host IN h",
+            "{\"n\":16}\n",
+        ),
         ("SELECT sum(number) AS n FROM numbers(4)", "{\"n\":6}\n"),
         ("SELECT Host FROM logs WHERE Host IN ('hv02', 'x') LIMIT 1", "{\"Host\":\"hv02\"}\n"),
         ("SELECT 1 AS n UNION ALL SELECT 2 WHERE 0", "{\"n\":1}\n"),
-        ("SELECT formatReadableSize(1024) AS s, format('{}', 'x') AS f", "{\"s\":\"1.00 KiB\",\"f\":\"x\"}\n"),
+        (
+            "SELECT formatReadableSize(1024) AS s, format('{}', 'x') AS f",
+            "{\"s\":\"1.00 KiB\",\"f\":\"x\"}\n",
+        ),
         ("SELECT Body FROM logs WHERE Host = 'nobody'", ""),
     ] {
-        assert_eq!(week.sql(text).await.unwrap_or_else(|error| panic!("{text}: {error}")), expected, "{text}");
+        assert_eq!(
+            week.sql(text).await.unwrap_or_else(|error| panic!("{text}: {error}")),
+            expected,
+            "{text}"
+        );
     }
     let csv = sql(&week.store, "SELECT 1 AS n", "CSVWithNames").await.unwrap().collect().await.unwrap();
     assert_eq!(csv, b"\"n\"\n1\n");
-    let parquet = sql(&week.store, "SELECT Host FROM logs", "Parquet").await.unwrap().collect().await.unwrap();
+    let parquet =
+        sql(&week.store, "SELECT Host FROM logs", "Parquet").await.unwrap().collect().await.unwrap();
     assert!(parquet.starts_with(b"PAR1"));
 }
 

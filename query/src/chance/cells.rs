@@ -169,7 +169,7 @@ mod tests {
                     unit == probes.unit[row]
                         && match relation {
                             Relation::After => s <= t && t <= e + within,
-                            Relation::Before => s - within <= t && t <= e,
+                            Relation::Before => s - within <= t + probes.length_ns[row] && t <= s,
                             Relation::Of => s - within <= t + probes.length_ns[row] && t <= e + within,
                         }
                 });
@@ -213,7 +213,7 @@ mod tests {
             prop_assert_eq!(assessed.heads_matched, u64::from(heads_matched));
             let near = |u: u32, s: i64, e: i64| closed.iter().any(|&(pu, ps, pe)| pu == u && match relation {
                 Relation::After => ps <= s && s <= pe + within,
-                Relation::Before => ps - within <= e && e <= pe,
+                Relation::Before => s <= ps && ps <= e + within,
                 Relation::Of => ps - within <= e && s <= pe + within,
             });
             let matched = anchors.iter().filter(|&&(u, s, l)| near(u, s, s + l)).count();

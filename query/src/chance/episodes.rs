@@ -10,7 +10,7 @@
 
 use super::{Input, Relation};
 
-/// Anchors reduced to what is tested: an instant, and for `of` a length after it.
+/// Anchors reduced to what is tested: an instant, and for what looks ahead a length after it.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     /// First row of each unit; units + 1 entries.
@@ -32,12 +32,9 @@ impl Probes {
             let (unit, start, end) = input.anchors.closed(row, input.watermark_ns);
             let (time, length) = match input.relation {
                 Relation::After => (start, 0),
-                Relation::Before => (end, 0),
-                Relation::Of => (start, end.saturating_sub(start)),
+                Relation::Before | Relation::Of => (start, end.saturating_sub(start)),
             };
-            // What looks ahead is decided only when D after it has been seen.
-            let looks_ahead = input.relation != Relation::After;
-            if looks_ahead && end > input.watermark_ns.saturating_sub(input.within_ns) {
+            if input.relation.is_undecided(end, input.within_ns, input.watermark_ns) {
                 undecided += 1;
             } else if unit < input.units {
                 rows.push((unit, time, length));

@@ -40,10 +40,18 @@ pub const ALPHA: f64 = 0.05;
 pub enum Relation {
     /// `within D after`: the anchor starts during a partner or up to D after its end.
     After,
-    /// `within D before`: the anchor ends during a partner or up to D before its start.
+    /// `within D before`: a partner starts during the anchor or up to D after its end.
     Before,
     /// `within D of`: at most D lies between the two.
     Of,
+}
+
+impl Relation {
+    /// Whether a partner of an anchor with this end may still come: what looks ahead is decided
+    /// only when D after it has been seen.
+    pub fn is_undecided(self, end_ns: i64, within_ns: i64, watermark_ns: i64) -> bool {
+        self != Relation::After && end_ns > watermark_ns.saturating_sub(within_ns)
+    }
 }
 
 /// One question, ready to be assessed.

@@ -80,8 +80,8 @@ impl UnitWindows<'_> {
 impl Windows {
     /// The windows around partners. Partners of units from `units` on are ignored.
     ///
-    /// `after` opens `[s, e + D]`, `before` `[s − D, e]`, `of` `[s − D, e + D]`; the length of an
-    /// anchor, which widens the last to the left, is the anchor's own and applied where it is tested.
+    /// `after` opens `[s, e + D]`, `before` `[s − D, s]`, `of` `[s − D, e + D]`; the length of an
+    /// anchor, which widens the last two to the left, is the anchor's own and applied where it is tested.
     pub fn around(
         partners: Intervals<'_>,
         relation: Relation,
@@ -97,6 +97,8 @@ impl Windows {
         };
         let widen = |row: usize| {
             let (unit, start, end) = partners.closed(row, watermark_ns);
+            // What comes before a partner comes before its start, however long it lasts.
+            let end = if relation == Relation::Before { start } else { end };
             (unit, start.saturating_sub(left), end.saturating_add(right))
         };
         if partners.sorted() {

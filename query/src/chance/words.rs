@@ -76,11 +76,6 @@ pub fn notes(assessed: &Assessment) -> Vec<String> {
             quantity(assessed.expected_local)
         ));
     }
-    match assessed.undecided {
-        0 => {}
-        1 => notes.push("1 more is too recent to be decided.".into()),
-        many => notes.push(format!("{many} more are too recent to be decided.")),
-    }
     notes
 }
 

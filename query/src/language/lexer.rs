@@ -52,7 +52,8 @@ pub(super) fn tokens(question: &str) -> Result<Vec<Token>, SyntaxError> {
 
 fn word(question: &str, start: usize) -> (Option<Piece>, usize) {
     let rest = question.get(start..).unwrap_or_default();
-    let end = rest.find(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '{')).unwrap_or(rest.len());
+    let end =
+        rest.find(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '{')).unwrap_or(rest.len());
     let found = rest.get(..end).unwrap_or_default().trim_end_matches([',', '.', '?', '!']);
     // Only ASCII is lowered, so that a word keeps its length.
     let piece = (!found.is_empty()).then(|| Piece::Word(found.to_ascii_lowercase()));
@@ -65,7 +66,11 @@ fn quoted(question: &str, start: usize) -> Result<(Option<Piece>, usize), Syntax
     while let Some((at, letter)) = letters.next() {
         match letter {
             '"' if text.is_empty() => {
-                return Err(SyntaxError::new(question, start..start + 2, "There is no text between these quotes."));
+                return Err(SyntaxError::new(
+                    question,
+                    start..start + 2,
+                    "There is no text between these quotes.",
+                ));
             }
             '"' => return Ok((Some(Piece::Quoted(text)), start + 1 + at + 1)),
             // A backslash keeps a quote or a backslash from its meaning; before any other letter it is itself.

@@ -87,7 +87,8 @@ pub(super) fn instant(words: &[&str], asker: &Asker) -> Option<(i64, usize)> {
         _ => {}
     }
     if let Some((length_ns, taken)) = length(words) {
-        return (words.get(taken).copied() == Some("ago")).then(|| (asker.now_ns.saturating_sub(length_ns), taken + 1));
+        return (words.get(taken).copied() == Some("ago"))
+            .then(|| (asker.now_ns.saturating_sub(length_ns), taken + 1));
     }
     let first = words.first()?.to_ascii_uppercase();
     if let Ok(time) = first.parse::<Timestamp>() {
@@ -105,7 +106,8 @@ pub(super) fn instant(words: &[&str], asker: &Asker) -> Option<(i64, usize)> {
 }
 
 fn time_of_day(word: &str) -> Option<civil::Time> {
-    (word.contains(':') && word.starts_with(|first: char| first.is_ascii_digit())).then(|| word.parse().ok())?
+    (word.contains(':') && word.starts_with(|first: char| first.is_ascii_digit()))
+        .then(|| word.parse().ok())?
 }
 
 fn midnight(asker: &Asker, days_ago: i64) -> Option<i64> {
@@ -154,7 +156,8 @@ mod tests {
     #[test]
     fn instants_are_read_in_the_askers_time_zone() {
         let at = |text: &str| nanoseconds(text.parse().unwrap()).unwrap();
-        let asker = Asker { now_ns: at("2026-11-23T14:30:00Z"), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
+        let asker =
+            Asker { now_ns: at("2026-11-23T14:30:00Z"), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
         for (text, expected, taken) in [
             ("now", "2026-11-23T14:30:00Z", 1),
             ("today", "2026-11-22T23:00:00Z", 1),

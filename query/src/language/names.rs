@@ -25,7 +25,8 @@ impl Names {
     /// The class that these words name; singular and plural are the same.
     pub fn class(&self, words: &str) -> Option<&str> {
         let spaced = words.replace('_', " ");
-        let mut forms = vec![words.to_owned(), words.replace(' ', "_"), words.replace(' ', "."), spaced.clone()];
+        let mut forms =
+            vec![words.to_owned(), words.replace(' ', "_"), words.replace(' ', "."), spaced.clone()];
         for form in [words, &spaced] {
             forms.push(format!("{form}s"));
             forms.extend(form.strip_suffix('s').map(str::to_owned));
@@ -81,9 +82,14 @@ mod tests {
 
     #[test]
     fn edits_are_counted_with_swaps_as_one() {
-        for (a, b, expected) in
-            [("", "", 0), ("panic", "", 5), ("panic", "panic", 0), ("panci", "panic", 1), ("saturatoin", "saturation", 1), ("oom kils", "oom kills", 1)]
-        {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("panic", "", 5),
+            ("panic", "panic", 0),
+            ("panci", "panic", 1),
+            ("saturatoin", "saturation", 1),
+            ("oom kils", "oom kills", 1),
+        ] {
             assert_eq!(edits(a, b), expected, "{a:?} {b:?}");
             assert_eq!(edits(b, a), expected, "{b:?} {a:?}");
         }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Asker, Grouping, Members, Names, Near, QUESTION_BYTES_MAX, Question, Scope, Set, SyntaxError, WITHIN_NS_MAX,
+    Asker, Grouping, Members, Names, Near, QUESTION_BYTES_MAX, Question, Scope, Set, SyntaxError,
+    WITHIN_NS_MAX,
     lexer::{Piece, Token, tokens},
     moment,
     names::nearest,
@@ -11,7 +12,8 @@ use super::{
 use crate::chance::Relation;
 
 /// Words that end a set's name.
-const AFTER_SET: &[&str] = &["within", "not", "on", "anywhere", "since", "between", "in", "by", "before", "after"];
+const AFTER_SET: &[&str] =
+    &["within", "not", "on", "anywhere", "since", "between", "in", "by", "before", "after"];
 const EXAMPLE: &str = "panics within 5 minutes of network saturation";
 
 /// Reads a question.
@@ -20,7 +22,8 @@ const EXAMPLE: &str = "panics within 5 minutes of network saturation";
 /// Where it cannot be understood; the error knows the word.
 pub fn parse(question: &str, names: &Names, asker: &Asker) -> Result<Question, SyntaxError> {
     if question.len() > QUESTION_BYTES_MAX {
-        let message = format!("A question has at most {QUESTION_BYTES_MAX} bytes; this one has {}.", question.len());
+        let message =
+            format!("A question has at most {QUESTION_BYTES_MAX} bytes; this one has {}.", question.len());
         return Err(SyntaxError::new("", 0..0, message));
     }
     let tokens = tokens(question)?;
@@ -69,9 +72,14 @@ impl<'a> Parser<'a> {
                 "between" => (question.from_ns, question.to_ns) = self.between()?,
                 "in" => question.from_ns = Some(self.in_the_last()?),
                 "by" => question.by = Some(self.grouping()?),
-                "not" => return Err(self.error("not within is not understood yet: ask what is near, without not.")),
+                "not" => {
+                    return Err(
+                        self.error("not within is not understood yet: ask what is near, without not.")
+                    );
+                }
                 "before" | "after" => {
-                    let message = format!("Wanted how near, as in within 5 minutes {word}; found {word} alone.");
+                    let message =
+                        format!("Wanted how near, as in within 5 minutes {word}; found {word} alone.");
                     return Err(self.error(message));
                 }
                 _ => return Err(self.unexpected()),
@@ -107,7 +115,8 @@ impl<'a> Parser<'a> {
     fn set(&mut self, wanted: &str) -> Result<Set, SyntaxError> {
         let first = self.at;
         let Some(token) = self.tokens.get(first) else {
-            return Err(self.error(format!("Wanted {wanted}; the question ends here."))
+            return Err(self
+                .error(format!("Wanted {wanted}; the question ends here."))
                 .suggest(Some(format!("For example: {EXAMPLE}"))));
         };
         let members = match &token.piece {
@@ -129,7 +138,9 @@ impl<'a> Parser<'a> {
         while let Some(Token { piece: Piece::Word(word), .. }) = self.tokens.get(self.at) {
             // A name may itself have such a word, as long as it is not the first.
             let longer = [words.join(" "), word.clone()].join(" ");
-            if AFTER_SET.contains(&word.as_str()) && !self.names.all().any(|name| name.starts_with(longer.trim())) {
+            if AFTER_SET.contains(&word.as_str())
+                && !self.names.all().any(|name| name.starts_with(longer.trim()))
+            {
                 break;
             }
             words.push(word.as_str());
@@ -152,14 +163,20 @@ impl<'a> Parser<'a> {
                     suggestion = Some(format!("Did you mean {keyword}?"));
                 }
                 wrong = self.place_of(first + taken..first + taken + 1);
-                return Err(SyntaxError::new(self.question, wrong, format!("After {:?} {next:?} is not understood.", name.join(" "))).suggest(suggestion));
+                return Err(SyntaxError::new(
+                    self.question,
+                    wrong,
+                    format!("After {:?} {next:?} is not understood.", name.join(" ")),
+                )
+                .suggest(suggestion));
             }
         }
         if suggestion.is_none() {
-            suggestion = Some("Text in logs is asked for in quotes: \"link is down\". `lastwords detect --help` tells how to list classes.".to_owned());
+            suggestion = Some("Text in logs is asked for in quotes: \"link is down\". `SELECT DISTINCT Class FROM events` lists classes.".to_owned());
         }
         wrong.end = wrong.end.max(wrong.start);
-        Err(SyntaxError::new(self.question, wrong, format!("Nothing is called {asked:?}.")).suggest(suggestion))
+        Err(SyntaxError::new(self.question, wrong, format!("Nothing is called {asked:?}."))
+            .suggest(suggestion))
     }
 
     fn near(&mut self) -> Result<Near, SyntaxError> {
@@ -170,14 +187,22 @@ impl<'a> Parser<'a> {
         };
         if within_ns > WITHIN_NS_MAX {
             let place = self.place_of(self.at..self.at + taken);
-            return Err(SyntaxError::new(self.question, place, "That is too long: within takes at most 366 days."));
+            return Err(SyntaxError::new(
+                self.question,
+                place,
+                "That is too long: within takes at most 366 days.",
+            ));
         }
         self.at += taken;
         let relation = match self.words().first().copied() {
             Some("of") => Relation::Of,
             Some("before") => Relation::Before,
             Some("after") => Relation::After,
-            _ => return Err(self.wanted("of, before or after").suggest(self.spelling(&["of", "before", "after"]))),
+            _ => {
+                return Err(self
+                    .wanted("of, before or after")
+                    .suggest(self.spelling(&["of", "before", "after"])));
+            }
         };
         self.at += 1;
         let partners = self.set("what they are near to, such as network saturation")?;
@@ -225,7 +250,8 @@ impl<'a> Parser<'a> {
         let to_ns = self.instant()?;
         if to_ns <= from_ns {
             let place = self.place_of(second..self.at);
-            let message = "The range ends before it begins: its end, which does not belong to it, has to be later.";
+            let message =
+                "The range ends before it begins: its end, which does not belong to it, has to be later.";
             return Err(SyntaxError::new(self.question, place, message));
         }
         Ok((Some(from_ns), Some(to_ns)))
@@ -257,8 +283,12 @@ impl<'a> Parser<'a> {
         let words = self.words();
         let rest = words.get(1..).unwrap_or_default();
         let (grouping, taken) = match rest {
-            ["hour", "of", "day", ..] | ["hour", "of", "the", "day", ..] => (Grouping::HourOfDay, if rest.get(2) == Some(&"the") { 4 } else { 3 }),
-            ["day", "of", "week", ..] | ["day", "of", "the", "week", ..] => (Grouping::DayOfWeek, if rest.get(2) == Some(&"the") { 4 } else { 3 }),
+            ["hour", "of", "day", ..] | ["hour", "of", "the", "day", ..] => {
+                (Grouping::HourOfDay, if rest.get(2) == Some(&"the") { 4 } else { 3 })
+            }
+            ["day", "of", "week", ..] | ["day", "of", "the", "week", ..] => {
+                (Grouping::DayOfWeek, if rest.get(2) == Some(&"the") { 4 } else { 3 })
+            }
             ["hour", ..] => (Grouping::HourOfDay, 1),
             ["weekday", ..] => (Grouping::DayOfWeek, 1),
             ["host", ..] => (Grouping::Host, 1),
@@ -267,7 +297,9 @@ impl<'a> Parser<'a> {
             _ => {
                 self.at += 1;
                 let suggestion = self.spelling(&["hour", "day", "host", "guest", "class"]);
-                return Err(self.wanted("hour of day, day of week, host, guest or class").suggest(suggestion));
+                return Err(self
+                    .wanted("hour of day, day of week, host, guest or class")
+                    .suggest(suggestion));
             }
         };
         self.at += 1 + taken;

@@ -37,11 +37,24 @@ const REFUSED_FUNCTIONS: &[&str] = &[
     "loadmodel",
 ];
 /// The same, by how their names begin.
-const REFUSED_PREFIXES: &[&str] = &["dict", "filesystem", "ai", "addressto", "remote", "url_", "s3", "executable", "embed", "llm"];
+const REFUSED_PREFIXES: &[&str] =
+    &["dict", "filesystem", "ai", "addressto", "remote", "url_", "s3", "executable", "embed", "llm"];
 /// Functions whose last argument may be a table's name.
 const IN_FUNCTIONS: &[&str] = &[
-    "in", "notin", "globalin", "globalnotin", "nullin", "notnullin", "globalnullin", "globalnotnullin", "inignoreset",
-    "notinignoreset", "nullinignoreset", "notnullinignoreset", "globalinignoreset", "globalnotinignoreset",
+    "in",
+    "notin",
+    "globalin",
+    "globalnotin",
+    "nullin",
+    "notnullin",
+    "globalnullin",
+    "globalnotnullin",
+    "inignoreset",
+    "notinignoreset",
+    "nullinignoreset",
+    "notnullinignoreset",
+    "globalinignoreset",
+    "globalnotinignoreset",
 ];
 
 struct Node<'a> {
@@ -78,7 +91,10 @@ fn table_function(name: &str) -> Result<(), String> {
 
 /// Statements within the statement: only those that read.
 fn statement(kind: &str) -> Result<(), String> {
-    let reads = matches!(kind, "SelectWithUnionQuery" | "SelectQuery" | "SelectIntersectExceptQuery" | "TablesInSelectQuery");
+    let reads = matches!(
+        kind,
+        "SelectWithUnionQuery" | "SelectQuery" | "SelectIntersectExceptQuery" | "TablesInSelectQuery"
+    );
     if reads || !(kind.ends_with("Query") || kind.starts_with("Create") || kind.starts_with("Drop")) {
         return Ok(());
     }
@@ -87,7 +103,9 @@ fn statement(kind: &str) -> Result<(), String> {
 
 fn function(nodes: &[Node<'_>], at: usize, name: &str) -> Result<(), String> {
     let lower = name.to_ascii_lowercase();
-    if REFUSED_FUNCTIONS.contains(&lower.as_str()) || REFUSED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
+    if REFUSED_FUNCTIONS.contains(&lower.as_str())
+        || REFUSED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+    {
         return Err(format!("The function {name} is not allowed: it may reach beyond the store."));
     }
     if IN_FUNCTIONS.contains(&lower.as_str()) {
@@ -108,7 +126,9 @@ fn ours(name: &str) -> Result<(), String> {
     match name.split_once('.') {
         None => Ok(()),
         Some((database, table)) if database == DATABASE && !table.contains('.') => Ok(()),
-        Some(_) => Err(format!("The table {name} is not one of ours: logs, events, samples, placement, batches, quarantine.")),
+        Some(_) => Err(format!(
+            "The table {name} is not one of ours: logs, events, samples, placement, batches, quarantine."
+        )),
     }
 }
 

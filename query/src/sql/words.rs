@@ -1,7 +1,8 @@
 //! What the text of a statement may hold, before anybody parses it.
 
 /// Words that may not stand outside strings: they write, set, format or begin another statement.
-const REFUSED: &[&str] = &["into", "outfile", "infile", "settings", "insert", "append", "truncate", "attach", "alter", "drop"];
+const REFUSED: &[&str] =
+    &["into", "outfile", "infile", "settings", "insert", "append", "truncate", "attach", "alter", "drop"];
 /// Longest statement.
 const BYTES_MAX: usize = 200_000;
 
@@ -22,7 +23,12 @@ pub(super) fn expression(text: &str) -> Result<(), String> {
     let mut open = Vec::new();
     for piece in &pieces {
         match piece {
-            Piece::Word(word) if ["select", "with", "from", "union", "limit", "order", "group", "where", "having", "format"].contains(&word.as_str()) => {
+            Piece::Word(word)
+                if [
+                    "select", "with", "from", "union", "limit", "order", "group", "where", "having", "format",
+                ]
+                .contains(&word.as_str()) =>
+            {
                 return Err(format!("{word:?} is not part of a condition"));
             }
             Piece::Word(_) => {}
@@ -85,19 +91,25 @@ fn scan(text: &str, reads: &str) -> Result<Vec<Piece>, String> {
                     }
                 }
             }
-            ';' => return Err(format!("{reads}; found a semicolon, after which another statement would begin")),
+            ';' => {
+                return Err(format!("{reads}; found a semicolon, after which another statement would begin"));
+            }
             '$' | '#' => return Err(format!("{letter} is not allowed outside strings")),
             '-' if letters.peek().is_some_and(|(_, next)| *next == '-') => {
                 return Err("comments are not allowed; write a - -b for a minus and a minus".to_owned());
             }
-            '/' if letters.peek().is_some_and(|(_, next)| *next == '*') => return Err("comments are not allowed".to_owned()),
+            '/' if letters.peek().is_some_and(|(_, next)| *next == '*') => {
+                return Err("comments are not allowed".to_owned());
+            }
             letter if !letter.is_ascii() => return Err(format!("{letter:?} is not allowed outside strings")),
             letter if letter.is_ascii_control() && !letter.is_ascii_whitespace() => {
                 return Err("a control character is not allowed".to_owned());
             }
             letter if letter.is_ascii_alphabetic() || letter == '_' => {
                 let mut end = start + 1;
-                while let Some((at, _)) = letters.next_if(|(_, next)| next.is_ascii_alphanumeric() || *next == '_') {
+                while let Some((at, _)) =
+                    letters.next_if(|(_, next)| next.is_ascii_alphanumeric() || *next == '_')
+                {
                     end = at + 1;
                 }
                 let word = text.get(start..end).unwrap_or_default().to_ascii_lowercase();

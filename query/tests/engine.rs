@@ -95,60 +95,64 @@ impl Week {
     }
 
     async fn plant(&self) {
+        for one in planted() {
+            self.plant_one(&one).await;
+        }
+    }
+
+    async fn plant_one(&self, one: &Planted) {
         let planned_s = self.store.planning_time_s().await.unwrap();
         let batch = BatchId { shipper: ShipperId([7; 16]), epoch: 1, sequence: 1 };
-        for one in planted() {
-            let mut logs = LogsBlock::new();
-            let body = format!("a line before\n{} of {}\nCall Trace:", one.class, one.guest);
-            logs.push(LogRow::<std::iter::Empty<(&str, &str)>> {
-                timestamp_ns: one.start,
-                clock_offset_ns: 0,
-                clock_uncertainty_ns: 2 * SECOND as u64,
-                observed_ns: one.start,
-                severity: 17,
-                body: body.as_bytes(),
-                resource_attributes: &[],
-                log_attributes: std::iter::empty(),
+        let mut logs = LogsBlock::new();
+        let body = format!("a line before\n{} of {}\nCall Trace:", one.class, one.guest);
+        logs.push(LogRow::<std::iter::Empty<(&str, &str)>> {
+            timestamp_ns: one.start,
+            clock_offset_ns: 0,
+            clock_uncertainty_ns: 2 * SECOND as u64,
+            observed_ns: one.start,
+            severity: 17,
+            body: body.as_bytes(),
+            resource_attributes: &[],
+            log_attributes: std::iter::empty(),
+            host: one.host,
+            guest: one.guest,
+            guest_uuid: "",
+            source: "console",
+            program: "kernel",
+            class: one.class,
+            time_basis: 1,
+            batch,
+            row: one.row,
+            planned_s,
+        });
+        self.store.insert_native("logs", logs.encode(), &Inserting::default()).await.unwrap();
+        // An earlier version without an end is replaced.
+        for (version, end_ns) in [(1, None), (2, one.end)] {
+            let mut events = EventsBlock::new();
+            events.push(&EventRow {
+                id: one.start.cast_unsigned() ^ u64::from(one.row),
+                version,
+                class: one.class,
+                start_ns: one.start,
+                end_ns,
                 host: one.host,
                 guest: one.guest,
                 guest_uuid: "",
-                source: "console",
-                program: "kernel",
-                class: one.class,
-                time_basis: 1,
+                title: "Kernel panic: 'it' \\ died",
+                function: "",
+                fingerprint: 0,
+                severity: "critical",
+                cause: 0,
+                attributes: &[],
+                clock_uncertainty_ns: 2 * SECOND as u64,
+                rule: "test",
                 batch,
                 row: one.row,
+                line_start: 1,
+                line_end: 2,
                 planned_s,
             });
-            self.store.insert_native("logs", logs.encode(), &Inserting::default()).await.unwrap();
-            // An earlier version without an end is replaced.
-            for (version, end_ns) in [(1, None), (2, one.end)] {
-                let mut events = EventsBlock::new();
-                events.push(&EventRow {
-                    id: one.start.cast_unsigned() ^ u64::from(one.row),
-                    version,
-                    class: one.class,
-                    start_ns: one.start,
-                    end_ns,
-                    host: one.host,
-                    guest: one.guest,
-                    guest_uuid: "",
-                    title: "Kernel panic: 'it' \\ died",
-                    function: "",
-                    fingerprint: 0,
-                    severity: "critical",
-                    cause: 0,
-                    attributes: &[],
-                    clock_uncertainty_ns: 2 * SECOND as u64,
-                    rule: "test",
-                    batch,
-                    row: one.row,
-                    line_start: 1,
-                    line_end: 2,
-                    planned_s,
-                });
-                self.store.insert_native("events", events.encode(), &Inserting::default()).await.unwrap();
-            }
+            self.store.insert_native("events", events.encode(), &Inserting::default()).await.unwrap();
         }
     }
 
@@ -210,6 +214,7 @@ async fn questions_are_answered_as_planted() {
     predicates_are_confined(&week).await;
     sql_reads(&week).await;
     sql_is_confined(&week).await;
+    recent_open_and_stray_events_are_told_apart(&week).await;
 }
 
 async fn the_contract_is_kept(week: &Week) {
@@ -277,6 +282,66 @@ async fn limits_and_groups(week: &Week) {
             .count(),
         0
     );
+}
+
+async fn recent_open_and_stray_events_are_told_apart(week: &Week) {
+    let notes = |answer: &Value| answer["notes"].to_string();
+    // Memory pressure began on Sunday at 00:00 and has no end yet: on Monday at 12:00 that is told.
+    let open = week.ask("panics within 1 minute after memory pressure").await.unwrap();
+    assert!(
+        notes(&open)
+            .contains("memory pressure: 1 open for more than a day, the first since 2026-11-15 00:00"),
+        "{open:#}"
+    );
+    let ended = week.ask("panics within 5m of network saturation").await.unwrap();
+    assert!(!notes(&ended).contains("open for"), "{ended:#}");
+
+    // Within 13 hours of the last panic another partner of it may still come: it is listed, but the sentence waits.
+    let now: Timestamp = "2026-11-15T12:00:00Z".parse().unwrap();
+    let soon = AskOptions { now, ..options() };
+    let answer = ask(&week.store, "panics within 13h of network saturation", &soon).await.unwrap();
+    assert_eq!((answer.matched, answer.anchors), (7, 8), "{answer:?}");
+    assert_eq!((answer.chance.undecided, answer.chance.undecided_matched), (1, 1), "{answer:?}");
+    assert!(answer.sentence.starts_with("6 of 7 panics (86 %)"), "{}", answer.sentence);
+    assert!(
+        answer.notes.contains(&"1 more is too recent to be decided; it has a partner already.".to_owned()),
+        "{answer:?}"
+    );
+
+    // A machine without a clock says 1970, and one says 2099: neither stretches the range.
+    let before = week.ask("panics within 5m of network saturation").await.unwrap();
+    week.plant_one(&Planted {
+        class: "kernel.panic",
+        start: 77 * SECOND,
+        end: Some(77 * SECOND),
+        host: "hv01",
+        guest: "db03",
+        row: 20,
+    })
+    .await;
+    let late = MONDAY + 73 * 365 * DAY;
+    week.plant_one(&Planted {
+        class: "kernel.panic",
+        start: late,
+        end: Some(late),
+        host: "hv01",
+        guest: "db03",
+        row: 21,
+    })
+    .await;
+    let answer = week.ask("panics within 5m of network saturation").await.unwrap();
+    assert_eq!(
+        (&answer["matched"], &answer["anchors"]),
+        (&before["matched"], &before["anchors"]),
+        "{answer:#}"
+    );
+    assert_eq!(answer["range"]["from"], before["range"]["from"]);
+    assert!(answer["chance"]["days"].as_u64().unwrap() <= 9, "{answer:#}");
+    assert!(notes(&answer).contains("Left out as older than 2026-11-09"), "{answer:#}");
+    assert!(notes(&answer).contains("in the future: 1."), "{answer:#}");
+    let since = week.ask("panics within 5m of network saturation since 1970-01-01").await.unwrap();
+    assert_eq!(since["anchors"], 9, "{since:#}");
+    assert_eq!(week.ask("panics").await.unwrap()["anchors"], 10);
 }
 
 async fn terminals(week: &Week) {

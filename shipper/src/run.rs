@@ -51,7 +51,11 @@ pub enum ShipperError {
 ///
 /// # Errors
 /// Where the state folder cannot be used: nothing is sent that is not planned there.
-pub async fn run(config: ShipperConfig, uplink: Uplink, shutdown: impl Future<Output = ()>) -> Result<(), ShipperError> {
+pub async fn run(
+    config: ShipperConfig,
+    uplink: Uplink,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ShipperError> {
     let (end, ending) = watch::channel(false);
     let (ready, opened) = tokio::sync::oneshot::channel();
     let handle = Handle::current();
@@ -105,8 +109,17 @@ fn work(
         .inspect_err(|error| tracing::warn!(%error, "no inotify; files are looked at every few moments"))
         .ok();
     let now = Instant::now();
-    let mut worker =
-        Worker { shipper, watch, feeds, outgoing, reports, config, next_scan: now, next_look: now, next_flush: now };
+    let mut worker = Worker {
+        shipper,
+        watch,
+        feeds,
+        outgoing,
+        reports,
+        config,
+        next_scan: now,
+        next_look: now,
+        next_flush: now,
+    };
     let _ = ready.send(());
     let outcome = worker.follow(ending, handle);
     stop.set();
@@ -178,7 +191,10 @@ impl Worker {
             if !feeds.is_empty() {
                 self.shipper.feed(feeds, now_ns())?;
             }
-            while self.shipper.has_room() && self.shipper.unsynced() < SYNC_TOGETHER && self.shipper.form(now_ns())? {
+            while self.shipper.has_room()
+                && self.shipper.unsynced() < SYNC_TOGETHER
+                && self.shipper.form(now_ns())?
+            {
                 more = true;
             }
             if self.shipper.unsynced() > 0 {
@@ -267,7 +283,10 @@ impl Worker {
             let Ok(Some(report)) =
                 handle.block_on(async { tokio::time::timeout_at(deadline, self.reports.recv()).await })
             else {
-                tracing::info!(batches = self.shipper.in_flight(), "not acknowledged yet; sent again at the next start");
+                tracing::info!(
+                    batches = self.shipper.in_flight(),
+                    "not acknowledged yet; sent again at the next start"
+                );
                 break;
             };
             self.shipper.report(report, now_ns())?;
@@ -292,7 +311,12 @@ impl<'a> Watched<'a> {
     }
 }
 
-fn start_sources(config: &ShipperConfig, shipper: &Shipper, feed: &FeedSender, stop: &Stop) -> Vec<std::thread::JoinHandle<()>> {
+fn start_sources(
+    config: &ShipperConfig,
+    shipper: &Shipper,
+    feed: &FeedSender,
+    stop: &Stop,
+) -> Vec<std::thread::JoinHandle<()>> {
     let mut sources: Vec<Box<dyn FeedSource>> = Vec::new();
     if config.kmsg {
         match Kmsg::new(config.host.clone()) {
@@ -378,7 +402,9 @@ mod tests {
 
     #[test]
     fn a_source_that_failed_goes_on_after_the_last_feed_that_it_handed_over() {
-        for (first, expected) in [(None, vec![None, Some(vec![2])]), (Some(vec![7]), vec![Some(vec![7]), Some(vec![9])])] {
+        for (first, expected) in
+            [(None, vec![None, Some(vec![2])]), (Some(vec![7]), vec![Some(vec![7]), Some(vec![9])])]
+        {
             let (feed, mut feeds) = FeedSender::channel();
             let (started_with, starts) = std::sync::mpsc::channel();
             keep_running(Box::new(Counting { failures: 1, started_with }), first, &feed, &Stop::default());

@@ -17,8 +17,8 @@ use std::{
 };
 
 use lastwords_proto::v1::{
-    self, Acknowledgement, Heartbeat, HeartbeatReply, Rejection, ShipRequest, ShipResponse, Throttle, Welcome, rejection,
-    ship_request, ship_response,
+    self, Acknowledgement, Heartbeat, HeartbeatReply, Rejection, ShipRequest, ShipResponse, Throttle,
+    Welcome, rejection, ship_request, ship_response,
     shipping_server::{Shipping, ShippingServer},
 };
 use lastwords_record::{Batch, Host, Source, batch::FORMAT_VERSION};
@@ -54,7 +54,10 @@ struct Ingester {
 impl Shipping for Ingester {
     type ShipStream = ReceiverStream<Result<ShipResponse, Status>>;
 
-    async fn ship(&self, request: Request<Streaming<ShipRequest>>) -> Result<Response<Self::ShipStream>, Status> {
+    async fn ship(
+        &self,
+        request: Request<Streaming<ShipRequest>>,
+    ) -> Result<Response<Self::ShipStream>, Status> {
         let mut requests = request.into_inner();
         let (answers, stream) = mpsc::channel(16);
         let this = self.clone();
@@ -70,7 +73,11 @@ impl Shipping for Ingester {
 }
 
 impl Ingester {
-    async fn answer(&self, message: ship_request::Message, answers: &mpsc::Sender<Result<ShipResponse, Status>>) -> bool {
+    async fn answer(
+        &self,
+        message: ship_request::Message,
+        answers: &mpsc::Sender<Result<ShipResponse, Status>>,
+    ) -> bool {
         let answer = match message {
             ship_request::Message::Hello(hello) => {
                 self.seen.lock().unwrap().hellos.push(hello);
@@ -113,7 +120,13 @@ impl Ingester {
                         detail: "not your host".to_owned(),
                     })],
                     Act::Throttle => {
-                        vec![ship_response::Message::Throttle(Throttle { pause_ms: 50, reason: "full".to_owned() }), acknowledgement]
+                        vec![
+                            ship_response::Message::Throttle(Throttle {
+                                pause_ms: 50,
+                                reason: "full".to_owned(),
+                            }),
+                            acknowledgement,
+                        ]
                     }
                 }
             }
@@ -136,8 +149,10 @@ async fn serve(acts: Vec<Act>) -> (String, Arc<Mutex<Seen>>) {
 }
 
 fn config(folder: &Path) -> ShipperConfig {
-    let mut config =
-        ShipperConfig::new(Host { name: "hv01".to_owned(), machine_id: "1".to_owned() }, folder.join("state"));
+    let mut config = ShipperConfig::new(
+        Host { name: "hv01".to_owned(), machine_id: "1".to_owned() },
+        folder.join("state"),
+    );
     let glob = format!("{}/*.log", folder.display());
     config.files = vec![FileRule::new(Source::File, &[glob], &[], "UTC").unwrap()];
     config.flush_interval = Duration::from_millis(5);
@@ -222,5 +237,8 @@ async fn a_rejected_batch_is_told_as_a_loss() {
     let seen = ship(vec![Act::Reject], 6).await;
     let seen = seen.lock().unwrap();
     let losses: Vec<_> = seen.batches.iter().flat_map(|batch| &batch.events).collect();
-    assert!(losses.iter().any(|event| event.class == "lastwords.loss" && event.title.contains("not your host")), "{losses:?}");
+    assert!(
+        losses.iter().any(|event| event.class == "lastwords.loss" && event.title.contains("not your host")),
+        "{losses:?}"
+    );
 }

@@ -9,7 +9,9 @@ use lastwords_record::{Host, Source};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{discover::Pattern, form::time_zone, plan::Voice, sample::network::NetworkOptions, uplink::Uplink};
+use crate::{
+    discover::Pattern, form::time_zone, plan::Voice, sample::network::NetworkOptions, uplink::Uplink,
+};
 
 /// What a shipper does, checked.
 #[derive(Debug, Clone)]
@@ -295,7 +297,11 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
         }
         (None, Some(socket)) => Uplink::Unix(socket.into_inner()),
         (Some(_), Some(socket)) => {
-            return Err(place.wrong("uplink.socket", &socket, "wanted either ingester or socket, found both"));
+            return Err(place.wrong(
+                "uplink.socket",
+                &socket,
+                "wanted either ingester or socket, found both",
+            ));
         }
         (None, None) => {
             let line = text.lines().position(|line| line.trim() == "[uplink]").map_or(1, |line| line + 1);
@@ -303,7 +309,8 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
                 path: path.to_owned(),
                 line,
                 key: "uplink".to_owned(),
-                message: "wanted ingester = \"http://HOST:PORT\" or socket = \"PATH\", found neither".to_owned(),
+                message: "wanted ingester = \"http://HOST:PORT\" or socket = \"PATH\", found neither"
+                    .to_owned(),
             });
         }
     };
@@ -324,7 +331,8 @@ fn limits(place: &Place<'_>, raw: &RawLimits, shipper: &mut ShipperConfig) -> Re
     shipper.flush_interval = milliseconds(raw.flush_interval_ms, shipper.flush_interval);
     shipper.group_timeout = milliseconds(raw.group_timeout_ms, shipper.group_timeout);
     shipper.partial_timeout = milliseconds(raw.partial_timeout_ms, shipper.partial_timeout);
-    shipper.rescan_interval = raw.rescan_interval_seconds.map_or(shipper.rescan_interval, Duration::from_secs);
+    shipper.rescan_interval =
+        raw.rescan_interval_seconds.map_or(shipper.rescan_interval, Duration::from_secs);
     shipper.rotated_wait = raw.rotated_wait_seconds.map_or(shipper.rotated_wait, Duration::from_secs);
     shipper.held_bytes_max = raw.held_bytes_max.unwrap_or(shipper.held_bytes_max);
     if let Some(window) = &raw.window_bytes {
@@ -340,7 +348,9 @@ fn limits(place: &Place<'_>, raw: &RawLimits, shipper: &mut ShipperConfig) -> Re
 fn file_rule(place: &Place<'_>, index: usize, raw: &RawFile) -> Result<FileRule, ConfigError> {
     let globs = |key: &str, list: &[Spanned<String>]| {
         let parse = |text: &Spanned<String>| {
-            text.get_ref().parse::<Pattern>().map_err(|error| place.wrong(&format!("file[{index}].{key}"), text, error))
+            text.get_ref()
+                .parse::<Pattern>()
+                .map_err(|error| place.wrong(&format!("file[{index}].{key}"), text, error))
         };
         list.iter().map(parse).collect::<Result<Vec<_>, _>>()
     };
@@ -356,19 +366,28 @@ fn file_rule(place: &Place<'_>, index: usize, raw: &RawFile) -> Result<FileRule,
         },
     };
     let zone = match &raw.time_zone {
-        None => std::env::var("TZ").ok().filter(|name| time_zone(name).is_some()).unwrap_or_else(|| "UTC".to_owned()),
+        None => std::env::var("TZ")
+            .ok()
+            .filter(|name| time_zone(name).is_some())
+            .unwrap_or_else(|| "UTC".to_owned()),
         Some(name) if time_zone(name.get_ref()).is_none() => {
             let message = format!("wanted a name such as Europe/Berlin, found '{}'", name.get_ref());
             return Err(place.wrong(&format!("file[{index}].time_zone"), name, message));
         }
         Some(name) => name.get_ref().clone(),
     };
-    Ok(FileRule { patterns: globs("paths", &raw.paths)?, exclude: globs("exclude", &raw.exclude)?, source, time_zone: zone })
+    Ok(FileRule {
+        patterns: globs("paths", &raw.paths)?,
+        exclude: globs("exclude", &raw.exclude)?,
+        source,
+        time_zone: zone,
+    })
 }
 
 /// This machine, under a name of its own or the one that it is called.
 pub fn this_host(name: Option<String>) -> Host {
-    let machine_id = std::fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default();
+    let machine_id =
+        std::fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default();
     let name = name.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
     Host { name, machine_id }
 }

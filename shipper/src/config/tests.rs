@@ -12,11 +12,31 @@ fn every_error_names_file_line_and_key() {
         ("[uplink]\ningester = \"10.0.0.1\"\n", "shipper.toml: line 2", "uplink.ingester"),
         ("[uplink]\ningester = \"http://a:1\"\nsocket = \"/s\"\n", "shipper.toml: line 3", "uplink.socket"),
         ("[uplink]\nsocket = \"/s\"\nsokket = 1\n", "shipper.toml: line 3", "sokket"),
-        ("[uplink]\nsocket = \"/s\"\n[[file]]\npaths = [\"a.log\"]\n", "shipper.toml: line 4", "file[0].paths"),
-        ("[uplink]\nsocket = \"/s\"\n[[file]]\npaths = []\ntime_zone = \"Mars\"\n", "shipper.toml: line 5", "Mars"),
-        ("[uplink]\nsocket = \"/s\"\n[[file]]\npaths = []\nsource = \"kmsg\"\n", "shipper.toml: line 5", "file[0].source"),
-        ("[uplink]\nsocket = \"/s\"\n[limits]\nwindow_bytes = 5\n", "shipper.toml: line 4", "limits.window_bytes"),
-        ("[uplink]\nsocket = \"/s\"\n[limits]\nflush_interval_ms = \"x\"\n", "shipper.toml: line 4", "flush_interval_ms: invalid type"),
+        (
+            "[uplink]\nsocket = \"/s\"\n[[file]]\npaths = [\"a.log\"]\n",
+            "shipper.toml: line 4",
+            "file[0].paths",
+        ),
+        (
+            "[uplink]\nsocket = \"/s\"\n[[file]]\npaths = []\ntime_zone = \"Mars\"\n",
+            "shipper.toml: line 5",
+            "Mars",
+        ),
+        (
+            "[uplink]\nsocket = \"/s\"\n[[file]]\npaths = []\nsource = \"kmsg\"\n",
+            "shipper.toml: line 5",
+            "file[0].source",
+        ),
+        (
+            "[uplink]\nsocket = \"/s\"\n[limits]\nwindow_bytes = 5\n",
+            "shipper.toml: line 4",
+            "limits.window_bytes",
+        ),
+        (
+            "[uplink]\nsocket = \"/s\"\n[limits]\nflush_interval_ms = \"x\"\n",
+            "shipper.toml: line 4",
+            "flush_interval_ms: invalid type",
+        ),
     ];
     for (text, place, what) in cases {
         let message = check(text).expect_err(text);

@@ -35,7 +35,10 @@ impl Watch {
     /// # Errors
     /// Where the system has no inotify left for us.
     pub fn new() -> std::io::Result<Watch> {
-        Ok(Watch { inotify: inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?, folders: HashMap::new() })
+        Ok(Watch {
+            inotify: inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?,
+            folders: HashMap::new(),
+        })
     }
 
     /// Watches these folders; those that are watched already stay so.

@@ -81,7 +81,13 @@ struct Sink<'a, 'b> {
 
 impl Former {
     /// Takes as many records of a stretch as fit the batch.
-    pub fn form(&mut self, builder: &mut BatchBuilder, origin: OriginId, dater: &mut Dater, stretch: Stretch<'_>) -> Formed {
+    pub fn form(
+        &mut self,
+        builder: &mut BatchBuilder,
+        origin: OriginId,
+        dater: &mut Dater,
+        stretch: Stretch<'_>,
+    ) -> Formed {
         let mut sink = Sink {
             builder,
             origin,
@@ -127,7 +133,14 @@ impl Sink<'_, '_> {
 
     /// Takes a line; whether there is room for more.
     #[inline]
-    fn line(&mut self, grouper: &mut Grouper, group: &mut Option<Group>, text: &[u8], start: usize, end: usize) -> bool {
+    fn line(
+        &mut self,
+        grouper: &mut Grouper,
+        group: &mut Option<Group>,
+        text: &[u8],
+        start: usize,
+        end: usize,
+    ) -> bool {
         let verdict = grouper.push(text);
         if verdict == Verdict::Alone && group.is_none() {
             return self.push(text, text, end, 1);

@@ -71,24 +71,37 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 /// Uncompressed bytes of all, where that is known without reading them.
 pub(super) fn bytes_total(inputs: &[Pending]) -> Option<u64> {
-    inputs.iter().map(|input| {
-        let path = input.path.as_ref()?;
-        let gzipped = path.extension().is_some_and(|extension| extension == "gz");
-        fs::metadata(path).ok().filter(|_| !gzipped).map(|metadata| metadata.len())
-    }).sum()
+    inputs
+        .iter()
+        .map(|input| {
+            let path = input.path.as_ref()?;
+            let gzipped = path.extension().is_some_and(|extension| extension == "gz");
+            fs::metadata(path).ok().filter(|_| !gzipped).map(|metadata| metadata.len())
+        })
+        .sum()
 }
 
 impl Pending {
     /// Opens it and looks at its first bytes.
     pub(super) fn open(self) -> Result<Opened, ImportError> {
-        let Some(path) = self.path else { return stdin().map_err(|source| read_error(Path::new("-"), source)) };
+        let Some(path) = self.path else {
+            return stdin().map_err(|source| read_error(Path::new("-"), source));
+        };
         let opened = || {
             let file = File::open(&path)?;
             let metadata = file.metadata()?;
             let mut content = Content::open(file)?;
             let head = content.head()?;
-            let modified_ns = metadata.mtime().checked_mul(1_000_000_000).and_then(|ns| ns.checked_add(metadata.mtime_nsec()));
-            Ok(Opened { path: path.to_string_lossy().into_owned(), bytes: Bytes::File(content), head, modified_ns })
+            let modified_ns = metadata
+                .mtime()
+                .checked_mul(1_000_000_000)
+                .and_then(|ns| ns.checked_add(metadata.mtime_nsec()));
+            Ok(Opened {
+                path: path.to_string_lossy().into_owned(),
+                bytes: Bytes::File(content),
+                head,
+                modified_ns,
+            })
         };
         opened().map_err(|source| read_error(&path, source))
     }
@@ -101,7 +114,12 @@ fn stdin() -> io::Result<Opened> {
     // A gzipped pipe is a file's content like any other once it lies on disk.
     if head.starts_with(&[0x1f, 0x8b]) {
         let mut content = Content::open(spool(bytes)?)?;
-        return Ok(Opened { path: String::new(), head: content.head()?, bytes: Bytes::File(content), modified_ns: None });
+        return Ok(Opened {
+            path: String::new(),
+            head: content.head()?,
+            bytes: Bytes::File(content),
+            modified_ns: None,
+        });
     }
     Ok(Opened { path: String::new(), bytes, head, modified_ns: None })
 }

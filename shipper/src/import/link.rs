@@ -81,7 +81,12 @@ impl<'a> Link<'a> {
         self.take_in(report, outbox, added)
     }
 
-    fn take_in(&mut self, report: Report, outbox: &mut Outbox, added: &mut Imported) -> Result<(), ImportError> {
+    fn take_in(
+        &mut self,
+        report: Report,
+        outbox: &mut Outbox,
+        added: &mut Imported,
+    ) -> Result<(), ImportError> {
         match report {
             Report::Acknowledged { sequence, delivered } => {
                 outbox.acknowledged(sequence)?;

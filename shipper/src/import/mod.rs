@@ -123,7 +123,12 @@ pub async fn import(
         .map_err(|_| ImportError::Interrupted)?
 }
 
-fn all(options: &ImportOptions, uplink: &Uplink, progress: &dyn Fn(Progress), handle: &Handle) -> Result<Imported, ImportError> {
+fn all(
+    options: &ImportOptions,
+    uplink: &Uplink,
+    progress: &dyn Fn(Progress),
+    handle: &Handle,
+) -> Result<Imported, ImportError> {
     let _runtime = handle.enter();
     let inputs = inputs::expand(&options.inputs)?;
     let bytes_total = inputs::bytes_total(&inputs);

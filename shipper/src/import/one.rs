@@ -18,7 +18,10 @@ use crate::{
     plan::{Entry, Extent, Planned, Voice},
     run::now_ns,
     shipper::Outbox,
-    source::{content::Content, identity::{FileState, Fingerprint}},
+    source::{
+        content::Content,
+        identity::{FileState, Fingerprint},
+    },
     uplink::Uplink,
 };
 
@@ -132,6 +135,7 @@ fn new_state(opened: &Opened) -> FileState {
         position: 0,
         stamp: lastwords_record::stamp::StampState::default(),
         digest: String::new(),
+        done: false,
     }
 }
 
@@ -150,7 +154,12 @@ fn voice(about: &About<'_>, opened: &Opened) -> Voice {
 }
 
 /// Forms the batches again that were under way. The content is the same (its hash is), so that they come out alike.
-fn resend(about: &About<'_>, outbox: &mut Outbox, builder: &mut BatchBuilder, content: &mut Content) -> Result<Imported, ImportError> {
+fn resend(
+    about: &About<'_>,
+    outbox: &mut Outbox,
+    builder: &mut BatchBuilder,
+    content: &mut Content,
+) -> Result<Imported, ImportError> {
     let mut again = Imported::default();
     let mut former = Former::default();
     for open in outbox.memory().open.clone() {
@@ -162,9 +171,9 @@ fn resend(about: &About<'_>, outbox: &mut Outbox, builder: &mut BatchBuilder, co
         for extent in &open.planned.extents {
             let Some(voice) = open.planned.voices.get(extent.voice) else { continue };
             let mut bytes = vec![0; usize::try_from(extent.end - extent.start).unwrap_or(0)];
-            let read = content
-                .read_at(extent.start, &mut bytes)
-                .map_err(|source| read_error(Path::new(voice.attributes.first().map_or("-", |(_, path)| path)), source))?;
+            let read = content.read_at(extent.start, &mut bytes).map_err(|source| {
+                read_error(Path::new(voice.attributes.first().map_or("-", |(_, path)| path)), source)
+            })?;
             bytes.truncate(read);
             // A zone without a name is the caller's.
             let mut dater = if voice.time_zone == about.options.time_zone.iana_name().unwrap_or("UTC") {
@@ -179,7 +188,11 @@ fn resend(about: &About<'_>, outbox: &mut Outbox, builder: &mut BatchBuilder, co
             again.records += formed.records;
         }
         let planned = &open.planned;
-        let batch = builder.finish(outbox.memory().batch_id(planned.sequence), planned.sealed_time_ns, planned.clock());
+        let batch = builder.finish(
+            outbox.memory().batch_id(planned.sequence),
+            planned.sealed_time_ns,
+            planned.clock(),
+        );
         outbox.resend(batch)?;
     }
     Ok(again)
@@ -203,7 +216,13 @@ fn lines(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Failed> {
         if formed.taken > 0 {
             let hash = xxh3_64(taken);
             work.stream.take(formed.taken);
-            planned.extents.push(work.extent(position, hash, stamp_before, dater.memory(), planned.sealed_time_ns));
+            planned.extents.push(work.extent(
+                position,
+                hash,
+                stamp_before,
+                dater.memory(),
+                planned.sealed_time_ns,
+            ));
             added.lines += formed.lines;
             added.records += formed.records;
             added.bytes += formed.taken as u64;

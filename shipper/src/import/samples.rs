@@ -18,7 +18,8 @@ const ROOM_BYTES: usize = 256 * 1024;
 
 /// Everything from the stream's position to its end.
 pub(super) fn import(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Failed> {
-    let mut recorded = RecordedSamples::new(work.about.host.clone(), work.about.guest.clone(), Thresholds::default());
+    let mut recorded =
+        RecordedSamples::new(work.about.host.clone(), work.about.guest.clone(), Thresholds::default());
     let known_until = work.state.position;
     work.rewind();
     let (mut samples, mut events) = (Vec::new(), Vec::new());

@@ -69,7 +69,9 @@ async fn run(sink: &Arc<Sink>, options: ImportOptions) -> Imported {
 }
 
 fn text(from: usize, to: usize) -> String {
-    (from..to).map(|number| format!("2026-11-20T15:02:11Z web01 app[1]: line number {number} of the test\n")).collect()
+    (from..to)
+        .map(|number| format!("2026-11-20T15:02:11Z web01 app[1]: line number {number} of the test\n"))
+        .collect()
 }
 
 fn expected(to: usize) -> Vec<String> {
@@ -172,6 +174,9 @@ async fn recorded_samples_become_samples_and_events() {
     assert!(added.records > 0);
     let events: Vec<_> =
         sink.batches.lock().unwrap().values().flat_map(|batch| batch.events.clone()).collect();
-    assert!(events.iter().any(|event| event.class.starts_with("network.saturation") && event.end_ns.is_some()), "{events:?}");
+    assert!(
+        events.iter().any(|event| event.class.starts_with("network.saturation") && event.end_ns.is_some()),
+        "{events:?}"
+    );
     assert_eq!(run(&sink, job()).await, Imported::default());
 }

@@ -213,7 +213,8 @@ pub fn encode(entry: &Entry, blob: &[u8], out: &mut Vec<u8>) -> Result<(), serde
 pub fn decode(bytes: &[u8]) -> Result<(Entry, &[u8], usize), Broken> {
     let (text_length, rest) = bytes.split_first_chunk::<4>().ok_or(Broken::Short)?;
     let (blob_length, rest) = rest.split_first_chunk::<4>().ok_or(Broken::Short)?;
-    let (text_length, blob_length) = (u32::from_le_bytes(*text_length) as usize, u32::from_le_bytes(*blob_length) as usize);
+    let (text_length, blob_length) =
+        (u32::from_le_bytes(*text_length) as usize, u32::from_le_bytes(*blob_length) as usize);
     if text_length == 0 || text_length.saturating_add(blob_length) > ENTRY_BYTES_MAX {
         return Err(Broken::Damaged("lengths are impossible"));
     }

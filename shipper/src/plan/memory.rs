@@ -55,14 +55,22 @@ pub(crate) fn glance(bytes: &[u8], shipper: ShipperId) -> Option<Remembered> {
 pub(super) fn replay(bytes: &[u8], shipper: ShipperId) -> Replayed {
     let mut memory = Remembered::new(shipper, 0);
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
-        return Replayed::Damaged { salvaged: memory, why: "it does not begin as a plan of this version".to_owned() };
+        return Replayed::Damaged {
+            salvaged: memory,
+            why: "it does not begin as a plan of this version".to_owned(),
+        };
     };
     let mut first = true;
     while !rest.is_empty() {
         match decode(rest) {
             Ok((entry, blob, length)) => {
-                if first && !matches!(&entry, Entry::Began { shipper: found, .. } if *found == shipper.to_string()) {
-                    return Replayed::Damaged { salvaged: memory, why: "it belongs to another shipper".to_owned() };
+                if first
+                    && !matches!(&entry, Entry::Began { shipper: found, .. } if *found == shipper.to_string())
+                {
+                    return Replayed::Damaged {
+                        salvaged: memory,
+                        why: "it belongs to another shipper".to_owned(),
+                    };
                 }
                 first = false;
                 memory.apply(entry, Bytes::copy_from_slice(blob));
@@ -88,10 +96,13 @@ fn is_torn_end(broken: Broken, rest: &[u8]) -> bool {
     }
     let Broken::Damaged(_) = broken else { return true };
     let length = |at: usize| {
-        rest.get(at..at + 4).and_then(|bytes| bytes.first_chunk::<4>()).map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+        rest.get(at..at + 4)
+            .and_then(|bytes| bytes.first_chunk::<4>())
+            .map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
     };
     let end = length(0).saturating_add(length(4)).saturating_add(16);
-    end <= super::ENTRY_BYTES_MAX + 16 && rest.get(end..).is_none_or(|after| after.iter().all(|byte| *byte == 0))
+    end <= super::ENTRY_BYTES_MAX + 16
+        && rest.get(end..).is_none_or(|after| after.iter().all(|byte| *byte == 0))
 }
 
 impl Remembered {
@@ -109,6 +120,11 @@ impl Remembered {
         }
     }
 
+    /// Since when this shipper knows anything: its epoch is the time at which it began, UTC nanoseconds.
+    pub fn began_ns(&self) -> i64 {
+        i64::try_from(self.epoch).unwrap_or(i64::MAX)
+    }
+
     /// The identity of the batch of a number.
     pub fn batch_id(&self, sequence: u64) -> BatchId {
         BatchId { shipper: self.shipper, epoch: self.epoch, sequence }
@@ -116,7 +132,8 @@ impl Remembered {
 
     /// Where reading a file starts that may have extents under way: before the first of them.
     pub fn acknowledged_position(&self, file: u64) -> Option<u64> {
-        let under_way = self.open.iter().flat_map(|open| &open.planned.extents).find(|extent| extent.file == file);
+        let under_way =
+            self.open.iter().flat_map(|open| &open.planned.extents).find(|extent| extent.file == file);
         under_way.map(|extent| extent.start).or_else(|| self.files.get(&file).map(|file| file.position))
     }
 
@@ -172,7 +189,9 @@ impl Remembered {
         for open in std::mem::take(&mut self.open) {
             // Backwards, so that a file ends up where the first of its extents under way begins.
             for extent in &open.planned.extents {
-                if let Some(file) = self.files.get_mut(&extent.file).filter(|file| file.position > extent.start) {
+                if let Some(file) =
+                    self.files.get_mut(&extent.file).filter(|file| file.position > extent.start)
+                {
                     file.position = extent.start;
                     file.stamp = extent.stamp_before;
                 }

@@ -27,8 +27,8 @@ use std::{
 use bytes::Bytes;
 use lastwords_record::ShipperId;
 
-pub use entry::{Broken, ENTRY_BYTES_MAX, Entry, Extent, MAGIC, Planned, Voice, decode, encode};
 pub(crate) use entry::Memory;
+pub use entry::{Broken, ENTRY_BYTES_MAX, Entry, Extent, MAGIC, Planned, Voice, decode, encode};
 pub(crate) use memory::glance;
 pub use memory::{Open, Remembered};
 
@@ -40,7 +40,9 @@ const REWRITE_BYTES: u64 = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The disk.
-    #[error("the shipper's state in {path} cannot be {attempted}: {source}; nothing is sent that is not planned there")]
+    #[error(
+        "the shipper's state in {path} cannot be {attempted}: {source}; nothing is sent that is not planned there"
+    )]
     Io {
         /// `read`, `written`, …
         attempted: &'static str,
@@ -99,7 +101,16 @@ impl Plan {
             tracing::error!(%damage, epoch = memory.epoch, "the shipper's state is damaged; going on in a new epoch, lines under way may be stored twice");
         }
         let (file, length) = rewrite(folder, &memory)?;
-        Ok(Plan { folder: folder.to_owned(), file, length, base_length: length, memory, scratch: Vec::new(), _lock: lock, damage })
+        Ok(Plan {
+            folder: folder.to_owned(),
+            file,
+            length,
+            base_length: length,
+            memory,
+            scratch: Vec::new(),
+            _lock: lock,
+            damage,
+        })
     }
 
     /// What is remembered now.
@@ -147,7 +158,13 @@ fn rewrite(folder: &Path, memory: &Remembered) -> Result<(File, u64), PlanError>
     let mut bytes = MAGIC.to_vec();
     memory.write(&mut bytes)?;
     let failed = |source| io_error("written", folder, source);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .map_err(failed)?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&fresh, &path).map_err(failed)?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;

@@ -19,6 +19,7 @@ fn file(position: u64) -> FileState {
         position,
         stamp: StampState::default(),
         digest: String::new(),
+        done: false,
     }
 }
 
@@ -132,7 +133,13 @@ fn bytes_that_cannot_be_formed_again_survive_damage_under_a_new_number() {
     let folder = tempfile::tempdir().unwrap();
     let mut builder = BatchBuilder::new();
     builder
-        .push_event(&crate::source::loss_event(&lastwords_record::Host::default(), 1, "k".into(), "t".into(), &[]))
+        .push_event(&crate::source::loss_event(
+            &lastwords_record::Host::default(),
+            1,
+            "k".into(),
+            "t".into(),
+            &[],
+        ))
         .unwrap();
     let id = BatchId { shipper: shipper(), epoch: 100, sequence: 1 };
     let envelope = builder.finish(id, 5, Clock::default()).seal(Compression::DEFAULT).unwrap();

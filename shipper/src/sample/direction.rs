@@ -206,7 +206,12 @@ mod tests {
 
     #[test]
     fn speeds_read_as_people_say_them() {
-        for (speed, text) in [(10_000_000_000, "10 Gbit/s"), (2_500_000_000, "2.5 Gbit/s"), (10_000_000, "10 Mbit/s"), (999, "999 bit/s")] {
+        for (speed, text) in [
+            (10_000_000_000, "10 Gbit/s"),
+            (2_500_000_000, "2.5 Gbit/s"),
+            (10_000_000, "10 Mbit/s"),
+            (999, "999 bit/s"),
+        ] {
             assert_eq!(bits(speed), text);
         }
     }

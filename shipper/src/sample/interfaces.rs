@@ -21,10 +21,7 @@ pub fn parse_counters(text: &str) -> impl Iterator<Item = (&str, Counters)> {
         let mut column = |skipped: usize| columns.nth(skipped).flatten();
         Some((
             name.trim(),
-            Counters {
-                receive: (column(0)?, column(2)?),
-                transmit: (column(4)?, column(2)?),
-            },
+            Counters { receive: (column(0)?, column(2)?), transmit: (column(4)?, column(2)?) },
         ))
     })
 }

@@ -51,7 +51,12 @@ const NAP: Duration = Duration::from_millis(100);
 impl Network {
     /// Samples this machine.
     pub fn new(host: Host, options: NetworkOptions) -> Self {
-        Network { host, options, proc_net_dev: "/proc/net/dev".into(), sys_class_net: "/sys/class/net".into() }
+        Network {
+            host,
+            options,
+            proc_net_dev: "/proc/net/dev".into(),
+            sys_class_net: "/sys/class/net".into(),
+        }
     }
 
     fn read(
@@ -79,8 +84,9 @@ impl Network {
             let configured = self.options.speeds_bits_per_second.get(interface).copied();
             let speed_bits_per_second = configured.or_else(|| known_speed(&self.sys_class_net, interface));
             for (way, (bytes_total, drops_total)) in [(Way::Receive, *receive), (Way::Transmit, *transmit)] {
-                let direction =
-                    directions.entry((interface.clone(), way)).or_insert_with(|| self.direction(interface, way));
+                let direction = directions
+                    .entry((interface.clone(), way))
+                    .or_insert_with(|| self.direction(interface, way));
                 let reading = Reading { time_ns, bytes_total, drops_total, speed_bits_per_second };
                 direction.read(reading, &mut feed.samples, &mut feed.events);
             }
@@ -101,8 +107,10 @@ impl Network {
 
     /// Ends what an earlier process left open.
     fn end_left_open(&self, cursor: Option<&[u8]>, feed: &mut Feed) {
-        let open: Vec<Open> = cursor.and_then(|cursor| serde_json::from_slice(cursor).ok()).unwrap_or_default();
-        feed.events.extend(open.iter().map(|one| self.direction(&one.interface, one.way).event(&one.saturation)));
+        let open: Vec<Open> =
+            cursor.and_then(|cursor| serde_json::from_slice(cursor).ok()).unwrap_or_default();
+        feed.events
+            .extend(open.iter().map(|one| self.direction(&one.interface, one.way).event(&one.saturation)));
     }
 }
 
@@ -160,7 +168,9 @@ mod tests {
     use super::*;
 
     fn net_dev(bytes: u64, drops: u64) -> String {
-        format!("h\nh\n  eth0: {bytes} 1 0 {drops} 0 0 0 0 0 0 0 0 0 0 0 0\n    lo: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n")
+        format!(
+            "h\nh\n  eth0: {bytes} 1 0 {drops} 0 0 0 0 0 0 0 0 0 0 0 0\n    lo: 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9\n"
+        )
     }
 
     #[test]

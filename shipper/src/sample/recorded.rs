@@ -64,8 +64,12 @@ impl RecordedSamples {
         })?;
         let key = (line.interface.into_owned(), line.direction);
         let direction = self.directions.entry(key).or_insert_with_key(|(interface, way)| {
-            let subject =
-                Subject { host: self.host.clone(), guest: self.guest.clone(), interface: interface.clone(), way: *way };
+            let subject = Subject {
+                host: self.host.clone(),
+                guest: self.guest.clone(),
+                interface: interface.clone(),
+                way: *way,
+            };
             Direction::new(subject, self.thresholds)
         });
         let reading = Reading {
@@ -119,7 +123,13 @@ mod tests {
     #[test]
     fn a_line_that_is_no_reading_says_what_was_wanted() {
         let mut recorded = RecordedSamples::new(Host::default(), None, Thresholds::default());
-        for bad in ["", "{}", "[1]", r#"{"time":"yesterday","interface":"e","direction":"receive","bytes_total":1}"#, r#"{"time":"2026-11-20T00:00:00Z","interface":"e","direction":"up","bytes_total":1}"#] {
+        for bad in [
+            "",
+            "{}",
+            "[1]",
+            r#"{"time":"yesterday","interface":"e","direction":"receive","bytes_total":1}"#,
+            r#"{"time":"2026-11-20T00:00:00Z","interface":"e","direction":"up","bytes_total":1}"#,
+        ] {
             let error = recorded.line(bad.as_bytes(), &mut Vec::new(), &mut Vec::new()).unwrap_err();
             assert!(error.to_string().contains("wanted is an object"), "{error}");
         }

@@ -233,7 +233,11 @@ mod tests {
         let cases: [(&str, Vec<Step>, Vec<Told>); 7] = [
             ("idle", vec![idle; 20], vec![]),
             ("too short", [vec![idle; 3], vec![hot; 2], vec![idle; 9]].concat(), vec![]),
-            ("long enough", [vec![idle; 3], vec![hot; 4], vec![idle; 9]].concat(), vec![(3, None), (3, Some(7))]),
+            (
+                "long enough",
+                [vec![idle; 3], vec![hot; 4], vec![idle; 9]].concat(),
+                vec![(3, None), (3, Some(7))],
+            ),
             (
                 "a short calm does not end it",
                 [vec![hot; 4], vec![idle; 3], vec![hot; 2], vec![idle; 9]].concat(),
@@ -245,7 +249,11 @@ mod tests {
                 vec![(0, None), (0, Some(24))],
             ),
             ("between the limits it does not begin", vec![between; 20], vec![]),
-            ("readings a minute apart", vec![(60, 100, 0), (60, 59_000, 0), (60, 100, 0)], vec![(60, None), (60, Some(120))]),
+            (
+                "readings a minute apart",
+                vec![(60, 100, 0), (60, 59_000, 0), (60, 100, 0)],
+                vec![(60, None), (60, Some(120))],
+            ),
         ];
         for (name, steps, expected) in cases {
             assert_eq!(told(&steps), expected, "{name}");

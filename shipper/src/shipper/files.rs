@@ -9,13 +9,13 @@ use std::{
 
 use lastwords_record::{ShipperEvent, stamp::StampState};
 
-use super::Outbox;
+use super::{Outbox, generations::Done};
 use crate::{
     config::{FileRule, ShipperConfig},
     plan::{Entry, PlanError},
     source::{
         content::Content,
-        followed::{Followed, as_copy, find_copy, locate, look},
+        followed::{Followed, as_copy, find_copy, locate, look, stems},
         identity::{FileState, Fingerprint},
         loss_event,
     },
@@ -24,7 +24,8 @@ use crate::{
 /// All generations that are not done with.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    by_id: BTreeMap<u64, Followed>,
+    pub(super) by_id: BTreeMap<u64, Followed>,
+    pub(super) done: Done,
     /// Whose turn it is: the files take turns, so that a fast one does not starve the others.
     turn: u64,
 }
@@ -35,6 +36,14 @@ struct Found<'a> {
     rule: &'a FileRule,
     device: u64,
     inode: u64,
+    /// Where a log rotation has put it: an earlier generation of `path`.
+    rotated: Option<Rotated>,
+}
+
+/// An earlier generation of a file under the name that a log rotation gave it.
+struct Rotated {
+    path: PathBuf,
+    modified_ns: i64,
 }
 
 impl Files {
@@ -43,16 +52,25 @@ impl Files {
     }
 
     /// Finds again what the plan knows. What cannot be found is forgotten; batches under way keep their numbers.
-    pub(super) fn reopen(&mut self, config: &ShipperConfig, outbox: &mut Outbox, now_ns: i64) -> Result<(), PlanError> {
+    pub(super) fn reopen(
+        &mut self,
+        config: &ShipperConfig,
+        outbox: &mut Outbox,
+        now_ns: i64,
+    ) -> Result<(), PlanError> {
         for state in outbox.memory().files.values().cloned().collect::<Vec<_>>() {
+            if state.done {
+                self.done.insert(state);
+                continue;
+            }
             let Some((path, content, itself)) = locate(&state) else {
                 tracing::warn!(file = %state.path, read_bytes = state.position, "is gone; what was not read of it is unknown");
                 outbox.remember(Entry::Forget { file: state.id })?;
                 continue;
             };
             let known = Path::new(&state.path);
-            let Some(rule) = config.files.iter().find(|rule| rule.means(known)).or(config.files.first()) else { continue };
-            let voice = rule.voice(&config.host, known);
+            let Some((rule, named)) = rule_of(config, known) else { continue };
+            let voice = rule.voice(&config.host, &named);
             let (left, id) = (path != known, state.id);
             let mut followed = Followed::new(state, content, voice, false, now_ns);
             followed.left = left;
@@ -91,7 +109,13 @@ impl Files {
 
     /// A file with bytes to read, or none where it has none now. A file that was truncated becomes another
     /// generation here (not while extents of the batch in work refer to it).
-    pub(super) fn ready(&mut self, id: u64, outbox: &mut Outbox, in_work: bool, now_ns: i64) -> Result<Option<&mut Followed>, PlanError> {
+    pub(super) fn ready(
+        &mut self,
+        id: u64,
+        outbox: &mut Outbox,
+        in_work: bool,
+        now_ns: i64,
+    ) -> Result<Option<&mut Followed>, PlanError> {
         let Some(followed) = self.by_id.get_mut(&id) else { return Ok(None) };
         let before = followed.written();
         let intact = match followed.look(now_ns) {
@@ -141,11 +165,11 @@ impl Files {
                 }
             }
         }
-        self.take_up(&path, device, inode, Content::Plain(file), voice, outbox, now_ns)
+        self.take_up(&path, device, inode, Content::Plain(file), voice, outbox, now_ns).map(drop)
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that a generation is made of")]
-    fn take_up(
+    pub(super) fn take_up(
         &mut self,
         path: &Path,
         device: u64,
@@ -154,7 +178,7 @@ impl Files {
         voice: crate::plan::Voice,
         outbox: &mut Outbox,
         now_ns: i64,
-    ) -> Result<(), PlanError> {
+    ) -> Result<u64, PlanError> {
         let state = FileState {
             id: outbox.memory().next_file,
             path: path.to_string_lossy().into_owned(),
@@ -164,10 +188,12 @@ impl Files {
             position: 0,
             stamp: StampState::default(),
             digest: String::new(),
+            done: false,
         };
+        let id = state.id;
         outbox.remember(Entry::File(state.clone()))?;
-        self.by_id.insert(state.id, Followed::new(state, content, voice, true, now_ns));
-        Ok(())
+        self.by_id.insert(id, Followed::new(state, content, voice, true, now_ns));
+        Ok(id)
     }
 
     /// Looks at all globs. Gives the folders that were looked into, and what had to be given up.
@@ -191,27 +217,40 @@ impl Files {
                 && let Some(followed) = self.by_id.get_mut(&id)
             {
                 present.insert(id);
-                followed.left = false;
-                if Path::new(&followed.state.path) != found.path {
+                // As long as it is there it is remembered: forgotten, it would be taken for a new one.
+                followed.left = found.rotated.is_some();
+                if !followed.left && Path::new(&followed.state.path) != found.path {
                     followed.state.path = found.path.to_string_lossy().into_owned();
                     outbox.remember(Entry::File(followed.state.clone()))?;
                 }
             }
         }
         for found in unknown {
-            if let Some(id) = self.copied(&found.path, outbox)? {
+            let (path, rotated) = match &found.rotated {
+                // What was rotated away before this shipper knew anything is history: `import` is for that.
+                Some(rotated) if rotated.modified_ns < outbox.memory().began_ns() => continue,
+                Some(rotated) => (&rotated.path, true),
+                None => (&found.path, false),
+            };
+            if let Some(id) = self.copied(path, outbox)? {
                 present.insert(id);
                 continue;
             }
-            match look(&found.path).and_then(|seen| Ok((seen.device, seen.inode, Content::open(seen.file)?))) {
+            match look(path).and_then(|seen| Ok((seen.device, seen.inode, Content::open(seen.file)?))) {
                 Ok((device, inode, content)) => {
                     let voice = found.rule.voice(&config.host, &found.path);
                     self.take_up(&found.path, device, inode, content, voice, outbox, now_ns)?;
-                    present.extend(self.by_id.keys().next_back());
+                    if let Some(id) = self.by_id.keys().next_back().copied() {
+                        present.insert(id);
+                        if let Some(followed) = self.by_id.get_mut(&id) {
+                            followed.left = rotated;
+                        }
+                    }
                 }
-                Err(error) => tracing::debug!(file = %found.path.display(), %error, "cannot be opened"),
+                Err(error) => tracing::debug!(file = %path.display(), %error, "cannot be opened"),
             }
         }
+        self.earlier(config, &folders, outbox, now_ns)?;
         for (_, followed) in self.by_id.iter_mut().filter(|(id, _)| !present.contains(id)) {
             // What is gone is let go only after a look: it may have grown, or only now be without a name.
             followed.refresh(now_ns);
@@ -221,7 +260,7 @@ impl Files {
         Ok((folders, losses))
     }
 
-    fn by_inode(&self, device: u64, inode: u64) -> Option<u64> {
+    pub(super) fn by_inode(&self, device: u64, inode: u64) -> Option<u64> {
         let is = |followed: &&Followed| (followed.state.device, followed.state.inode) == (device, inode);
         self.by_id.values().rfind(is).map(|followed| followed.state.id)
     }
@@ -246,7 +285,12 @@ impl Files {
     }
 
     /// Deleted files are kept within a budget: beyond it, the oldest are given up.
-    fn keep_to_budget(&mut self, config: &ShipperConfig, outbox: &mut Outbox, now_ns: i64) -> Result<Vec<ShipperEvent>, PlanError> {
+    fn keep_to_budget(
+        &mut self,
+        config: &ShipperConfig,
+        outbox: &mut Outbox,
+        now_ns: i64,
+    ) -> Result<Vec<ShipperEvent>, PlanError> {
         let unread = |followed: &Followed| {
             if followed.deleted { followed.size.saturating_sub(followed.state.position) } else { 0 }
         };
@@ -261,7 +305,8 @@ impl Files {
             followed.state.position = followed.size;
             followed.finished = true;
             outbox.remember(Entry::File(followed.state.clone()))?;
-            let title = format!("{} was deleted unread beyond the budget for deleted files", followed.state.path);
+            let title =
+                format!("{} was deleted unread beyond the budget for deleted files", followed.state.path);
             tracing::error!(bytes, %title, "bytes are lost");
             let key = format!("{}/file/{}", outbox.memory().epoch, followed.state.id);
             losses.push(loss_event(&config.host, now_ns, key, title, &[("bytes", bytes)]));
@@ -270,7 +315,13 @@ impl Files {
     }
 
     /// Lets go of what is read, acknowledged, and not under any name that a rule means.
-    fn forget(&mut self, config: &ShipperConfig, outbox: &mut Outbox, present: &BTreeSet<u64>, now_ns: i64) -> Result<(), PlanError> {
+    fn forget(
+        &mut self,
+        config: &ShipperConfig,
+        outbox: &mut Outbox,
+        present: &BTreeSet<u64>,
+        now_ns: i64,
+    ) -> Result<(), PlanError> {
         let wait_ns = super::nanoseconds(config.rotated_wait);
         let done: Vec<u64> = self
             .by_id
@@ -282,11 +333,22 @@ impl Files {
             .map(|(id, _)| *id)
             .collect();
         for id in done {
-            self.by_id.remove(&id);
-            outbox.remember(Entry::Forget { file: id })?;
+            let Some(followed) = self.by_id.remove(&id) else { continue };
+            // Still known, so that nobody takes it for an unknown generation.
+            let state = FileState { done: true, ..followed.state };
+            outbox.remember(Entry::File(state.clone()))?;
+            self.done.insert(state);
         }
         Ok(())
     }
+}
+
+/// The rule for a file that was last seen at a path, and the name by which the rule means it.
+fn rule_of<'a>(config: &'a ShipperConfig, path: &Path) -> Option<(&'a FileRule, PathBuf)> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let names = std::iter::once(path.to_owned()).chain(stems(name).map(|stem| path.with_file_name(stem)));
+    let by = |name: PathBuf| config.files.iter().find(|rule| rule.means(&name)).map(|rule| (rule, name));
+    names.into_iter().find_map(by).or_else(|| config.files.first().map(|rule| (rule, path.to_owned())))
 }
 
 impl Followed {
@@ -317,7 +379,8 @@ fn siblings(path: &Path) -> Vec<PathBuf> {
     folder.into_iter().flatten().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Every file that a rule means, once, by the first rule that means it; and the folders that were looked into.
+/// Every file that a rule means, once, by the first rule that means it, and its earlier generations, the oldest first;
+/// and the folders that were looked into.
 fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
     let (mut found, mut folders) = (Vec::new(), Vec::new());
     let mut inodes = BTreeSet::new();
@@ -330,11 +393,36 @@ fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
             let Ok(metadata) = fs::metadata(&path) else { continue };
             let (device, inode) = (metadata.dev(), metadata.ino());
             if inodes.insert((device, inode)) {
-                found.push(Found { path, rule, device, inode });
+                found.push(Found { path, rule, device, inode, rotated: None });
             }
         }
     }
     folders.sort();
     folders.dedup();
-    (found, folders)
+    let mut earlier = Vec::new();
+    for rotated in folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten()) {
+        let rotated = rotated.path();
+        let Some(path) = before_rotation(&rotated) else { continue };
+        let Some(rule) = config.files.iter().find(|rule| rule.means(&path)) else { continue };
+        let Ok(metadata) = fs::metadata(&rotated) else { continue };
+        let (device, inode) = (metadata.dev(), metadata.ino());
+        if metadata.is_file() && inodes.insert((device, inode)) {
+            let modified_ns =
+                metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+            let rotated = Some(Rotated { path: rotated, modified_ns });
+            earlier.push(Found { path, rule, device, inode, rotated });
+        }
+    }
+    earlier.sort_by_key(|found| found.rotated.as_ref().map(|rotated| rotated.modified_ns));
+    earlier.extend(found);
+    (earlier, folders)
+}
+
+/// The name that a file had before a log rotation called it `NAME.1` or `NAME-20261120`.
+fn before_rotation(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let (before, suffix) = name.rsplit_once(['.', '-'])?;
+    let is_number = (1..=14).contains(&suffix.len()) && suffix.bytes().all(|byte| byte.is_ascii_digit());
+    let by_date = name.as_bytes().get(before.len()) == Some(&b'-');
+    (is_number && !before.is_empty() && (!by_date || suffix.len() >= 8)).then(|| path.with_file_name(before))
 }

@@ -10,6 +10,7 @@
 //! No threads, no clock, no network: [`run`](crate::run()) drives it, and so does the simulation in the tests.
 
 mod files;
+mod generations;
 mod outbox;
 mod reform;
 
@@ -49,7 +50,11 @@ impl Shipper {
     ///
     /// # Errors
     /// Where the state folder cannot be used.
-    pub fn open(config: ShipperConfig, sealing: Option<Compression>, now_ns: i64) -> Result<Shipper, OutboxError> {
+    pub fn open(
+        config: ShipperConfig,
+        sealing: Option<Compression>,
+        now_ns: i64,
+    ) -> Result<Shipper, OutboxError> {
         let shipper = ShipperId::of(&config.host.name, &config.host.machine_id);
         let outbox = Outbox::open(&config.state_dir, shipper, now_ns.unsigned_abs(), sealing)?;
         let mut this = Shipper {
@@ -137,7 +142,9 @@ impl Shipper {
     fn form_file(&mut self, id: u64, planned: &mut Planned, now_ns: i64) -> Result<bool, OutboxError> {
         loop {
             let under_way = !planned.extents.is_empty();
-            let Some(ready) = self.files.ready(id, &mut self.outbox, under_way, now_ns)? else { return Ok(false) };
+            let Some(ready) = self.files.ready(id, &mut self.outbox, under_way, now_ns)? else {
+                return Ok(false);
+            };
             let patience = Patience {
                 group_ns: nanoseconds(self.config.group_timeout),
                 partial_ns: nanoseconds(self.config.partial_timeout),
@@ -225,7 +232,11 @@ impl Shipper {
     }
 
     /// Pushes a row; where the batch is full, it goes out and the row is the first of the next one.
-    fn push(&mut self, now_ns: i64, mut row: impl FnMut(&mut BatchBuilder) -> Result<(), Full>) -> Result<(), OutboxError> {
+    fn push(
+        &mut self,
+        now_ns: i64,
+        mut row: impl FnMut(&mut BatchBuilder) -> Result<(), Full>,
+    ) -> Result<(), OutboxError> {
         if row(&mut self.builder).is_ok() {
             return Ok(());
         }

@@ -53,7 +53,12 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Plan::open`].
-    pub fn open(folder: &Path, shipper: ShipperId, epoch: u64, sealing: Option<Compression>) -> Result<Outbox, PlanError> {
+    pub fn open(
+        folder: &Path,
+        shipper: ShipperId,
+        epoch: u64,
+        sealing: Option<Compression>,
+    ) -> Result<Outbox, PlanError> {
         Ok(Outbox {
             plan: Plan::open(folder, shipper, epoch)?,
             sealing,
@@ -82,7 +87,8 @@ impl Outbox {
 
     /// The first number that goes out: of the oldest batch under way, else of the next.
     pub fn first_id(&self) -> BatchId {
-        let first = self.memory().open.front().map_or(self.memory().next_sequence, |open| open.planned.sequence);
+        let first =
+            self.memory().open.front().map_or(self.memory().next_sequence, |open| open.planned.sequence);
         self.memory().batch_id(first)
     }
 
@@ -227,7 +233,9 @@ impl Outbox {
     /// # Errors
     /// Where it cannot be written down.
     pub fn rejected(&mut self, sequence: u64) -> Result<Option<InFlight>, PlanError> {
-        let Some(place) = self.in_flight.iter().position(|batch| batch.sequence == sequence) else { return Ok(None) };
+        let Some(place) = self.in_flight.iter().position(|batch| batch.sequence == sequence) else {
+            return Ok(None);
+        };
         self.plan.append(Entry::Rejected { sequence }, Bytes::new())?;
         self.dirty = true;
         let batch = self.in_flight.remove(place);

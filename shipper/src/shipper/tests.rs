@@ -31,8 +31,13 @@ impl World {
     fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("log")).unwrap();
-        let mut world =
-            World { folder, shipper: None, now_ns: 1_795_000_000 * SECOND, sink: BTreeMap::new(), sent: Vec::new() };
+        let mut world = World {
+            folder,
+            shipper: None,
+            now_ns: 1_700_000_000 * SECOND,
+            sink: BTreeMap::new(),
+            sent: Vec::new(),
+        };
         world.start();
         world
     }
@@ -117,9 +122,32 @@ impl World {
         file.write_all(text.as_bytes()).unwrap();
     }
 
+    /// As logrotate does: `.1` becomes `.2` and so on, gzipped perhaps from `.2` on.
+    fn rotate(&self, name: &str, gzip: bool) {
+        for generation in (0..100).rev() {
+            for end in ["", ".gz"] {
+                let number = |generation: u32| if generation == 0 { String::new() } else { format!(".{generation}") };
+                let from = self.path(&format!("{name}{}{end}", number(generation)));
+                let to = self.path(&format!("{name}{}{end}", number(generation + 1)));
+                if !from.exists() {
+                    continue;
+                }
+                fs::rename(&from, &to).unwrap();
+                if gzip && generation > 0 && end.is_empty() {
+                    let compressed = fs::File::create(self.path(&format!("{name}.{}.gz", generation + 1))).unwrap();
+                    let mut encoder = flate2::write::GzEncoder::new(compressed, flate2::Compression::fast());
+                    encoder.write_all(&fs::read(&to).unwrap()).unwrap();
+                    encoder.finish().unwrap();
+                    fs::remove_file(&to).unwrap();
+                }
+            }
+        }
+    }
+
     fn lines(&self) -> Vec<String> {
         let rows = self.sink.values().flat_map(|batch| {
-            (0..batch.records.origin.len()).map(|row| String::from_utf8_lossy(batch.records.body(row)).into_owned())
+            (0..batch.records.origin.len())
+                .map(|row| String::from_utf8_lossy(batch.records.body(row)).into_owned())
         });
         rows.collect()
     }
@@ -275,7 +303,7 @@ fn a_rejected_batch_counts_as_loss_and_the_next_ones_go_on() {
 
 #[test]
 fn a_feed_and_its_cursor_become_durable_together() {
-    use crate::source::{Feed, FedRecord};
+    use crate::source::{FedRecord, Feed};
     let mut world = World::new();
     let origin = lastwords_record::Origin {
         host: Host::default(),
@@ -286,7 +314,10 @@ fn a_feed_and_its_cursor_become_durable_together() {
     let feed = |body: &str, cursor: &str| Feed {
         stream: "kmsg".to_owned(),
         cursor: cursor.as_bytes().to_vec(),
-        records: vec![(origin.clone(), vec![FedRecord { body: body.as_bytes().to_vec(), ..FedRecord::default() }])],
+        records: vec![(
+            origin.clone(),
+            vec![FedRecord { body: body.as_bytes().to_vec(), ..FedRecord::default() }],
+        )],
         ..Feed::default()
     };
     let now_ns = world.now_ns;
@@ -308,7 +339,8 @@ fn a_feed_and_its_cursor_become_durable_together() {
 enum Step {
     Append(u8, u8),
     AppendPartial(u8),
-    Rotate(u8),
+    /// The flags: nobody looks before; the shipper is away meanwhile; older ones are gzipped.
+    Rotate(u8, bool, bool, bool),
     Scan,
     Form,
     Sync,
@@ -316,13 +348,15 @@ enum Step {
     Acknowledge,
     Kill,
     Wait,
+    WaitLong,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
+        1 => Just(Step::WaitLong),
         4 => (0..3_u8, 1..40_u8).prop_map(|(file, lines)| Step::Append(file, lines)),
         1 => (0..3_u8).prop_map(Step::AppendPartial),
-        1 => (0..3_u8).prop_map(Step::Rotate),
+        2 => (0..3_u8, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(file, unseen, away, gzip)| Step::Rotate(file, unseen, away, gzip)),
         3 => Just(Step::Scan),
         4 => Just(Step::Form),
         3 => Just(Step::Sync),
@@ -337,7 +371,6 @@ fn simulate(steps: Vec<Step>) {
     let mut world = World::new();
     let mut written: Vec<String> = Vec::new();
     let mut partial = [false; 3];
-    let mut rotations = 0;
     for step in steps {
         match step {
             Step::Append(file, lines) => {
@@ -358,15 +391,20 @@ fn simulate(steps: Vec<Step>) {
                     written.push(format!("{line}end"));
                 }
             }
-            // A log file is rotated between lines, and not before the shipper could have heard of it: a file that
-            // comes and goes between two looks is nobody's.
-            Step::Rotate(file) if !partial[usize::from(file)] => {
-                world.scan();
-                let name = format!("{file}.log");
-                rotations += 1;
-                let _ = fs::rename(world.path(&name), world.path(&format!("{name}.{rotations}")));
+            // A log file is rotated between lines.
+            Step::Rotate(file, unseen, away, gzip) if !partial[usize::from(file)] => {
+                if !unseen {
+                    world.scan();
+                }
+                if away {
+                    world.shipper = None;
+                }
+                world.rotate(&format!("{file}.log"), gzip);
+                if away {
+                    world.start();
+                }
             }
-            Step::Rotate(_) => {}
+            Step::Rotate(..) => {}
             Step::Scan => world.scan(),
             Step::Form => drop(world.form()),
             Step::Sync => world.shipper().sync().unwrap(),
@@ -374,6 +412,9 @@ fn simulate(steps: Vec<Step>) {
             Step::Acknowledge => world.acknowledge(),
             Step::Kill => world.kill(),
             // Less than the patience with partial lines.
+            // Long enough for rotated files to be done with; the patience with partial lines must not end.
+            Step::WaitLong if partial == [false; 3] => world.now_ns += 40 * SECOND,
+            Step::WaitLong => {}
             Step::Wait => world.now_ns += SECOND / 1_000,
         }
     }
@@ -395,4 +436,32 @@ proptest! {
     fn killed_between_any_two_steps_every_line_arrives_once(steps in prop::collection::vec(step(), 1..80)) {
         simulate(steps);
     }
+}
+
+#[test]
+fn generations_that_nobody_saw_are_found_and_those_that_are_read_stay_read() {
+    let mut world = World::new();
+    world.append("a.log", "one\n");
+    world.settle();
+    // Two generations come and go while nobody looks.
+    for line in ["two\n", "three\n", "four\n"] {
+        world.rotate("a.log", false);
+        world.append("a.log", line);
+    }
+    world.settle();
+    let mut lines = world.lines();
+    lines.sort();
+    assert_eq!(lines, ["four", "one", "three", "two"]);
+    // All are done with; then they are renamed, compressed, and the shipper starts again.
+    world.now_ns += 100 * SECOND;
+    world.settle();
+    world.shipper = None;
+    world.rotate("a.log", true);
+    world.start();
+    world.settle();
+    world.append("a.log.1", "late\n");
+    world.settle();
+    let mut lines = world.lines();
+    lines.sort();
+    assert_eq!(lines, ["four", "late", "one", "three", "two"]);
 }

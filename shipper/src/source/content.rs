@@ -116,7 +116,10 @@ impl Gzip {
         let skipped = position - self.position;
         let found = io::copy(&mut self.by_ref().take(skipped), &mut io::sink())?;
         if found < skipped {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the content is shorter than what was read of it before"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the content is shorter than what was read of it before",
+            ));
         }
         Ok(())
     }

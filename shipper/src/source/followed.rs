@@ -112,7 +112,8 @@ impl Followed {
         if size < self.state.position {
             return Ok(false);
         }
-        self.modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        self.modified_ns =
+            metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
         if size != self.size {
             self.size = size;
             self.changed_ns = now_ns;
@@ -166,7 +167,11 @@ impl Followed {
     pub fn identity_after(&mut self, read: &[u8]) -> io::Result<Fingerprint> {
         let known = self.state.identity;
         let head = if usize::from(known.head_length) < super::identity::HEAD_BYTES_MAX {
-            if self.state.position == 0 { Fingerprint::of(read) } else { Fingerprint::of(&self.content.head()?) }
+            if self.state.position == 0 {
+                Fingerprint::of(read)
+            } else {
+                Fingerprint::of(&self.content.head()?)
+            }
         } else {
             known
         };
@@ -209,9 +214,46 @@ pub fn find_copy(state: &FileState, path: &Path, siblings: &[PathBuf]) -> Option
 /// with something behind, and it goes on as that one did.
 pub fn as_copy(state: &FileState, path: &Path, sibling: &Path) -> Option<Content> {
     let (name, other) = (path.file_name()?.to_str()?, sibling.file_name()?.to_str()?);
-    if state.position == 0 || other.len() <= name.len() || !other.starts_with(name) {
+    // A copy may be renamed and copied in its turn: `app.log.1`, `app.log.2.gz`.
+    let named_alike = std::iter::once(name).chain(stems(name)).any(|stem| other.len() > stem.len() && other.starts_with(stem));
+    if state.position == 0 || other == name || !named_alike {
         return None;
     }
     let mut content = Content::open(File::open(sibling).ok()?).ok()?;
     content.is(&state.identity, state.position).ok()?.then_some(content)
+}
+
+/// The names that a file may have had before log rotation gave it this one, longest first: `app.log` for `app.log.1`,
+/// `app.log-20261120.gz`.
+pub fn stems(name: &str) -> impl Iterator<Item = &str> {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let counts = |rest: &str| {
+        rest.starts_with(|first: char| first.is_ascii_digit())
+            && rest.chars().all(|other| other.is_ascii_digit() || "-_.T:".contains(other))
+    };
+    name.rmatch_indices(['.', '-']).filter_map(move |(at, _)| {
+        let (stem, rest) = (name.get(..at)?, name.get(at + 1..)?);
+        (!stem.is_empty() && counts(rest)).then_some(stem)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stems;
+
+    #[test]
+    fn rotated_names_tell_the_names_before() {
+        let cases: [(&str, &[&str]); 7] = [
+            ("app.log", &[]),
+            ("app.log.1", &["app.log"]),
+            ("app.log.2.gz", &["app.log"]),
+            ("app.log-20261120.gz", &["app.log"]),
+            ("app.log-2026-11-20", &["app.log-2026-11", "app.log-2026", "app.log"]),
+            ("node1.1", &["node1"]),
+            (".1", &[]),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(stems(name).collect::<Vec<_>>(), expected, "{name}");
+        }
+    }
 }

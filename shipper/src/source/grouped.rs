@@ -6,7 +6,7 @@ use lastwords_record::{
     group::{Grouper, Verdict},
 };
 
-use super::{FEED_BYTES_MAX, Feed, FedRecord};
+use super::{FEED_BYTES_MAX, FedRecord, Feed};
 
 /// Collects entries of one origin until they are sent.
 #[derive(Debug)]
@@ -145,7 +145,11 @@ mod tests {
     }
 
     fn bodies(feed: &Feed) -> Vec<String> {
-        feed.records.iter().flat_map(|(_, rows)| rows).map(|row| String::from_utf8_lossy(&row.body).into_owned()).collect()
+        feed.records
+            .iter()
+            .flat_map(|(_, rows)| rows)
+            .map(|row| String::from_utf8_lossy(&row.body).into_owned())
+            .collect()
     }
 
     #[test]
@@ -162,7 +166,13 @@ mod tests {
         let second = grouped.take().unwrap();
         assert_eq!(
             (bodies(&second), second.cursor),
-            (vec!["BUG: unable to handle page fault\nRIP: 0010:f+0x1/0x2".to_owned(), "sshd: accepted".to_owned()], vec![4])
+            (
+                vec![
+                    "BUG: unable to handle page fault\nRIP: 0010:f+0x1/0x2".to_owned(),
+                    "sshd: accepted".to_owned()
+                ],
+                vec![4]
+            )
         );
     }
 

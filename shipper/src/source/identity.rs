@@ -43,7 +43,9 @@ impl Fingerprint {
     /// Whether what stands before the place up to which was read is what was read last.
     pub fn matches_tail(&self, before: &[u8]) -> bool {
         let start = before.len().checked_sub(self.tail_length.into());
-        start.and_then(|start| before.get(start..)).is_some_and(|tail| tail.is_empty() || xxh3_64(tail) == self.tail_hash)
+        start
+            .and_then(|start| before.get(start..))
+            .is_some_and(|tail| tail.is_empty() || xxh3_64(tail) == self.tail_hash)
     }
 
     /// Whether a content that begins with these bytes may be the one.
@@ -78,6 +80,9 @@ pub struct FileState {
     /// xxh3-128 of all bytes up to `position`, hexadecimal; imports only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
+    /// It was rotated away and is read to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub done: bool,
 }
 
 #[cfg(test)]

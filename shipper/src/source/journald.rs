@@ -56,7 +56,8 @@ impl Journald {
             None => command.arg("--boot").arg("--no-tail"),
         };
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let child = child.map_err(|source| SourceError::Io { what: format!("cannot start {}", self.program), source })?;
+        let child = child
+            .map_err(|source| SourceError::Io { what: format!("cannot start {}", self.program), source })?;
         Ok(Reader { child })
     }
 }
@@ -99,15 +100,19 @@ impl FeedSource for Journald {
                 }
                 continue;
             }
-            let length = output
-                .read(&mut chunk)
-                .map_err(|source| SourceError::Io { what: "cannot read from journalctl".to_owned(), source })?;
+            let length = output.read(&mut chunk).map_err(|source| SourceError::Io {
+                what: "cannot read from journalctl".to_owned(),
+                source,
+            })?;
             if length == 0 {
                 grouped.end_group();
                 if let Some(rows) = grouped.take() {
                     feed.send(rows)?;
                 }
-                return Err(SourceError::Unreadable(format!("{} ended: is there a journal here?", self.program)));
+                return Err(SourceError::Unreadable(format!(
+                    "{} ended: is there a journal here?",
+                    self.program
+                )));
             }
             last_entry = Instant::now();
             buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
@@ -129,7 +134,9 @@ fn take_entries(buffer: &[u8], grouped: &mut Grouped, feed: &FeedSender) -> Resu
             let kernel = entry.text("_TRANSPORT") == Some("kernel");
             grouped.push(fed_record(&entry), cursor.to_vec(), kernel);
         }
-        if grouped.is_full() && let Some(rows) = grouped.take() {
+        if grouped.is_full()
+            && let Some(rows) = grouped.take()
+        {
             feed.send(rows)?;
         }
     }
@@ -138,15 +145,23 @@ fn take_entries(buffer: &[u8], grouped: &mut Grouped, feed: &FeedSender) -> Resu
 
 fn fed_record(entry: &Entry<'_>) -> FedRecord {
     let now_ns = now_ns();
-    let written_us = entry.number("_SOURCE_REALTIME_TIMESTAMP").or_else(|| entry.number("__REALTIME_TIMESTAMP"));
+    let written_us =
+        entry.number("_SOURCE_REALTIME_TIMESTAMP").or_else(|| entry.number("__REALTIME_TIMESTAMP"));
     let written_ns = written_us.and_then(|us| i64::try_from(us).ok()).and_then(|us| us.checked_mul(1_000));
     let program = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.text("_COMM")).unwrap_or_default();
     FedRecord {
         time_ns: written_ns.unwrap_or(now_ns),
         observed_ns: now_ns,
         // An entry may have several lines; the last line's end belongs to none.
-        body: entry.get("MESSAGE").map(|text| text.strip_suffix(b"\n").unwrap_or(text)).unwrap_or_default().to_vec(),
-        severity: entry.number("PRIORITY").and_then(|level| u8::try_from(level).ok()).map_or(0, severity_number),
+        body: entry
+            .get("MESSAGE")
+            .map(|text| text.strip_suffix(b"\n").unwrap_or(text))
+            .unwrap_or_default()
+            .to_vec(),
+        severity: entry
+            .number("PRIORITY")
+            .and_then(|level| u8::try_from(level).ok())
+            .map_or(0, severity_number),
         program: program.to_owned(),
         time_basis: if written_ns.is_some() { TimeBasis::Journal } else { TimeBasis::Observed },
         attributes: entry.fields().filter_map(attribute).collect(),
@@ -192,11 +207,24 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
     /// A journalctl that writes its arguments down and prints entries, as the real one would.
     fn journald(folder: &std::path::Path) -> Journald {
         let program = folder.join("journalctl");
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o755).open(&program).unwrap();
-        write!(file, "#!/bin/sh\necho \"$@\" > {0}/arguments\ncat {0}/entries\nexec sleep 60\n", folder.display()).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o755)
+            .open(&program)
+            .unwrap();
+        write!(
+            file,
+            "#!/bin/sh\necho \"$@\" > {0}/arguments\ncat {0}/entries\nexec sleep 60\n",
+            folder.display()
+        )
+        .unwrap();
         std::fs::write(folder.join("entries"), ENTRIES).unwrap();
-        Journald { program: program.display().to_string(), host: Host { name: "h".into(), machine_id: String::new() } }
+        Journald {
+            program: program.display().to_string(),
+            host: Host { name: "h".into(), machine_id: String::new() },
+        }
     }
 
     fn run(journald: Journald, cursor: Option<&'static [u8]>) -> Vec<super::super::Feed> {
@@ -222,7 +250,10 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
             feeds.into_iter().flat_map(|feed| feed.records).flat_map(|(_, rows)| rows).collect();
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[0].body.as_slice(), rows[0].program.as_str()), (&b"one"[..], "sshd"));
-        assert_eq!((rows[0].time_ns, rows[0].severity, rows[0].time_basis), (1_000_001_000, 17, TimeBasis::Journal));
+        assert_eq!(
+            (rows[0].time_ns, rows[0].severity, rows[0].time_basis),
+            (1_000_001_000, 17, TimeBasis::Journal)
+        );
         assert!(rows[0].attributes.contains(&("_PID".to_owned(), "7".to_owned())));
         assert!(rows[1].body.ends_with(b"]---") && rows[1].body.starts_with(b"Kernel panic"));
         assert!(std::fs::read_to_string(folder.path().join("arguments")).unwrap().contains("--boot"));
@@ -232,6 +263,10 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
     fn reading_goes_on_after_the_cursor() {
         let folder = tempfile::tempdir().unwrap();
         run(journald(folder.path()), Some(b"s=1;i=2"));
-        assert!(std::fs::read_to_string(folder.path().join("arguments")).unwrap().contains("--after-cursor=s=1;i=2"));
+        assert!(
+            std::fs::read_to_string(folder.path().join("arguments"))
+                .unwrap()
+                .contains("--after-cursor=s=1;i=2")
+        );
     }
 }

@@ -15,7 +15,9 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-use super::{FedRecord, FeedSender, FeedSource, SourceError, Stop, grouped::Grouped, kernel_entry, loss_event};
+use super::{
+    FedRecord, FeedSender, FeedSource, SourceError, Stop, grouped::Grouped, kernel_entry, loss_event,
+};
 
 /// Reads `/dev/kmsg`.
 #[derive(Debug)]
@@ -85,16 +87,27 @@ impl FeedSource for Kmsg {
                         if expected.is_some_and(|expected| entry.sequence < expected) {
                             continue;
                         }
-                        if let Some(lost) = expected.map(|expected| entry.sequence - expected).filter(|lost| *lost > 0) {
+                        if let Some(lost) =
+                            expected.map(|expected| entry.sequence - expected).filter(|lost| *lost > 0)
+                        {
                             let key = format!("kmsg {} {}", self.boot_id, entry.sequence);
-                            let title = format!("{lost} kernel messages were overwritten before they could be read");
-                            grouped.push_event(loss_event(&self.host, now_ns(), key, title, &[("records", lost)]));
+                            let title =
+                                format!("{lost} kernel messages were overwritten before they could be read");
+                            grouped.push_event(loss_event(
+                                &self.host,
+                                now_ns(),
+                                key,
+                                title,
+                                &[("records", lost)],
+                            ));
                         }
                         expected = Some(entry.sequence + 1);
                         let cursor = format!("{} {}", self.boot_id, entry.sequence).into_bytes();
                         grouped.push(fed_record(&entry, boot_ns), cursor, entry.facility == 0);
                     }
-                    if grouped.is_full() && let Some(rows) = grouped.take() {
+                    if grouped.is_full()
+                        && let Some(rows) = grouped.take()
+                    {
                         feed.send(rows)?;
                     }
                 }
@@ -137,7 +150,9 @@ fn wait_readable(device: &OwnedFd) -> Result<(), SourceError> {
     let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(POLL.subsec_nanos()) };
     match rustix::event::poll(&mut fds, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(SourceError::Io { what: "cannot wait for /dev/kmsg".to_owned(), source: error.into() }),
+        Err(error) => {
+            Err(SourceError::Io { what: "cannot wait for /dev/kmsg".to_owned(), source: error.into() })
+        }
     }
 }
 

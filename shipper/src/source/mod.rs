@@ -193,7 +193,13 @@ impl Stop {
 }
 
 /// The event that tells what had to be given up.
-pub fn loss_event(host: &Host, time_ns: i64, key: String, title: String, lost: &[(&str, u64)]) -> ShipperEvent {
+pub fn loss_event(
+    host: &Host,
+    time_ns: i64,
+    key: String,
+    title: String,
+    lost: &[(&str, u64)],
+) -> ShipperEvent {
     ShipperEvent {
         class: "lastwords.loss".to_owned(),
         start_ns: time_ns,

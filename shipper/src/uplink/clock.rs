@@ -26,7 +26,8 @@ impl ClockFilter {
     pub fn probe(&mut self, sent: i64, received_there: i64, sent_there: i64, received: i64) -> Option<Clock> {
         let round_trip = received.checked_sub(sent)?.checked_sub(sent_there.checked_sub(received_there)?)?;
         let round_trip_ns = u64::try_from(round_trip).ok()?;
-        let sum = i128::from(received_there) - i128::from(sent) + i128::from(sent_there) - i128::from(received);
+        let sum =
+            i128::from(received_there) - i128::from(sent) + i128::from(sent_there) - i128::from(received);
         let offset_ns = i64::try_from(sum / 2).ok()?;
         if self.probes.len() == PROBES {
             self.probes.pop_front();

@@ -70,11 +70,18 @@ enum CallError {
     Silent(Duration),
     #[error("the ingester answered {0} where a welcome was due")]
     NoWelcome(&'static str),
-    #[error("the ingester opens batches up to format {found:#x}; this shipper seals {sealed:#x}: upgrade the ingester")]
+    #[error(
+        "the ingester opens batches up to format {found:#x}; this shipper seals {sealed:#x}: upgrade the ingester"
+    )]
     Version { found: u32, sealed: u32 },
 }
 
-pub(super) async fn drive(endpoint: Endpoint, identity: Identity, outgoing: mpsc::Receiver<Outgoing>, reports: mpsc::Sender<Report>) {
+pub(super) async fn drive(
+    endpoint: Endpoint,
+    identity: Identity,
+    outgoing: mpsc::Receiver<Outgoing>,
+    reports: mpsc::Sender<Report>,
+) {
     let mut link = Link {
         identity,
         outgoing,
@@ -234,7 +241,8 @@ impl Link {
                     return;
                 }
                 while self.sent > 0
-                    && let Some(kept) = self.kept.pop_front_if(|kept| kept.id.sequence <= acknowledgement.sequence)
+                    && let Some(kept) =
+                        self.kept.pop_front_if(|kept| kept.id.sequence <= acknowledgement.sequence)
                 {
                     self.sent -= 1;
                     self.sent_bytes -= kept.envelope.len() as u64;
@@ -252,7 +260,8 @@ impl Link {
                     self.sent = self.sent.saturating_sub(1);
                     self.sent_bytes = self.sent_bytes.saturating_sub(kept.envelope.len() as u64);
                     let reason = format!("{}: {}", rejection.reason().as_str_name(), rejection.detail);
-                    let _ = self.reports.send(Report::Rejected { sequence: rejection.sequence, reason }).await;
+                    let _ =
+                        self.reports.send(Report::Rejected { sequence: rejection.sequence, reason }).await;
                 }
             }
             ship_response::Message::Heartbeat(reply) => {

@@ -44,7 +44,11 @@ impl Underway {
     }
 }
 
-pub(super) async fn drive(sink: Arc<dyn Deliver>, mut outgoing: mpsc::Receiver<Outgoing>, reports: mpsc::Sender<Report>) {
+pub(super) async fn drive(
+    sink: Arc<dyn Deliver>,
+    mut outgoing: mpsc::Receiver<Outgoing>,
+    reports: mpsc::Sender<Report>,
+) {
     let mut underway = Underway::default();
     let mut open = true;
     while open || !underway.0.is_empty() {

@@ -132,9 +132,16 @@ pub enum Report {
 }
 
 /// Sends until `outgoing` is closed and everything is acknowledged, or until the receiver of reports is gone.
-pub async fn drive(uplink: Uplink, identity: Identity, outgoing: mpsc::Receiver<Outgoing>, reports: mpsc::Sender<Report>) {
+pub async fn drive(
+    uplink: Uplink,
+    identity: Identity,
+    outgoing: mpsc::Receiver<Outgoing>,
+    reports: mpsc::Sender<Report>,
+) {
     match uplink {
-        Uplink::Grpc(endpoint) => grpc::drive(grpc::Endpoint::Tcp(endpoint), identity, outgoing, reports).await,
+        Uplink::Grpc(endpoint) => {
+            grpc::drive(grpc::Endpoint::Tcp(endpoint), identity, outgoing, reports).await
+        }
         Uplink::Unix(path) => grpc::drive(grpc::Endpoint::Unix(path), identity, outgoing, reports).await,
         Uplink::InProcess(sink) => inprocess::drive(sink, outgoing, reports).await,
     }

@@ -35,7 +35,10 @@ const CLASSES: &[Class] = &[
     class("kernel.netdevice_leak", &["netdevice leaks"]),
     class("memory", &["memory trouble"]),
     class("memory.oom_kill", &["oom kills", "oom kill", "out of memory kills"]),
-    class("memory.allocation_failure", &["allocation failures", "allocation failure", "page allocation failures"]),
+    class(
+        "memory.allocation_failure",
+        &["allocation failures", "allocation failure", "page allocation failures"],
+    ),
     class("memory.balloon", &["balloon failures", "balloon failure"]),
     class("memory.pressure", &["memory pressure"]),
     class("hardware", &["hardware errors", "hardware trouble"]),
@@ -50,7 +53,10 @@ const CLASSES: &[Class] = &[
     class("network.saturation", &["network saturation", "network saturations", "saturation", "saturations"]),
     class("network.saturation.nic", &["nic saturation", "nic saturations"]),
     class("network.saturation.vif", &["vif saturation", "guest network saturation"]),
-    class("network.saturation.conntrack", &["conntrack saturation", "conntrack full", "conntrack table full"]),
+    class(
+        "network.saturation.conntrack",
+        &["conntrack saturation", "conntrack full", "conntrack table full"],
+    ),
     class("network.saturation.drops", &["packet drops"]),
     class("network.link_down", &["link downs", "link down", "links down"]),
     class("network.transmit_timeout", &["transmit timeouts", "transmit timeout", "nic hangs", "nic hang"]),
@@ -95,7 +101,8 @@ impl ClassNames {
     /// Every name with its class, classes themselves included.
     pub fn names(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         CLASSES.iter().flat_map(|class| {
-            std::iter::once((class.class, class.class)).chain(class.names.iter().map(|name| (*name, class.class)))
+            std::iter::once((class.class, class.class))
+                .chain(class.names.iter().map(|name| (*name, class.class)))
         })
     }
 

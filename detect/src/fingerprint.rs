@@ -55,9 +55,20 @@ mod tests {
     #[test]
     fn the_same_crash_elsewhere_has_the_same_fingerprint() {
         let frames = |suffix: &str| vec![format!("f{suffix}"), "g".to_owned()];
-        let one = of("kernel.oops", "BUG: unable to handle page fault for address: ffff888012345678", &frames(".cold"));
-        let other = of("kernel.oops", "BUG: unable to handle page fault for address: ffff999912345678", &frames(".isra.0"));
+        let one = of(
+            "kernel.oops",
+            "BUG: unable to handle page fault for address: ffff888012345678",
+            &frames(".cold"),
+        );
+        let other = of(
+            "kernel.oops",
+            "BUG: unable to handle page fault for address: ffff999912345678",
+            &frames(".isra.0"),
+        );
         assert_eq!(one, other);
-        assert_ne!(one, of("kernel.oops", "BUG: unable to handle page fault for address: 0", &["h".to_owned()]));
+        assert_ne!(
+            one,
+            of("kernel.oops", "BUG: unable to handle page fault for address: 0", &["h".to_owned()])
+        );
     }
 }

@@ -18,7 +18,9 @@ const BUILT_IN: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     /// The text is no rules file.
-    #[error("the rules are not as expected: {0}. A rules file is TOML with [[rule]] tables; each needs id, class, severity, literals and title")]
+    #[error(
+        "the rules are not as expected: {0}. A rules file is TOML with [[rule]] tables; each needs id, class, severity, literals and title"
+    )]
     Syntax(#[from] toml::de::Error),
     /// A rule's pattern is no regular expression.
     #[error("rule {id}: the pattern is not a regular expression: {error}")]
@@ -127,7 +129,11 @@ fn rule(raw: RawRule) -> Result<Rule, RulesError> {
     let sources = raw
         .sources
         .iter()
-        .map(|source| source.parse().map_err(|_| name(source, "the sources of records (kmsg, journald, file, console …)")))
+        .map(|source| {
+            source
+                .parse()
+                .map_err(|_| name(source, "the sources of records (kmsg, journald, file, console …)"))
+        })
         .collect::<Result<_, _>>()?;
     if raw.literals.is_empty() || raw.literals.iter().any(|literal| literal.len() < 3) {
         return Err(RulesError::Literals { id: raw.id });

@@ -168,12 +168,27 @@ impl Detector {
             let (row, start, end) = records.at(at)?;
             let bytes = text.get(start..end)?;
             let within = at - start;
-            let line_start = start + memchr::memrchr(b'\n', bytes.get(..within)?).map_or(0, |place| place + 1);
+            let line_start =
+                start + memchr::memrchr(b'\n', bytes.get(..within)?).map_or(0, |place| place + 1);
             let line_end = at + memchr::memchr(b'\n', text.get(at..end)?).unwrap_or(end - at);
             let line = records.line_of(text, line_start);
-            self.line(text.get(line_start..line_end)?, || source(row), |rule, title, function, captures, caller| {
-                hits.push(Hit { record: row, line, start: line_start, record_end: end, rule, title, function, captures, caller });
-            });
+            self.line(
+                text.get(line_start..line_end)?,
+                || source(row),
+                |rule, title, function, captures, caller| {
+                    hits.push(Hit {
+                        record: row,
+                        line,
+                        start: line_start,
+                        record_end: end,
+                        rule,
+                        title,
+                        function,
+                        captures,
+                        caller,
+                    });
+                },
+            );
             Some(line_end)
         });
         self.events(text, &hits, out);
@@ -184,7 +199,9 @@ impl Detector {
         let Ok(end) = u32::try_from(text.len()) else {
             // Offsets are 32 bits wide: a larger log goes through in pieces, cut at a line's end.
             let half = text.len() / 2;
-            let cut = memchr::memchr(b'\n', text.get(half..).unwrap_or_default()).map_or(text.len() - 1, |at| half + at) + 1;
+            let cut = memchr::memchr(b'\n', text.get(half..).unwrap_or_default())
+                .map_or(text.len() - 1, |at| half + at)
+                + 1;
             let (left, right) = text.split_at(cut.min(text.len()));
             let mut found = self.scan_log(left, all);
             let (lines, events) = (memchr::memchr_iter(b'\n', left).count(), found.len());
@@ -220,7 +237,10 @@ impl Detector {
                     start_line: event.line_start as usize + 1,
                     end_line: event.line_end as usize + 1,
                     attributes: event.attributes.clone(),
-                    cause: event.cause.filter(|cause| kept.get(*cause) == Some(&true)).and_then(|cause| places.get(cause).copied()),
+                    cause: event
+                        .cause
+                        .filter(|cause| kept.get(*cause) == Some(&true))
+                        .and_then(|cause| places.get(cause).copied()),
                     rule: event.rule.clone(),
                 });
             }
@@ -236,7 +256,9 @@ impl Detector {
         let mut from = 0;
         while from < text.len() {
             let found = if self.quick.is_empty() {
-                self.exact.find(aho_corasick::Input::new(text).span(from..text.len())).map(|found| found.start())
+                self.exact
+                    .find(aho_corasick::Input::new(text).span(from..text.len()))
+                    .map(|found| found.start())
             } else {
                 for ((searcher, next), searched) in self.quick.iter().zip(&mut next).zip(&mut searched) {
                     if !*searched || next.is_some_and(|at| at < from) {
@@ -259,8 +281,11 @@ impl Detector {
         mut hit: impl FnMut(usize, String, Option<String>, Vec<(String, String)>, String),
     ) {
         let raw = raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or(raw);
-        let mut candidates: Vec<usize> =
-            self.exact.find_overlapping_iter(raw).filter_map(|found| self.rule_of.get(found.pattern().as_usize()).copied()).collect();
+        let mut candidates: Vec<usize> = self
+            .exact
+            .find_overlapping_iter(raw)
+            .filter_map(|found| self.rule_of.get(found.pattern().as_usize()).copied())
+            .collect();
         candidates.sort_unstable();
         candidates.dedup();
         if candidates.is_empty() {
@@ -286,8 +311,11 @@ impl Detector {
                     }
                 }
             }
-            let title = captures.iter().fold(rule.title.clone(), |title, (name, value)| title.replace(&format!("{{{name}}}"), value));
-            let function = captures.iter().find(|(name, _)| name == "function").map(|(_, value)| value.clone());
+            let title = captures.iter().fold(rule.title.clone(), |title, (name, value)| {
+                title.replace(&format!("{{{name}}}"), value)
+            });
+            let function =
+                captures.iter().find(|(name, _)| name == "function").map(|(_, value)| value.clone());
             captures.retain(|(name, _)| name != "function");
             hit(number, title, function, captures, parts.caller.to_owned());
             return;
@@ -304,7 +332,9 @@ impl Detector {
                 last.filter(|(record, line, _, _)| *record == hit.record && hit.line - *line <= lines)
             };
             if rule.detail
-                && near(DETAIL_LINES).is_some_and(|(_, _, caller, _)| caller.is_empty() || hit.caller.is_empty() || caller == hit.caller)
+                && near(DETAIL_LINES).is_some_and(|(_, _, caller, _)| {
+                    caller.is_empty() || hit.caller.is_empty() || caller == hit.caller
+                })
             {
                 continue;
             }
@@ -327,13 +357,25 @@ impl Detector {
                 let next = |report_only: bool| {
                     hits.iter().skip(number + 1).take(64).find(|next| {
                         let rule = self.rules.get(next.rule);
-                        rule.is_some_and(|rule| rule.blame.is_some() && !rule.detail && (!report_only || &*rule.class != "kernel.panic"))
+                        rule.is_some_and(|rule| {
+                            rule.blame.is_some()
+                                && !rule.detail
+                                && (!report_only || &*rule.class != "kernel.panic")
+                        })
                     })
                 };
-                let until = |next: Option<&Hit>| next.filter(|next| next.record == hit.record).map_or(hit.record_end, |next| next.start);
-                let read = |end: usize| report::read(Lines { rest: text.get(hit.start..end).unwrap_or_default() }, blame);
+                let until = |next: Option<&Hit>| {
+                    next.filter(|next| next.record == hit.record).map_or(hit.record_end, |next| next.start)
+                };
+                let read = |end: usize| {
+                    report::read(Lines { rest: text.get(hit.start..end).unwrap_or_default() }, blame)
+                };
                 let mut report = read(until(next(false)));
-                if !is_panic && report.frames.is_empty() && report.pointer.is_none() && report.locks.is_empty() {
+                if !is_panic
+                    && report.frames.is_empty()
+                    && report.pointer.is_none()
+                    && report.locks.is_empty()
+                {
                     // An old kernel's warning that panics prints its trace behind the panic.
                     let lines = report.lines;
                     report = read(until(next(true)));
@@ -346,7 +388,12 @@ impl Detector {
                 {
                     found.title = format!("{} in {function}", found.title);
                 }
-                frames = report.frames.iter().filter(|frame| !crate::kernel::blame::is_machinery(frame)).cloned().collect();
+                frames = report
+                    .frames
+                    .iter()
+                    .filter(|frame| !crate::kernel::blame::is_machinery(frame))
+                    .cloned()
+                    .collect();
                 found.attributes.extend(report.attributes);
                 if !report.frames.is_empty() {
                     found.attributes.push(("trace".to_owned(), report.frames.join("\n")));

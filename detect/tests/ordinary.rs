@@ -66,12 +66,35 @@ fn guests_that_boot_and_leave_in_peace_raise_nothing() {
 /// Pieces of reports, so that arbitrary text often is almost one.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let known = prop::sample::select(vec![
-        "BUG: ", "WARNING: CPU: 0 PID: 1 at ", "fs/x.c:12 f+0x1/0x2\n", "Kernel panic - not syncing: ", "Call Trace:\n",
-        " ? g+0x12/0x34\n", " <IRQ>\n", "\n", "\r\n", "[   12.345678] ", "[   12.345678][ T12] ", "RIP: 0010:h+0x1/0x2\n",
-        "RIP: 0033:0x7f00\n", "+0x", "[<ffffffff81000000>] ", "INFO: task a:1 blocked for more than 120 seconds.\n",
-        "possible deadlock", ", at: lock_sock+0x1/0x2\n", "watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\n",
-        "(XEN) Panic on CPU 3:\n", "é", "---[ end trace 0 ]---\n", "BUG: KASAN: use-after-free in ", " from ", "CPU: ", "Comm: ",
-        "Oops: 0002 [#1] SMP\n", "Linux version 6.1\n", "Out of memory: Killed process 12 (java) total-vm:1kB\n",
+        "BUG: ",
+        "WARNING: CPU: 0 PID: 1 at ",
+        "fs/x.c:12 f+0x1/0x2\n",
+        "Kernel panic - not syncing: ",
+        "Call Trace:\n",
+        " ? g+0x12/0x34\n",
+        " <IRQ>\n",
+        "\n",
+        "\r\n",
+        "[   12.345678] ",
+        "[   12.345678][ T12] ",
+        "RIP: 0010:h+0x1/0x2\n",
+        "RIP: 0033:0x7f00\n",
+        "+0x",
+        "[<ffffffff81000000>] ",
+        "INFO: task a:1 blocked for more than 120 seconds.\n",
+        "possible deadlock",
+        ", at: lock_sock+0x1/0x2\n",
+        "watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\n",
+        "(XEN) Panic on CPU 3:\n",
+        "é",
+        "---[ end trace 0 ]---\n",
+        "BUG: KASAN: use-after-free in ",
+        " from ",
+        "CPU: ",
+        "Comm: ",
+        "Oops: 0002 [#1] SMP\n",
+        "Linux version 6.1\n",
+        "Out of memory: Killed process 12 (java) total-vm:1kB\n",
     ]);
     prop_oneof![
         4 => known.prop_map(|text| text.as_bytes().to_vec()),
@@ -141,7 +164,11 @@ fn hostile_text_ends() {
         ("a long line", long_line),
         ("many headers", b"BUG: unable to handle kernel\n".repeat(100_000)),
         ("many panics", b"Kernel panic - not syncing: x\n".repeat(100_000)),
-        ("many frames", [b"BUG: unable to handle kernel\nCall Trace:\n".to_vec(), b" f+0x1/0x2\n".repeat(200_000)].concat()),
+        (
+            "many frames",
+            [b"BUG: unable to handle kernel\nCall Trace:\n".to_vec(), b" f+0x1/0x2\n".repeat(200_000)]
+                .concat(),
+        ),
     ] {
         let found = detector.scan_log(&text, true);
         assert!(found.len() <= text.len() / 20, "{what}");

@@ -11,12 +11,21 @@ fn every_rule_finds_its_examples_and_leaves_its_counterexamples() {
     for rule in detector.rules() {
         assert!(!rule.examples.is_empty(), "rule {} has no example", rule.id);
         for example in &rule.examples {
-            for line in [example.clone(), format!("[   12.345678] {}", example.trim_start()), format!("[   12.345678][ T3615] {example}")] {
+            for line in [
+                example.clone(),
+                format!("[   12.345678] {}", example.trim_start()),
+                format!("[   12.345678][ T3615] {example}"),
+            ] {
                 let found = detector.scan_log(line.as_bytes(), true);
                 let rules: Vec<&str> = found.iter().map(|event| event.rule.as_str()).collect();
                 assert_eq!(rules, [rule.id.as_str()], "{line}");
                 for event in &found {
-                    assert!(!event.title.contains('{'), "rule {}: a capture is missing in {:?}", rule.id, event.title);
+                    assert!(
+                        !event.title.contains('{'),
+                        "rule {}: a capture is missing in {:?}",
+                        rule.id,
+                        event.title
+                    );
                 }
             }
         }
@@ -32,7 +41,12 @@ fn every_rule_has_its_own_name_and_a_class_of_the_tree() {
     let mut seen = HashSet::new();
     for rule in Detector::built_in().rules() {
         assert!(seen.insert(rule.id.clone()), "two rules are named {}", rule.id);
-        assert!(ClassNames.is_known(&rule.class), "rule {}: class {} is not in the tree", rule.id, rule.class);
+        assert!(
+            ClassNames.is_known(&rule.class),
+            "rule {}: class {} is not in the tree",
+            rule.id,
+            rule.class
+        );
     }
 }
 
@@ -40,9 +54,15 @@ fn every_rule_has_its_own_name_and_a_class_of_the_tree() {
 fn rules_that_cannot_be_used_say_why() {
     for (text, why) in [
         ("[[rule]]\nid = 1", "the rules are not as expected"),
-        ("[[rule]]\nid='a'\nclass='disk'\nseverity='bad'\nliterals=['abc']\ntitle='t'", "rule a: bad is unknown"),
+        (
+            "[[rule]]\nid='a'\nclass='disk'\nseverity='bad'\nliterals=['abc']\ntitle='t'",
+            "rule a: bad is unknown",
+        ),
         ("[[rule]]\nid='a'\nclass='disk'\nseverity='error'\nliterals=['ab']\ntitle='t'", "at least 3 bytes"),
-        ("[[rule]]\nid='a'\nclass='disk'\nseverity='error'\nliterals=['abc']\npattern='('\ntitle='t'", "not a regular expression"),
+        (
+            "[[rule]]\nid='a'\nclass='disk'\nseverity='error'\nliterals=['abc']\npattern='('\ntitle='t'",
+            "not a regular expression",
+        ),
     ] {
         let error = Detector::with_rules(&[text]).expect_err("the rules are wrong");
         assert!(error.to_string().contains(why), "{error}");

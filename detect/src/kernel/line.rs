@@ -53,7 +53,11 @@ pub fn parts(line: &str) -> Parts<'_> {
 
 /// What stands behind the name of the program in a line of syslog's (`Nov 20 15:02:11 hv kernel: `).
 pub fn behind_program(text: &str) -> &str {
-    let within = text.char_indices().take_while(|(at, _)| *at < CLOCK_WITHIN).last().map_or(0, |(at, c)| at + c.len_utf8());
+    let within = text
+        .char_indices()
+        .take_while(|(at, _)| *at < CLOCK_WITHIN)
+        .last()
+        .map_or(0, |(at, c)| at + c.len_utf8());
     let head = text.get(..within).unwrap_or(text);
     head.find(" kernel: ").or_else(|| head.strip_prefix("kernel: ").map(|_| 0)).map_or(text, |at| {
         let rest = text.get(at..).unwrap_or_default();
@@ -100,7 +104,11 @@ fn caller_of(text: &str) -> Option<(&str, &str)> {
 fn without_level(text: &str) -> &str {
     let inner = text.strip_prefix('<').and_then(|rest| rest.split_once('>'));
     match inner {
-        Some((level, rest)) if level.len() <= 3 && !level.is_empty() && level.bytes().all(|b| b.is_ascii_digit()) => rest,
+        Some((level, rest))
+            if level.len() <= 3 && !level.is_empty() && level.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            rest
+        }
         _ => text,
     }
 }
@@ -122,7 +130,11 @@ mod tests {
             ("Nov 20 15:02:11 hv kernel: BUG: x", "", "Nov 20 15:02:11 hv kernel: BUG: x"),
             (" [<ffffffff81000000>] f+0x1/0x2", "", "[<ffffffff81000000>] f+0x1/0x2"),
             ("(XEN) Panic on CPU 0:", "", "(XEN) Panic on CPU 0:"),
-            ("(XEN) [2026-11-20 15:02:11] Panic on CPU 0:", "", "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:"),
+            (
+                "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:",
+                "",
+                "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:",
+            ),
             ("", "", ""),
             ("[", "", "["),
         ] {

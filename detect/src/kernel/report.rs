@@ -19,8 +19,12 @@ pub enum Blame {
     Pointer,
     /// The first function of the trace that is not machinery.
     Stack,
-    /// `at: function` of a lock, else the trace.
+    /// `at: function` of the first lock that is not machinery, else the trace.
     Lock,
+    /// `at: function` of the first lock; where that is machinery, the trace.
+    FirstLock,
+    /// The first function of the trace that does not only hand out memory.
+    Allocation,
     /// Where a task waits.
     Waiting,
     /// What an entry into the kernel called before it did not come back.
@@ -45,6 +49,8 @@ pub struct Report {
     /// An interrupt's frame was seen: what stands above it is not what was interrupted.
     interrupted: Option<usize>,
     traces: usize,
+    /// The line before says that this one is of another place.
+    elsewhere: bool,
 }
 
 /// Reads the lines of a report; the first of them is its header.
@@ -81,25 +87,45 @@ impl Report {
     /// Takes one line; whether it belongs to the report for certain.
     fn line(&mut self, text: &str, how: Blame) -> bool {
         let trimmed = text.trim_start();
+        if std::mem::replace(&mut self.elsewhere, trimmed.starts_with("Preemption disabled at:")) {
+            return true;
+        }
         if let Some(frame) = trace::frame(text) {
             let function = plain_function(frame.function);
             if frame.pointer {
                 if self.pointer.is_none() {
                     self.pointer = Some(function.to_owned());
                 }
-                if how == Blame::Stall && self.frames.is_empty() {
+                if how == Blame::Stall
+                    && (self.frames.is_empty() || self.interrupted == Some(self.frames.len()))
+                {
                     self.frames.push(function.to_owned());
-                } else if how == Blame::Stall && self.interrupted.is_none() && self.traces <= 2 {
+                } else if how == Blame::Stall
+                    && self.interrupted.is_none()
+                    && self.frames.iter().any(|frame| blame::is_tick(frame))
+                {
                     self.interrupted = Some(self.frames.len());
                     self.frames.push(function.to_owned());
                 }
                 return true;
             }
-            if how == Blame::Stall && (function.contains("apic_timer_interrupt") || function.ends_with("_interrupt") || function == "el1_irq" || function.starts_with("asm_sysvec")) {
-                self.interrupted = Some(self.frames.len());
+            if how == Blame::Stall
+                && (function.contains("apic_timer_interrupt")
+                    || function.ends_with("_interrupt")
+                    || function == "el1_irq"
+                    || function.starts_with("asm_sysvec"))
+            {
+                let above = self.frames.get(self.interrupted.unwrap_or(0)..).unwrap_or_default();
+                if above.is_empty()
+                    || (self.interrupted.is_none() && above.iter().any(|frame| blame::is_tick(frame)))
+                {
+                    self.interrupted = Some(self.frames.len());
+                }
                 return true;
             }
-            let first_trace = self.traces <= 1 || how == Blame::Stall || (how == Blame::Lock && self.traces <= 2);
+            let first_trace = self.traces <= 1
+                || how == Blame::Stall
+                || (matches!(how, Blame::Lock | Blame::FirstLock) && self.traces <= 2);
             if !frame.uncertain && self.frames.len() < FRAMES_MAX && first_trace {
                 self.frames.push(function.to_owned());
             }
@@ -117,7 +143,9 @@ impl Report {
             return true;
         }
         if let Some((_, at)) = text.split_once("at: ")
-            && let Some((function, _)) = trace::symbol(at).or_else(|| at.split_once(' ').filter(|(_, place)| place.contains(".c:") || place.contains(".h:")))
+            && let Some((function, _)) = trace::symbol(at).or_else(|| {
+                at.split_once(' ').filter(|(_, place)| place.contains(".c:") || place.contains(".h:"))
+            })
         {
             self.locks.push(plain_function(function).to_owned());
             return true;
@@ -140,7 +168,8 @@ impl Report {
                     let rest = text.get(tainted + mark.len()..).unwrap_or_default();
                     let rest = rest.split_once("RIP").map_or(rest, |(before, _)| before);
                     if mark == "Tainted: " {
-                        let taint: Vec<&str> = rest.split_whitespace().take_while(|word| word.len() == 1).collect();
+                        let taint: Vec<&str> =
+                            rest.split_whitespace().take_while(|word| word.len() == 1).collect();
                         self.put("taint", taint.join(""));
                     }
                     let version = rest.split_whitespace().find(|word| {
@@ -151,7 +180,29 @@ impl Report {
                 }
             }
         }
-        known || ["Code: ", "RSP: ", "RAX: ", "RBP: ", "R10: ", "R13: ", "CR2: ", "CS: ", "FS: ", "DR0: ", "DR3: ", "Hardware name: ", "Modules linked in", "---[", "RIP: ", "RDX: ", "x29: ", "pstate: ", "Kernel Offset: ", "Rebooting in"]
+        known
+            || [
+                "Code: ",
+                "RSP: ",
+                "RAX: ",
+                "RBP: ",
+                "R10: ",
+                "R13: ",
+                "CR2: ",
+                "CS: ",
+                "FS: ",
+                "DR0: ",
+                "DR3: ",
+                "Hardware name: ",
+                "Modules linked in",
+                "---[",
+                "RIP: ",
+                "RDX: ",
+                "x29: ",
+                "pstate: ",
+                "Kernel Offset: ",
+                "Rebooting in",
+            ]
             .iter()
             .any(|begin| text.starts_with(begin))
     }
@@ -169,25 +220,49 @@ impl Report {
 
     /// The function to blame.
     pub fn blamed(&self, how: Blame, header: Option<&str>) -> Option<String> {
+        self.blamed_as_written(how, header).map(|function| blame::without_entry_prefix(&function).to_owned())
+    }
+
+    fn blamed_as_written(&self, how: Blame, header: Option<&str>) -> Option<String> {
         let stack = || self.frames.iter().find(|frame| !blame::is_machinery(frame)).cloned();
         let header = header.map(plain_function);
-        let plausible = |name: Option<&str>| name.filter(|name| !blame::is_machinery(name)).map(str::to_owned);
+        let plausible =
+            |name: Option<&str>| name.filter(|name| !blame::is_machinery(name)).map(str::to_owned);
         match how {
             Blame::Nobody => None,
             Blame::Header => plausible(header).or_else(stack).or_else(|| header.map(str::to_owned)),
-            Blame::Pointer => plausible(self.pointer.as_deref()).or_else(stack).or_else(|| self.pointer.clone()),
-            Blame::Stack => stack()
-                .or_else(|| plausible(self.pointer.as_deref()))
-                .or_else(|| header.map(str::to_owned)),
+            Blame::Pointer => {
+                plausible(self.pointer.as_deref()).or_else(stack).or_else(|| self.pointer.clone())
+            }
+            Blame::Stack => {
+                stack().or_else(|| plausible(self.pointer.as_deref())).or_else(|| header.map(str::to_owned))
+            }
             Blame::Lock => self.locks.iter().find(|name| !blame::is_machinery(name)).cloned().or_else(stack),
+            Blame::FirstLock => self
+                .locks
+                .first()
+                .filter(|name| !blame::is_machinery(name))
+                .cloned()
+                .or_else(stack)
+                .or_else(|| self.locks.iter().find(|name| !blame::is_machinery(name)).cloned()),
+            Blame::Allocation => self
+                .frames
+                .iter()
+                .find(|frame| !blame::is_machinery(frame) && !blame::is_allocation(frame))
+                .cloned(),
             Blame::Waiting => {
                 let frames: Vec<&str> = self.frames.iter().map(String::as_str).collect();
                 blame::waiting(&frames).map(str::to_owned)
             }
             Blame::Stall => {
                 let from = self.interrupted.unwrap_or(0);
-                let frames: Vec<&str> =
-                    self.frames.iter().skip(from).map(String::as_str).filter(|frame| !blame::is_machinery(frame)).collect();
+                let frames: Vec<&str> = self
+                    .frames
+                    .iter()
+                    .skip(from)
+                    .map(String::as_str)
+                    .filter(|frame| !blame::is_machinery(frame))
+                    .collect();
                 blame::stalled(&frames).map(str::to_owned)
             }
         }
@@ -196,16 +271,31 @@ impl Report {
 
 fn is_trace_begin(text: &str) -> bool {
     let text = text.trim_start();
-    ["Call Trace", "Call trace", "Backtrace:", "backtrace:", "stack backtrace:", "Stack trace", "Xen call trace"]
-        .iter()
-        .any(|begin| text.starts_with(begin))
+    [
+        "Call Trace",
+        "Call trace",
+        "Backtrace:",
+        "backtrace:",
+        "stack backtrace:",
+        "Stack trace",
+        "Xen call trace",
+    ]
+    .iter()
+    .any(|begin| text.starts_with(begin))
 }
 
 /// Where else an object was used, or what else runs.
 fn is_other_trace(text: &str) -> bool {
     [
-        "Allocated by", "Freed by", "Last potentially related", "Uninit was", "Local variable", "Showing all locks",
-        "NMI backtrace for cpu", "Memory state around", "The buggy address",
+        "Allocated by",
+        "Freed by",
+        "Last potentially related",
+        "Uninit was",
+        "Local variable",
+        "Showing all locks",
+        "NMI backtrace for cpu",
+        "Memory state around",
+        "The buggy address",
     ]
     .iter()
     .any(|begin| text.starts_with(begin))

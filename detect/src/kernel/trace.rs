@@ -20,10 +20,19 @@ pub fn frame(text: &str) -> Option<Frame<'_>> {
     let (function, before) = symbol(text).or_else(|| source_line(text))?;
     // Within a line of words (`... at: f+0x1/0x2`) the function is no frame of the trace.
     let lead = before.trim();
-    let lead = lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
-    let lead = lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
+    let lead = ["<IRQ>", "<NMI>", "<TASK>", "<EOI>", "<UNK>"]
+        .iter()
+        .find_map(|mark| lead.strip_prefix(mark))
+        .map_or(lead, str::trim);
+    let lead =
+        lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
+    let lead =
+        lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
     let uncertain = lead == "?" || lead.ends_with(" ?");
-    let is_trace = lead.is_empty() || lead == "?" || lead.starts_with("(XEN)") || is_address(lead);
+    let is_trace = lead.is_empty()
+        || lead == "?"
+        || lead.starts_with("(XEN)")
+        || lead.split_whitespace().all(is_address);
     (pointer || is_trace).then_some(Frame { function, uncertain, pointer })
 }
 
@@ -54,7 +63,8 @@ fn arm_line(text: &str) -> Option<&str> {
         return None;
     }
     let left = left.trim();
-    let left = left.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(left, |(_, rest)| rest.trim());
+    let left =
+        left.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(left, |(_, rest)| rest.trim());
     let left = left.trim_start_matches('(').trim_end_matches(')');
     let name = left.split('+').next()?;
     (!name.is_empty() && name.bytes().all(is_name_byte)).then_some(name)
@@ -63,7 +73,10 @@ fn arm_line(text: &str) -> Option<&str> {
 /// `  function net/core/dev.c:12 [inline]`, as symbolised traces have it.
 fn source_line(text: &str) -> Option<(&str, &str)> {
     let trimmed = text.trim();
-    let trimmed = trimmed.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(trimmed, |(_, rest)| rest.trim());
+    let trimmed = trimmed
+        .strip_prefix("[<")
+        .and_then(|rest| rest.split_once(">]"))
+        .map_or(trimmed, |(_, rest)| rest.trim());
     let (function, place) = trimmed.split_once(' ')?;
     let place = place.strip_suffix(" [inline]").unwrap_or(place);
     let (file, line) = place.rsplit_once(':')?;
@@ -74,9 +87,9 @@ fn source_line(text: &str) -> Option<(&str, &str)> {
 
 fn is_pointer(text: &str) -> bool {
     const POINTERS: [&str; 10] =
-        ["RIP: ", "RIP  ", "pc : ", "PC is at ", "EIP: ", "EIP is at ", "NIP [", "epc : ", "RIP [", "ra : "];
+        ["RIP: ", "RIP  ", "pc : ", "PC is at ", "EIP: ", "EIP is at ", "NIP [", "epc : ", "RIP [", "IP: "];
     let text = text.trim_start();
-    POINTERS.iter().take(9).any(|pointer| text.starts_with(pointer))
+    POINTERS.iter().any(|pointer| text.starts_with(pointer))
 }
 
 fn is_address(lead: &str) -> bool {
@@ -106,6 +119,24 @@ mod tests {
         check("RIP: 0010:[<ffffffff81>]  [<ffffffff81>] f+0x1/0x2", Some("f"), false, true);
         check("pc : el1_abort+0x14/0x20", Some("el1_abort"), false, true);
         check(" tcp_sendmsg net/ipv4/tcp.c:12 [inline]", Some("tcp_sendmsg"), false, false);
+        check(
+            "IP: [<ffffffff810a376f>] __call_rcu+0x1f/0x280 kernel/rcu/tree.c:3046",
+            Some("__call_rcu"),
+            false,
+            true,
+        );
+        check(
+            "[c000000049a87710] [c0000000000286fc] __switch_to+0x43c/0x6d0",
+            Some("__switch_to"),
+            false,
+            false,
+        );
+        check(
+            " <IRQ>  [<ffffffff8111527a>] sched_show_task+0x2da/0x4a0",
+            Some("sched_show_task"),
+            false,
+            false,
+        );
         check("RIP: 0033:0x47b7a0", None, false, false);
         check("Code: 40 00 48", None, false, false);
         check(" (&(&x->lock)->rlock){....}, at: lock_sock+0x1/0x2", None, false, false);

@@ -12,7 +12,10 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::ImportError;
 use crate::{
     plan::{FILE_NAME, PlanError, glance},
-    source::{content::Content, identity::FileState},
+    source::{
+        content::Content,
+        identity::{FileState, Fingerprint},
+    },
 };
 
 /// The id of the only file in an import's plan.
@@ -24,6 +27,15 @@ pub(super) struct Known {
     folder: PathBuf,
     subject: String,
     imports: Vec<Import>,
+    damaged: Vec<DamagedImport>,
+}
+
+/// An import whose plan is damaged: how much of its content is stored is not known.
+struct DamagedImport {
+    plan: PathBuf,
+    why: String,
+    /// What its content begins with, where the plan still says so.
+    identity: Option<Fingerprint>,
 }
 
 /// One import of a content.
@@ -38,23 +50,52 @@ pub(super) struct Import {
 }
 
 impl Known {
-    /// Reads what is known of a subject. A damaged plan is left for whoever opens it: nothing of it is known.
+    /// Reads what is known of a subject. A damaged plan is left as it is; see [`Known::refuse_damaged`].
     pub(super) fn read(folder: &Path, subject: &str) -> Result<Known, ImportError> {
         let failed = |source| PlanError::Io { attempted: "read", path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(failed)?;
         let prefix = format!("{:032x}-", xxh3_128(subject.as_bytes()));
-        let mut imports = Vec::new();
+        let (mut imports, mut damaged) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let Some(name) = name.to_str().filter(|name| name.starts_with(&prefix)) else { continue };
             let shipper = ShipperId::of(subject, name);
-            let Ok(bytes) = fs::read(entry.path().join(FILE_NAME)) else { continue };
-            if let Some(file) = glance(&bytes, shipper).and_then(|memory| memory.files.get(&FILE).cloned()) {
-                imports.push(Import { folder: entry.path(), shipper, file: Some(file) });
+            let plan = entry.path().join(FILE_NAME);
+            let bytes = match fs::read(&plan) {
+                Ok(bytes) => bytes,
+                // Killed before anything was planned.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(PlanError::Io { attempted: "read", path: plan, source }.into()),
+            };
+            match glance(&bytes, shipper) {
+                Ok(memory) => {
+                    let file = memory.files.get(&FILE).cloned();
+                    imports.extend(file.map(|file| Import {
+                        folder: entry.path(),
+                        shipper,
+                        file: Some(file),
+                    }));
+                }
+                Err(found) => {
+                    let identity = found.salvaged.files.get(&FILE).map(|file| file.identity);
+                    damaged.push(DamagedImport { plan, why: found.why, identity });
+                }
             }
         }
-        Ok(Known { folder: folder.to_owned(), subject: subject.to_owned(), imports })
+        Ok(Known { folder: folder.to_owned(), subject: subject.to_owned(), imports, damaged })
+    }
+
+    /// A content that may belong to a damaged plan is not imported: lines that are stored would be stored twice.
+    pub(super) fn refuse_damaged(&self, what: &str, head: &[u8]) -> Result<(), ImportError> {
+        let may_be =
+            |damaged: &&DamagedImport| damaged.identity.is_none_or(|identity| identity.matches(head));
+        match self.damaged.iter().find(may_be) {
+            None => Ok(()),
+            Some(DamagedImport { plan, why, .. }) => {
+                Err(ImportError::Damaged { what: what.to_owned(), plan: plan.clone(), why: why.clone() })
+            }
+        }
     }
 
     /// Whether a content that begins so may be known.

@@ -87,6 +87,20 @@ pub enum ImportError {
         /// Why.
         source: io::Error,
     },
+    /// What is known of an earlier import is damaged.
+    #[error(
+        "{what} was not imported: it may be stored already, at least in part, but {plan} that says how far is damaged \
+         ({why}). Look for its lines first; if they are missing, or may be stored twice, move that file away and \
+         import again"
+    )]
+    Damaged {
+        /// What was to be imported.
+        what: String,
+        /// The damaged file.
+        plan: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The state of imports.
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -55,6 +55,9 @@ pub(super) fn import(
             found = known.find(content, &opened.head).map_err(failed)?;
         }
     }
+    if found.is_none() {
+        known.refuse_damaged(if path.is_empty() { "standard input" } else { &path }, &opened.head)?;
+    }
     let (import, hash) = found.unwrap_or_else(|| (known.begin(now_ns()), Xxh3::new()));
     if opened.head.is_empty() {
         return Ok(0);

@@ -43,11 +43,17 @@ pub(super) enum Replayed {
     Damaged { salvaged: Remembered, why: String },
 }
 
-/// What a plan's bytes add up to, without opening it for writing; none where it is damaged.
-pub(crate) fn glance(bytes: &[u8], shipper: ShipperId) -> Option<Remembered> {
+/// A damaged plan: what stands before the damage, and what is wrong.
+pub(crate) struct Damaged {
+    pub salvaged: Remembered,
+    pub why: String,
+}
+
+/// What a plan's bytes add up to, without opening it for writing.
+pub(crate) fn glance(bytes: &[u8], shipper: ShipperId) -> Result<Remembered, Box<Damaged>> {
     match replay(bytes, shipper) {
-        Replayed::Whole(memory) => Some(memory),
-        Replayed::Damaged { .. } => None,
+        Replayed::Whole(memory) => Ok(memory),
+        Replayed::Damaged { salvaged, why } => Err(Box::new(Damaged { salvaged, why })),
     }
 }
 

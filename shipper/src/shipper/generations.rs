@@ -72,7 +72,8 @@ impl Files {
         now_ns: i64,
     ) -> Result<(), PlanError> {
         // What was written before this shipper began is none of its business.
-        let since_ns = i64::try_from(outbox.memory().epoch).unwrap_or(i64::MAX).saturating_sub(CLOCK_SLACK_NS);
+        let since_ns =
+            i64::try_from(outbox.memory().epoch).unwrap_or(i64::MAX).saturating_sub(CLOCK_SLACK_NS);
         let mut there = BTreeSet::new();
         for sibling in siblings(config, folders) {
             if sibling.modified_ns < since_ns || self.by_inode(sibling.device, sibling.inode).is_some() {
@@ -104,7 +105,15 @@ impl Files {
                 }
                 Verdict::New(content) => {
                     tracing::info!(file = %sibling.path.display(), "was rotated away before it was seen; it is read now");
-                    let id = self.take_up(&sibling.base, sibling.device, sibling.inode, content, voice, outbox, now_ns)?;
+                    let id = self.take_up(
+                        &sibling.base,
+                        sibling.device,
+                        sibling.inode,
+                        content,
+                        voice,
+                        outbox,
+                        now_ns,
+                    )?;
                     if let Some(followed) = self.by_id.get_mut(&id) {
                         followed.left = true;
                     }
@@ -135,7 +144,11 @@ impl Files {
         for state in followed.chain(self.done.states.values()) {
             let itself = (state.device, state.inode) == (sibling.device, sibling.inode);
             let known = Path::new(&state.path);
-            let is = if itself { content.is(&state.identity, state.position)? } else { as_copy(state, known, path).is_some() };
+            let is = if itself {
+                content.is(&state.identity, state.position)?
+            } else {
+                as_copy(state, known, path).is_some()
+            };
             if is && state.done {
                 let grown = content.read_at(state.position, &mut [0])? > 0;
                 return Ok(if grown { Verdict::Grown(state.id, content) } else { Verdict::Read(state.id) });
@@ -190,12 +203,19 @@ fn siblings<'a>(config: &'a ShipperConfig, folders: &[PathBuf]) -> Vec<Sibling<'
         let Some(name) = name.to_str() else { continue };
         let rule = stems(name).find_map(|stem| {
             let base = path.with_file_name(stem);
-            config.files.iter().find(|rule| rule.means(&base) && !rule.excludes(&path)).map(|rule| (rule, base))
+            config
+                .files
+                .iter()
+                .find(|rule| rule.means(&base) && !rule.excludes(&path))
+                .map(|rule| (rule, base))
         });
-        let Some((rule, base)) = rule.filter(|_| !config.files.iter().any(|rule| rule.means(&path))) else { continue };
+        let Some((rule, base)) = rule.filter(|_| !config.files.iter().any(|rule| rule.means(&path))) else {
+            continue;
+        };
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_file() && metadata.size() > 0 {
-            let modified_ns = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+            let modified_ns =
+                metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
             let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
             siblings.push(Sibling { path, base, rule, device, inode, size, modified_ns });
         }

@@ -126,7 +126,8 @@ impl World {
     fn rotate(&self, name: &str, gzip: bool) {
         for generation in (0..100).rev() {
             for end in ["", ".gz"] {
-                let number = |generation: u32| if generation == 0 { String::new() } else { format!(".{generation}") };
+                let number =
+                    |generation: u32| if generation == 0 { String::new() } else { format!(".{generation}") };
                 let from = self.path(&format!("{name}{}{end}", number(generation)));
                 let to = self.path(&format!("{name}{}{end}", number(generation + 1)));
                 if !from.exists() {
@@ -134,7 +135,8 @@ impl World {
                 }
                 fs::rename(&from, &to).unwrap();
                 if gzip && generation > 0 && end.is_empty() {
-                    let compressed = fs::File::create(self.path(&format!("{name}.{}.gz", generation + 1))).unwrap();
+                    let compressed =
+                        fs::File::create(self.path(&format!("{name}.{}.gz", generation + 1))).unwrap();
                     let mut encoder = flate2::write::GzEncoder::new(compressed, flate2::Compression::fast());
                     encoder.write_all(&fs::read(&to).unwrap()).unwrap();
                     encoder.finish().unwrap();

@@ -215,7 +215,9 @@ pub fn find_copy(state: &FileState, path: &Path, siblings: &[PathBuf]) -> Option
 pub fn as_copy(state: &FileState, path: &Path, sibling: &Path) -> Option<Content> {
     let (name, other) = (path.file_name()?.to_str()?, sibling.file_name()?.to_str()?);
     // A copy may be renamed and copied in its turn: `app.log.1`, `app.log.2.gz`.
-    let named_alike = std::iter::once(name).chain(stems(name)).any(|stem| other.len() > stem.len() && other.starts_with(stem));
+    let named_alike = std::iter::once(name)
+        .chain(stems(name))
+        .any(|stem| other.len() > stem.len() && other.starts_with(stem));
     if state.position == 0 || other == name || !named_alike {
         return None;
     }

@@ -55,6 +55,7 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
     let folder = tempfile::tempdir()?;
     let root = if options.keep { folder.keep() } else { folder.path().to_owned() };
     let mut fleet = Fleet::new(&root, options.seed)?;
+    fleet.begin()?;
     let mut kills = HashMap::from([("up", 0_u32), ("import", 0)]);
     for fault in 0..options.count {
         if fault % IMPORT_EVERY == IMPORT_EVERY - 1 {
@@ -121,6 +122,23 @@ impl Fleet {
             imports: Vec::new(),
             rotations: 0,
         })
+    }
+
+    /// Lets `up` come up once: what was rotated away before a shipper ever ran is history, and not collected.
+    fn begin(&self) -> anyhow::Result<()> {
+        let mut up = self.start_up()?;
+        let deadline = Instant::now() + Duration::from_secs(SETTLE_SECONDS_MAX);
+        while self.count().is_err() {
+            ensure!(
+                Instant::now() < deadline,
+                "up does not come up: see {}",
+                self.data.with_extension("log").display()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        up.kill()?;
+        up.wait()?;
+        Ok(())
     }
 
     fn written(&self) -> u64 {

@@ -35,9 +35,9 @@ const WEEK_S: i64 = 7 * 86_400;
 /// best that is commonly written by hand.
 const BARE: &str = "
 WITH toIntervalSecond(300) AS d,
-anchors AS (SELECT Host, Start, Id, intDiv(toUnixTimestamp(Start), 600) AS bucket
+anchors AS (SELECT Host, Start, Id, intDiv(toInt64(toUnixTimestamp(Start)), 600) AS bucket
             FROM events FINAL WHERE Class = 'kernel.panic'),
-partners AS (SELECT Host, Start, End, arrayJoin(range(intDiv(toUnixTimestamp(Start) - 300, 600), intDiv(toUnixTimestamp(End) + 300, 600) + 1)) AS bucket
+partners AS (SELECT Host, Start, End, arrayJoin(range(intDiv(toInt64(toUnixTimestamp(Start)) - 300, 600), intDiv(toInt64(toUnixTimestamp(assumeNotNull(End))) + 300, 600) + 1)) AS bucket
              FROM events FINAL WHERE Class = 'network.saturation.nic')
 SELECT count() AS pairs, uniqExact(a.Id) AS matched
 FROM anchors AS a INNER JOIN partners AS p ON a.Host = p.Host AND a.bucket = p.bucket

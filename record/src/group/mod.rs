@@ -186,7 +186,7 @@ mod tests {
                     *records.last_mut().unwrap() += 1;
                 }
             }
-            open = grouper.is_open() || matches!(records.last(), Some(1)) && grouper.is_open();
+            open = grouper.is_open();
         }
         records
     }
@@ -250,6 +250,66 @@ mod tests {
             "app: request\n".repeat(9)
         );
         assert_eq!(records(&text), [1 + 3 + 1 + 3 + 1 + 4, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn an_unfinished_report_waits_for_its_stack_longer() {
+        let begun =
+            "[    1.000000] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n[    1.000001] Hardware name: x\n";
+        let stray = |count: usize| "[    1.000002] binder: unknown command\n".repeat(count);
+        let stack = "[    1.000003] Call Trace:\n[    1.000004]  f+0x1/0x2\n";
+        let stray_max = STRAY_LINES_MAX as usize;
+        let unfinished_max = UNFINISHED_LINES_MAX as usize;
+        // The first line has a frame, as warnings do: that is not the stack.
+        let text = format!("{begun}{}{stack}{}", stray(unfinished_max), stray(stray_max + 1));
+        assert_eq!(records(&text), [2 + unfinished_max + 2 + stray_max, 1]);
+        assert_eq!(records(&format!("{begun}{}", stray(unfinished_max + 1)))[0], 2 + unfinished_max);
+    }
+
+    #[test]
+    fn programs_on_a_console_stay_longer_than_records_of_others_in_a_file_of_syslog_s() {
+        let foreign_max = FOREIGN_LINES_MAX as usize;
+        let report = ["[    1.000000] BUG: x", "[    1.000001] Call Trace:", "[    1.000002]  f+0x1/0x2"];
+        let console = |strays| format!("{}\n{}{}\n", report.join("\n"), "app: x\n".repeat(strays), report[2]);
+        assert_eq!(records(&console(foreign_max)), [3 + foreign_max + 1]);
+        assert_eq!(records(&console(foreign_max + 1)), [3 + foreign_max, 1, 1]);
+        let prefixed = report.map(|line| format!("Nov 20 15:02:11 hv01 kernel: {line}\n")).concat();
+        let syslog = format!("{prefixed}{}", "Nov 20 15:02:11 hv01 sshd[1]: x\n".repeat(6));
+        assert_eq!(records(&syslog), [3 + STRAY_LINES_MAX as usize, 1, 1]);
+    }
+
+    #[test]
+    fn a_report_long_after_another_is_another() {
+        let hung = |second: u32| {
+            format!(
+                "[  {second}.000000] INFO: task x:1 blocked for more than 120 seconds.\n[  {second}.000001] Call Trace:\n[  {second}.000002]  f+0x1/0x2\n"
+            )
+        };
+        assert_eq!(records(&format!("{}{}", hung(240), hung(250))), [6]);
+        assert_eq!(records(&format!("{}{}", hung(240), hung(361))), [3, 3]);
+        assert_eq!(records(&format!("{}[  300.000000] eth0: up\n", hung(240))), [3, 1]);
+        // What a report leads to stays with it.
+        assert_eq!(
+            records(&format!(
+                "{}[  300.000000] Kernel panic - not syncing: hung_task: blocked tasks\n",
+                hung(240)
+            )),
+            [4]
+        );
+    }
+
+    #[test]
+    fn ordinary_lines_begin_nothing() {
+        for line in [
+            "[    1.609925] NMI watchdog: Perf NMI watchdog permanently disabled",
+            "[    0.000000] debug: initialised",
+            "WARNING: disk almost full",
+            "INFO: started",
+            "2026-11-20 ERROR Oops, try again",
+            "",
+        ] {
+            assert_eq!(Grouper::new().push(line.as_bytes()), Verdict::Alone, "{line}");
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::{
 /// Bytes of a line that rules look at.
 const LINE_BYTES_MAX: usize = 2048;
 
+/// Frames of a trace that an event carries.
+const TRACE_FRAMES_MAX: usize = 64;
+
 /// Lines behind a report's first one within which a detail belongs to it.
 const DETAIL_LINES: u32 = 60;
 
@@ -396,7 +399,14 @@ impl Detector {
                     .collect();
                 found.attributes.extend(report.attributes);
                 if !report.frames.is_empty() {
-                    found.attributes.push(("trace".to_owned(), report.frames.join("\n")));
+                    found.attributes.push((
+                        "trace".to_owned(),
+                        report
+                            .frames
+                            .get(..report.frames.len().min(TRACE_FRAMES_MAX))
+                            .unwrap_or_default()
+                            .join("\n"),
+                    ));
                 }
                 if is_panic {
                     found.cause = near(CAUSE_LINES).map(|(_, _, _, place)| place);

@@ -1,6 +1,7 @@
 //! The detector against labelled logs of real crashes and against message shapes.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     reason = "tests end by panicking and tell why they are skipped"
@@ -126,7 +127,7 @@ fn crashes_of_the_corpus_are_found_and_classed() {
 }
 
 /// The share of functions that must be named rightly.
-const FUNCTION_PERCENT: f64 = 86.0;
+const FUNCTION_PERCENT: f64 = 88.0;
 
 /// A shape with values in place of what stands for them.
 fn filled(shape: &str) -> String {
@@ -177,4 +178,4 @@ fn shapes_of_messages_are_found_and_benign_ones_raise_nothing() {
 }
 
 /// The share of shapes that are events; others are a report's further lines or nothing by themselves.
-const SIGNALS_PERCENT: f64 = 67.0;
+const SIGNALS_PERCENT: f64 = 69.0;

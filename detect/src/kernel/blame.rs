@@ -289,6 +289,8 @@ const MACHINERY: &[&str] = &[
     "logic_inb",
     "fast_dput",
     "aes_encrypt",
+    "aesti_",
+    "folio_alloc",
     "get_page_from_freelist",
     "pgtable_bad",
     "__pi_",
@@ -359,6 +361,7 @@ const MACHINERY_NAMES: &[&str] = &[
     "complete",
     "vfree",
     "iput",
+    "dput",
 ];
 
 /// Whether a function only reports, checks, allocates or locks.

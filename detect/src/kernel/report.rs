@@ -4,10 +4,10 @@ use super::{blame, line, trace};
 use crate::fingerprint::plain_function;
 
 /// Lines of one report that are looked at.
-pub const LINES_MAX: usize = 400;
+pub const LINES_MAX: usize = 1000;
 
-/// Frames that are kept.
-const FRAMES_MAX: usize = 64;
+/// Frames that are kept: a stack that overflowed is named by its far end.
+const FRAMES_MAX: usize = 512;
 
 /// How the function to blame is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]

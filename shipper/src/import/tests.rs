@@ -109,6 +109,31 @@ async fn the_same_content_adds_nothing_and_a_grown_one_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_content_whose_import_is_known_no_more_is_refused_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, log, other) = (folder.path().join("state"), folder.path().join("a.log"), folder.path().join("b.log"));
+    fs::write(&log, text(0, 100)).unwrap();
+    fs::write(&other, "another beginning\n").unwrap();
+    let sink = Sink::new(usize::MAX);
+    run(&sink, options(&state, &[&log])).await;
+    let plan = fs::read_dir(&state).unwrap().next().unwrap().unwrap().path().join("plan");
+    let mut bytes = fs::read(&plan).unwrap();
+    // In the first entry, nothing can be salvaged; in a later one, the file's beginning is still known.
+    for (at, others) in [(bytes.len() / 2, 1), (30, 0)] {
+        bytes[at] ^= 1;
+        fs::write(&plan, &bytes).unwrap();
+        let uplink = || Uplink::InProcess(Arc::clone(&sink) as Arc<dyn Deliver>);
+        let refused = import(options(&state, &[&log]), uplink(), |_| {}).await.unwrap_err();
+        assert!(matches!(refused, ImportError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains(plan.to_str().unwrap()), "{refused}");
+        let imported = import(options(&state, &[&other]), uplink(), |_| {}).await;
+        assert_eq!(imported.map_or(0, |added| added.lines), others, "damaged at {at}");
+        fs::write(&other, "yet another one\n").unwrap();
+    }
+    assert_eq!(sink.lines().iter().filter(|line| line.contains("line number")).count(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn folders_and_gzip_are_read_and_odd_line_ends_understood() {
     let folder = tempfile::tempdir().unwrap();
     let (state, logs) = (folder.path().join("state"), folder.path().join("logs"));

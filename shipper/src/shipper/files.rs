@@ -36,14 +36,6 @@ struct Found<'a> {
     rule: &'a FileRule,
     device: u64,
     inode: u64,
-    /// Where a log rotation has put it: an earlier generation of `path`.
-    rotated: Option<Rotated>,
-}
-
-/// An earlier generation of a file under the name that a log rotation gave it.
-struct Rotated {
-    path: PathBuf,
-    modified_ns: i64,
 }
 
 impl Files {
@@ -174,7 +166,7 @@ impl Files {
         path: &Path,
         device: u64,
         inode: u64,
-        content: Content,
+        mut content: Content,
         voice: crate::plan::Voice,
         outbox: &mut Outbox,
         now_ns: i64,
@@ -184,7 +176,8 @@ impl Files {
             path: path.to_string_lossy().into_owned(),
             device,
             inode,
-            identity: Fingerprint::default(),
+            // Before anything is read: the inode may be another file's after a restart.
+            identity: content.head().map(|head| Fingerprint::of(&head)).unwrap_or_default(),
             position: 0,
             stamp: StampState::default(),
             digest: String::new(),
@@ -217,37 +210,28 @@ impl Files {
                 && let Some(followed) = self.by_id.get_mut(&id)
             {
                 present.insert(id);
-                // As long as it is there it is remembered: forgotten, it would be taken for a new one.
-                followed.left = found.rotated.is_some();
-                if !followed.left && Path::new(&followed.state.path) != found.path {
+                followed.left = false;
+                if Path::new(&followed.state.path) != found.path {
                     followed.state.path = found.path.to_string_lossy().into_owned();
                     outbox.remember(Entry::File(followed.state.clone()))?;
                 }
             }
         }
         for found in unknown {
-            let (path, rotated) = match &found.rotated {
-                // What was rotated away before this shipper knew anything is history: `import` is for that.
-                Some(rotated) if rotated.modified_ns < outbox.memory().began_ns() => continue,
-                Some(rotated) => (&rotated.path, true),
-                None => (&found.path, false),
-            };
-            if let Some(id) = self.copied(path, outbox)? {
+            if let Some(id) = self.copied(&found.path, outbox)? {
                 present.insert(id);
                 continue;
             }
-            match look(path).and_then(|seen| Ok((seen.device, seen.inode, Content::open(seen.file)?))) {
+            match look(&found.path).and_then(|seen| Ok((seen.device, seen.inode, Content::open(seen.file)?)))
+            {
                 Ok((device, inode, content)) => {
                     let voice = found.rule.voice(&config.host, &found.path);
                     self.take_up(&found.path, device, inode, content, voice, outbox, now_ns)?;
                     if let Some(id) = self.by_id.keys().next_back().copied() {
                         present.insert(id);
-                        if let Some(followed) = self.by_id.get_mut(&id) {
-                            followed.left = rotated;
-                        }
                     }
                 }
-                Err(error) => tracing::debug!(file = %path.display(), %error, "cannot be opened"),
+                Err(error) => tracing::debug!(file = %found.path.display(), %error, "cannot be opened"),
             }
         }
         self.earlier(config, &folders, outbox, now_ns)?;
@@ -379,8 +363,7 @@ fn siblings(path: &Path) -> Vec<PathBuf> {
     folder.into_iter().flatten().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Every file that a rule means, once, by the first rule that means it, and its earlier generations, the oldest first;
-/// and the folders that were looked into.
+/// Every file that a rule means, once, by the first rule that means it; and the folders that were looked into.
 fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
     let (mut found, mut folders) = (Vec::new(), Vec::new());
     let mut inodes = BTreeSet::new();
@@ -393,36 +376,11 @@ fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
             let Ok(metadata) = fs::metadata(&path) else { continue };
             let (device, inode) = (metadata.dev(), metadata.ino());
             if inodes.insert((device, inode)) {
-                found.push(Found { path, rule, device, inode, rotated: None });
+                found.push(Found { path, rule, device, inode });
             }
         }
     }
     folders.sort();
     folders.dedup();
-    let mut earlier = Vec::new();
-    for rotated in folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten()) {
-        let rotated = rotated.path();
-        let Some(path) = before_rotation(&rotated) else { continue };
-        let Some(rule) = config.files.iter().find(|rule| rule.means(&path)) else { continue };
-        let Ok(metadata) = fs::metadata(&rotated) else { continue };
-        let (device, inode) = (metadata.dev(), metadata.ino());
-        if metadata.is_file() && inodes.insert((device, inode)) {
-            let modified_ns =
-                metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-            let rotated = Some(Rotated { path: rotated, modified_ns });
-            earlier.push(Found { path, rule, device, inode, rotated });
-        }
-    }
-    earlier.sort_by_key(|found| found.rotated.as_ref().map(|rotated| rotated.modified_ns));
-    earlier.extend(found);
-    (earlier, folders)
-}
-
-/// The name that a file had before a log rotation called it `NAME.1` or `NAME-20261120`.
-fn before_rotation(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let (before, suffix) = name.rsplit_once(['.', '-'])?;
-    let is_number = (1..=14).contains(&suffix.len()) && suffix.bytes().all(|byte| byte.is_ascii_digit());
-    let by_date = name.as_bytes().get(before.len()) == Some(&b'-');
-    (is_number && !before.is_empty() && (!by_date || suffix.len() >= 8)).then(|| path.with_file_name(before))
+    (found, folders)
 }

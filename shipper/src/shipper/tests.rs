@@ -467,3 +467,21 @@ fn generations_that_nobody_saw_are_found_and_those_that_are_read_stay_read() {
     lines.sort();
     assert_eq!(lines, ["four", "late", "one", "three", "two"]);
 }
+
+#[test]
+fn an_inode_that_is_used_again_is_not_taken_for_a_file_that_was_not_read_yet() {
+    let rotate = |file, away, gzip| Step::Rotate(file, false, away, gzip);
+    simulate(vec![
+        Step::Append(1, 1),
+        rotate(0, false, false),
+        Step::Append(0, 1),
+        Step::Form,
+        rotate(2, false, false),
+        rotate(0, false, false),
+        rotate(1, false, false),
+        rotate(0, false, false),
+        rotate(0, false, true),
+        rotate(1, true, true),
+        Step::WaitLong,
+    ]);
+}

@@ -111,7 +111,8 @@ async fn the_same_content_adds_nothing_and_a_grown_one_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_content_whose_import_is_known_no_more_is_refused_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
-    let (state, log, other) = (folder.path().join("state"), folder.path().join("a.log"), folder.path().join("b.log"));
+    let (state, log, other) =
+        (folder.path().join("state"), folder.path().join("a.log"), folder.path().join("b.log"));
     fs::write(&log, text(0, 100)).unwrap();
     fs::write(&other, "another beginning\n").unwrap();
     let sink = Sink::new(usize::MAX);

@@ -56,14 +56,14 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
     let root = if options.keep { folder.keep() } else { folder.path().to_owned() };
     let mut fleet = Fleet::new(&root, options.seed)?;
     fleet.begin()?;
-    let mut kills = HashMap::from([("up", 0_u32), ("import", 0)]);
+    let (mut ups, mut imports) = (0_u32, 0_u32);
     for fault in 0..options.count {
         if fault % IMPORT_EVERY == IMPORT_EVERY - 1 {
             fleet.kill_import()?;
-            *kills.entry("import").or_default() += 1;
+            imports += 1;
         } else {
             fleet.kill_up()?;
-            *kills.entry("up").or_default() += 1;
+            ups += 1;
         }
         eprint!("\rfaults: {}/{}", fault + 1, options.count);
     }
@@ -75,8 +75,8 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
     }
 
     let mut figures = Figures::default();
-    figures.push("killed up", kills["up"], "");
-    figures.push("killed import", kills["import"], "");
+    figures.push("killed up", ups, "");
+    figures.push("killed import", imports, "");
     figures.push("rotations", fleet.rotations, "");
     figures.push("lines written", fleet.written(), "");
     figures.push("lines stored", stored.rows, "");

@@ -4,6 +4,8 @@
 //! Each command prints a table (`--format json`: one object) whose last line is its figure; with `--check` it
 //! exits with 1 where the target is missed.
 
+#![allow(clippy::indexing_slicing, reason = "JSON values, whose index gives null where there is nothing")]
+
 mod bench;
 mod faults;
 mod figures;

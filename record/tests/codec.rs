@@ -215,6 +215,30 @@ proptest! {
     }
 
     #[test]
+    fn a_body_that_was_changed_with_its_hash_is_an_error_or_a_batch_that_seals_again(
+        records in prop::collection::vec(record(), 1..20),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let sealed = whole(&records).seal(Compression::None).unwrap();
+        let header_bytes = 8 + u32::from_le_bytes(sealed[4..8].try_into().unwrap()) as usize;
+        let mut changed = sealed.to_vec();
+        for (at, byte) in changes {
+            let at = header_bytes + at.index(sealed.len() - header_bytes);
+            changed[at] = byte;
+        }
+        let hash = xxhash_rust::xxh3::xxh3_64(&changed[header_bytes..]);
+        let changed = reheader(&Bytes::from(changed), |header| header.body_hash = hash);
+        if let Ok(batch) = Batch::open(&changed) {
+            for row in 0..batch.records.len() {
+                let _ = (batch.records.body(row), batch.records.attributes(row, &batch.dictionary).count());
+            }
+            let again = Batch::open(&batch.seal(Compression::DEFAULT).unwrap()).unwrap();
+            prop_assert_eq!(again.records.text, batch.records.text);
+            prop_assert_eq!(again.samples.len(), batch.samples.len());
+        }
+    }
+
+    #[test]
     fn arbitrary_bytes_do_not_open(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let mut envelope = b"LWB1".to_vec();
         envelope.extend(&bytes);

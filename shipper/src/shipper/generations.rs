@@ -88,21 +88,6 @@ impl Files {
                 tracing::debug!(file = %sibling.path.display(), %error, "cannot be read yet");
                 Verdict::Later
             });
-            eprintln!(
-                "DBG {} {} inode {}",
-                sibling.path.display(),
-                match &verdict {
-                    Verdict::Read(i) => format!("read {i}"),
-                    Verdict::Grown(i, _) => format!("grown {i}"),
-                    Verdict::Later => "later".into(),
-                    Verdict::New(_) => format!(
-                        "new done {:?} alive {:?}",
-                        self.done.states,
-                        self.by_id.values().map(|f| f.state.clone()).collect::<Vec<_>>()
-                    ),
-                },
-                sibling.inode
-            );
             let voice = sibling.rule.voice(&config.host, &sibling.base);
             match verdict {
                 Verdict::Later => {}

@@ -180,7 +180,10 @@ impl Fleet {
 
     fn finish_imports(&mut self) -> anyhow::Result<()> {
         for (_, path) in self.imports.clone() {
-            ensure!(self.start_import(&path)?.wait()?.success(), "the import of {} failed", path.display());
+            let ended = self.start_import(&path)?.wait()?;
+            let log = fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+            let said: Vec<&str> = log.lines().rev().take(3).collect();
+            ensure!(ended.success(), "the import of {} failed: {said:?}", path.display());
         }
         Ok(())
     }

@@ -26,6 +26,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: &[u8; 4] = b"LWI1";
 const VERSION: u32 = 1;
 const SUFFIX: &str = "intent";
+/// Suffix of a file that is still being written.
+const DRAFT: &str = "draft";
 
 /// What a block is going to insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +166,7 @@ impl Intents {
     /// Where the disk does not take it.
     pub fn keep(&self, intent: &Intent) -> Result<(), IntentError> {
         let path = self.path(intent);
-        let draft = path.with_extension("draft");
+        let draft = path.with_extension(DRAFT);
         let write = || {
             let mut file = File::create(&draft)?;
             file.write_all(&intent.encode())?;
@@ -190,7 +192,7 @@ impl Intents {
         }
     }
 
-    /// The intents that a former process left open.
+    /// The intents that a former process left open. Drafts that it left are removed.
     ///
     /// # Errors
     /// Where the folder cannot be read, or holds an intent of a newer version.
@@ -198,6 +200,10 @@ impl Intents {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(io_error("cannot read", &self.folder))? {
             let path = entry.map_err(io_error("cannot read", &self.folder))?.path();
+            if path.extension().is_some_and(|suffix| suffix == DRAFT) {
+                // A process ended while it wrote this; nothing was inserted under it.
+                fs::remove_file(&path).map_err(io_error("cannot remove", &path))?;
+            }
             if path.extension().is_none_or(|suffix| suffix != SUFFIX) {
                 continue;
             }
@@ -272,6 +278,9 @@ mod tests {
         fs::write(folder.path().join("1.intent"), b"LWI1").unwrap();
         assert_eq!(intents.open_ones().unwrap(), []);
         assert!(folder.path().join("1.damaged").exists());
+        fs::write(folder.path().join("3.draft"), b"LWI1").unwrap();
+        assert_eq!(intents.open_ones().unwrap(), []);
+        assert!(!folder.path().join("3.draft").exists());
         let mut newer = b"LWI1\x02\x00\x00\x00".to_vec();
         let hash = xxh3_64(&newer);
         newer.extend_from_slice(&hash.to_le_bytes());

@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status, Streaming, transport::server::Connected};
 use crate::{
     admit::{Admission, AdmitOptions},
     metrics::Counters,
-    queue::{Direct, Incoming, Ticket},
+    queue::{Durability, Incoming, Queue, Ticket, WriteError},
     write::now_ns,
 };
 
@@ -44,7 +44,7 @@ const RESPONSES_MAX: usize = 64;
 /// Where the transport fails as a whole.
 pub async fn serve_grpc<IO, E>(
     incoming: impl Stream<Item = Result<IO, E>>,
-    queue: Direct,
+    queue: impl Into<Queue>,
     options: AdmitOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error>
@@ -54,7 +54,7 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let stop = CancellationToken::new();
-    let service = Service { queue, options: Arc::new(options), stop: stop.clone() };
+    let service = Service { queue: queue.into(), options: Arc::new(options), stop: stop.clone() };
     let stopping = async move {
         shutdown.await;
         stop.cancel();
@@ -66,7 +66,7 @@ where
 }
 
 struct Service {
-    queue: Direct,
+    queue: Queue,
     options: Arc<AdmitOptions>,
     stop: CancellationToken,
 }
@@ -115,7 +115,7 @@ impl Shipping for Service {
 /// One call: a reader, which never waits for the store, so that probes of the clock are answered at once; a
 /// submitter, which waits for room in the queue; an acknowledger, which waits for storage, in order.
 struct Call {
-    queue: Direct,
+    queue: Queue,
     in_flight_bytes_max: u64,
     in_flight: Arc<AtomicU64>,
     responses: Responses,
@@ -221,7 +221,7 @@ impl Call {
 type Submitted = (BatchId, u64, Ticket);
 
 async fn submit(
-    queue: Direct,
+    queue: Queue,
     mut admitted: mpsc::UnboundedReceiver<(BatchId, Bytes)>,
     submitted: mpsc::UnboundedSender<Submitted>,
     responses: Responses,
@@ -258,11 +258,24 @@ async fn acknowledge(
                 let acknowledgement = Acknowledgement {
                     epoch: id.epoch,
                     sequence: id.sequence,
-                    durability: v1::Durability::StoreSynced.into(),
+                    durability: match written.durability {
+                        Durability::StoreSynced => v1::Durability::StoreSynced,
+                        Durability::KafkaReplicated => v1::Durability::KafkaReplicated,
+                    }
+                    .into(),
                     events: written.events,
                     quarantined: written.quarantined,
                 };
                 if responses.send(Ok(response(Message::Acknowledgement(acknowledgement)))).await.is_err() {
+                    return;
+                }
+            }
+            Err(WriteError::Refused(detail)) => {
+                in_flight.fetch_sub(bytes, Ordering::Relaxed);
+                tracing::warn!(batch = %id, detail, "a batch is refused");
+                let reason = v1::rejection::Reason::TooLarge.into();
+                let rejection = Rejection { epoch: id.epoch, sequence: id.sequence, reason, detail };
+                if responses.send(Ok(response(Message::Rejection(rejection)))).await.is_err() {
                     return;
                 }
             }

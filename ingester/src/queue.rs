@@ -1,5 +1,5 @@
-//! The direct queue: batches in the order of their submission, bounded in bytes from admission to storage. It is the
-//! only stage that another deployment replaces.
+//! What lies between admission and storage: the direct queue, which feeds the writer of this process, bounded in
+//! bytes from admission to storage; or Kafka. It is the only stage in which the deployments differ.
 
 use std::{
     future::Future,
@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use crate::{
+    kafka::Producer,
     metrics::Counters,
     write::{self, BlockLimits, StartError},
 };
@@ -60,6 +61,8 @@ pub enum Durability {
     /// In the store, with fsync: the loss of power.
     #[default]
     StoreSynced,
+    /// On all in-sync replicas of Kafka: the loss of any one of them.
+    KafkaReplicated,
 }
 
 /// What became of a batch.
@@ -79,28 +82,102 @@ pub enum SubmitError {
     /// Not even its header can be read.
     #[error(transparent)]
     Unreadable(#[from] OpenError),
+    /// A batch that came open cannot be sealed.
+    #[error("the batch cannot be sealed: {0}")]
+    Unsealable(String),
     /// The queue has been closed.
     #[error("the ingester is stopping and takes no more batches; send it again later")]
     Closed,
 }
 
-/// Why it is not known whether a batch was stored.
+/// Why a batch is not durable, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriteError {
     /// The writer ended first. What it had begun is taken up at the next start.
     #[error("the writer stopped before the batch was stored; send it again later")]
     Stopped,
+    /// Not now: it may be sent again.
+    #[error("{0}; send it again later")]
+    Unavailable(String),
+    /// Never: sending it again is useless.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Resolves when the batch is durable.
-#[derive(Debug)]
-pub struct Ticket(oneshot::Receiver<Written>);
+pub struct Ticket(Pin<Box<dyn Future<Output = Result<Written, WriteError>> + Send>>);
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket")
+    }
+}
+
+impl Ticket {
+    pub(crate) fn new(written: impl Future<Output = Result<Written, WriteError>> + Send + 'static) -> Ticket {
+        Ticket(Box::pin(written))
+    }
+
+    pub(crate) fn ready(written: Result<Written, WriteError>) -> Ticket {
+        Ticket::new(std::future::ready(written))
+    }
+}
 
 impl Future for Ticket {
     type Output = Result<Written, WriteError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|written| written.map_err(|_| WriteError::Stopped))
+        self.0.as_mut().poll(context)
+    }
+}
+
+/// The way of admitted batches. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Queue {
+    /// The writer of this process.
+    Direct(Direct),
+    /// Kafka.
+    Kafka(Producer),
+}
+
+impl From<Direct> for Queue {
+    fn from(direct: Direct) -> Queue {
+        Queue::Direct(direct)
+    }
+}
+
+impl From<Producer> for Queue {
+    fn from(producer: Producer) -> Queue {
+        Queue::Kafka(producer)
+    }
+}
+
+impl Queue {
+    /// Takes a batch, waiting for room; in the order of the calls.
+    ///
+    /// # Errors
+    /// Where the header cannot be read, or the queue is closed.
+    pub async fn submit(&self, incoming: Incoming) -> Result<Ticket, SubmitError> {
+        match self {
+            Queue::Direct(direct) => direct.submit(incoming).await,
+            Queue::Kafka(producer) => producer.submit(incoming).await,
+        }
+    }
+
+    /// Whether a batch would have to wait for room.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Queue::Direct(direct) => direct.is_full(),
+            Queue::Kafka(producer) => producer.is_full(),
+        }
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> &Counters {
+        match self {
+            Queue::Direct(direct) => direct.counters(),
+            Queue::Kafka(producer) => producer.counters(),
+        }
     }
 }
 
@@ -114,7 +191,7 @@ pub(crate) struct Submitted {
     pub room: OwnedSemaphorePermit,
 }
 
-/// The way in. Cheap to clone; the writer ends when all clones are gone, or one of them is closed.
+/// The way into the direct queue. Cheap to clone; the writer ends when all clones are gone, or one of them is closed.
 #[derive(Debug, Clone)]
 pub struct Direct(Arc<Inner>);
 
@@ -190,7 +267,7 @@ impl Direct {
         let batches = self.0.batches.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = batches.as_ref().ok_or(SubmitError::Closed)?;
         sender.send(Submitted { id, incoming, reply, room }).map_err(|_| SubmitError::Closed)?;
-        Ok(Ticket(answer))
+        Ok(Ticket::new(async move { answer.await.map_err(|_| WriteError::Stopped) }))
     }
 
     /// Takes nothing more; the writer ends once it has stored what was taken.

@@ -83,6 +83,13 @@ pub enum Command {
     Store(StoreCommand),
     /// Send this machine's logs to an ingester elsewhere; stores nothing here
     Ship(ShipArgs),
+    /// Take in shippers' batches and put them on Kafka; any number of these, behind any load balancer
+    Ingest(ServiceArgs),
+    /// Take batches from Kafka, find events in them and store them; a consumer group, any number of these
+    Write(ServiceArgs),
+    /// Look after Kafka's topics
+    #[command(subcommand)]
+    Kafka(KafkaCommand),
 }
 
 /// `lastwords up`
@@ -273,6 +280,52 @@ pub struct ConfigCheckArgs {
 pub enum StoreCommand {
     /// Bring the store's schema up to this version (`up`, `import` and `query` do so by themselves)
     Migrate(MigrateArgs),
+    /// Offer the embedded engine to other processes, as a ClickHouse server over HTTP
+    Serve(StoreServeArgs),
+}
+
+/// `lastwords store serve`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  lastwords store serve --data /srv/lastwords --listen 127.0.0.1:8123
+  lastwords store serve --data /srv/lastwords --listen 0.0.0.0:8123 --user writer --password-file /etc/lastwords/writer")]
+pub struct StoreServeArgs {
+    /// Where.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Speak ClickHouse's HTTP protocol here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8123")]
+    pub listen: SocketAddr,
+    /// The user that others come as
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub user: String,
+    /// File whose first line is that user's password; without one only loopback is listened on
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// `lastwords kafka …`
+#[derive(Debug, Subcommand)]
+pub enum KafkaCommand {
+    /// Make the topics of [kafka] that are missing
+    Init(PlaceArgs),
+    /// Say whether Kafka answers and the topics are as [kafka] says
+    Check(PlaceArgs),
+}
+
+/// `lastwords ingest`, `lastwords write`
+#[derive(Debug, ClapArgs)]
+pub struct ServiceArgs {
+    /// Where.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// `ingest`: take in shippers' batches (gRPC) here [env: LASTWORDS_LISTEN] [default: 127.0.0.1:4320]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    pub listen: Option<Listen>,
+    /// Serve /metrics, /healthz and /readyz here; `off` for none [env: LASTWORDS_HTTP_LISTEN] [default: 127.0.0.1:8640]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    pub http_listen: Option<Listen>,
 }
 
 /// `lastwords store migrate`

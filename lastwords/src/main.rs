@@ -6,5 +6,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let args = lastwords::args::Args::parse();
-    lastwords::outcome::report(lastwords::run(args))
+    let ended = lastwords::outcome::report(lastwords::run(args));
+    lastwords_store::prepare_exit();
+    ended
 }

@@ -95,6 +95,8 @@ impl Engine {
             ("path", path.display().to_string()),
             ("max_server_memory_usage", memory.to_string()),
             ("mark_cache_size", cache.to_string()),
+            // Merges take what inserts and questions leave over.
+            ("os_threads_nice_value_merge_mutate", "15".to_owned()),
         ];
         let mut arguments = vec![c_string("lastwords")];
         arguments.extend(settings.iter().map(|(name, value)| c_string(&format!("--{name}={value}"))));
@@ -106,6 +108,7 @@ impl Engine {
                 return Err(open_error(path, reason));
             }
         };
+        library.end_without_destructors();
         tracing::info!(path = %path.display(), version = library.version(), memory_bytes_max = memory, "engine open");
         Ok(Engine {
             anchor: std::sync::Mutex::new(Some(anchor)),
@@ -155,8 +158,16 @@ impl Engine {
     }
 }
 
+/// To be called last in `main`: lets the process end without the destructors of an engine that was open.
+pub fn prepare_exit() {
+    if let Some(library) = Library::loaded() {
+        library.end_without_destructors();
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
+        self.library.end_without_destructors();
         if let Ok(mut anchor) = self.anchor.lock() {
             *anchor = None;
         }

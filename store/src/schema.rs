@@ -40,6 +40,18 @@ pub enum MigrateError {
     Read(#[source] QueryError),
 }
 
+impl MigrateError {
+    /// Whether the store did not answer: it may do so later.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            MigrateError::Statement { source, .. } | MigrateError::Read(source) => {
+                matches!(source, QueryError::Unreachable(_))
+            }
+            MigrateError::Newer { .. } => false,
+        }
+    }
+}
+
 /// A row of `migrations`.
 #[derive(Debug, serde::Deserialize)]
 struct Applied {

@@ -178,7 +178,7 @@ pub async fn form_units(
 }
 
 /// Opens and scans a batch; whatever goes wrong, it becomes something that can be stored.
-fn prepare(detector: &Detector, id: BatchId, incoming: Incoming) -> Prepared {
+pub fn prepare(detector: &Detector, id: BatchId, incoming: Incoming) -> Prepared {
     let batch = match incoming {
         Incoming::Opened(batch) => batch,
         Incoming::Sealed(envelope) => {

@@ -1,10 +1,19 @@
 //! Carries out the plan of one block after the other.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use lastwords_record::BatchId;
 use lastwords_store::{InsertError, Inserting, NativeBlock, Store};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::Instant,
+};
 
 use super::{
     Shared, Unit,
@@ -21,9 +30,9 @@ use crate::{
 };
 
 /// The store takes an attempt's inserts for so long (constraint `in_time` of every table).
-const ATTEMPT: u32 = 60;
+pub const ATTEMPT: u32 = 60;
 /// From the store's check to the part's commit, at most.
-const SLACK: u32 = 5;
+pub const SLACK: u32 = 5;
 /// An insert that is not answered in this time is in doubt.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(90);
 /// A formed block that has waited longer is planned anew before it is tried: its attempt would be too short.
@@ -31,7 +40,7 @@ const PLAN_AGE_MAX: Duration = Duration::from_secs(15);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// The second half of the writer.
+/// The second half of the writer; two of them take turns.
 #[derive(Debug)]
 pub struct Inserter {
     store: Store,
@@ -41,7 +50,8 @@ pub struct Inserter {
     counters: Arc<Counters>,
     shared: Arc<Shared>,
     nonce: u64,
-    number: u64,
+    /// Numbers of the blocks of this process.
+    numbers: Arc<AtomicU64>,
 }
 
 /// How a block ended.
@@ -63,22 +73,42 @@ impl Inserter {
         left_over: Vec<Intent>,
         counters: Arc<Counters>,
         shared: Arc<Shared>,
+        numbers: Arc<AtomicU64>,
     ) -> Inserter {
         // The data folder is locked, so two processes never share a nanosecond.
         let nonce = u64::try_from(now_ns()).unwrap_or(0);
-        Inserter { store, intents, left_over, counters, shared, nonce, number: 0 }
+        Inserter { store, intents, left_over, counters, shared, nonce, numbers }
+    }
+
+    /// Another one, which takes blocks beside this one.
+    pub fn beside(&self) -> Inserter {
+        Inserter {
+            store: self.store.clone(),
+            intents: self.intents.clone(),
+            left_over: Vec::new(),
+            counters: Arc::clone(&self.counters),
+            shared: Arc::clone(&self.shared),
+            nonce: self.nonce,
+            numbers: Arc::clone(&self.numbers),
+        }
     }
 
     /// Runs until the gatherer has ended.
-    pub async fn run(mut self, mut blocks: mpsc::Receiver<Block>) {
-        while let Some(block) = blocks.recv().await {
+    pub async fn run(mut self, blocks: Arc<Mutex<mpsc::Receiver<Block>>>) {
+        loop {
+            let Some(block) = blocks.lock().await.recv().await else { break };
             let Block { batches, units, planned_s, formed, room } = block;
-            let units = if formed.elapsed() > PLAN_AGE_MAX { None } else { Some((units, planned_s)) };
+            let (waited, begun) = (formed.elapsed(), Instant::now());
+            let rows: usize = batches.iter().map(|batch| batch.rows()).sum();
+            let units = if waited > PLAN_AGE_MAX { None } else { Some((units, planned_s)) };
             if !self.settle(batches, units).await {
                 return;
             }
+            tracing::debug!(rows, waited_ms = waited.as_millis(), took_ms = begun.elapsed().as_millis(), "block stored");
             drop(room);
         }
+        // What the other one has settled.
+        self.forget_settled();
     }
 
     /// Stores these batches, whatever it takes. A block that is refused is halved until the poison is alone, which
@@ -101,10 +131,10 @@ impl Inserter {
                     }
                 }
             };
-            self.number += 1;
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
             let mut intent =
-                Intent { nonce: self.nonce, number: self.number, attempt: 0, planned_s, batches: ids };
+                Intent { nonce: self.nonce, number, attempt: 0, planned_s, batches: ids };
             match self.insert(&batches, &mut units, &mut intent).await {
                 Ended::Abandoned => return false,
                 Ended::Stored => {
@@ -153,7 +183,9 @@ impl Inserter {
                 Step::Refused { unit } => return Ended::Refused { unit, reason: refusal },
                 Step::Insert { unit, .. } => {
                     let Some((unit, block)) = units.get(unit) else { return Ended::Abandoned };
-                    let outcome = self.insert_unit(*unit, block.clone(), intent, &mut refusal).await;
+                    let token = intent.token(*unit);
+                    let outcome =
+                        insert_unit(&self.store, *unit, block.clone(), token, &mut refusal, &self.counters).await;
                     if outcome == Outcome::Failed {
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(PAUSE_MAX);
@@ -184,33 +216,6 @@ impl Inserter {
                 }
             };
             plan.seen(outcome);
-        }
-    }
-
-    async fn insert_unit(
-        &self,
-        unit: Unit,
-        block: NativeBlock,
-        intent: &Intent,
-        refusal: &mut String,
-    ) -> Outcome {
-        let inserting = Inserting {
-            token: Some(intent.token(unit)),
-            timeout: Some(INSERT_TIMEOUT),
-            settings: Vec::new(),
-        };
-        let Err(error) = self.store.insert_native(unit.table.name(), block, &inserting).await else {
-            return Outcome::Inserted;
-        };
-        Counters::add(&self.counters.failed_inserts, 1);
-        tracing::warn!(%error, attempt = intent.attempt, "an insert is in doubt");
-        match error {
-            InsertError::TooLate { .. } => Outcome::TooLate,
-            InsertError::Refused { .. } => {
-                *refusal = error.to_string();
-                Outcome::Refused
-            }
-            InsertError::Retryable { .. } | InsertError::Unanswered { .. } => Outcome::Failed,
         }
     }
 
@@ -314,7 +319,34 @@ impl Inserter {
     }
 }
 
-fn set_aside(batch: &Prepared, reason: String) -> Prepared {
+/// Inserts one unit under a token; a refusal's reason is kept.
+pub async fn insert_unit(
+    store: &Store,
+    unit: Unit,
+    block: NativeBlock,
+    token: String,
+    refusal: &mut String,
+    counters: &Counters,
+) -> Outcome {
+    let inserting =
+        Inserting { token: Some(token), timeout: Some(INSERT_TIMEOUT), settings: Vec::new() };
+    let Err(error) = store.insert_native(unit.table.name(), block, &inserting).await else {
+        return Outcome::Inserted;
+    };
+    Counters::add(&counters.failed_inserts, 1);
+    tracing::warn!(%error, "an insert is in doubt");
+    match error {
+        InsertError::TooLate { .. } => Outcome::TooLate,
+        InsertError::Refused { .. } => {
+            *refusal = error.to_string();
+            Outcome::Refused
+        }
+        InsertError::Retryable { .. } | InsertError::Unanswered { .. } => Outcome::Failed,
+    }
+}
+
+/// Poison, on its way to the quarantine.
+pub fn set_aside(batch: &Prepared, reason: String) -> Prepared {
     Prepared::Aside(match batch {
         Prepared::Opened(batch, _) => Aside::opened(batch, reason),
         Prepared::Aside(aside) => aside.clone(),

@@ -47,6 +47,20 @@ impl Ledger {
     /// # Errors
     /// Where the store does not answer.
     pub async fn load(store: &Store) -> Result<Ledger, QueryError> {
+        let mut ledger = Ledger::default();
+        ledger.load_where(store, "true").await?;
+        Ok(ledger)
+    }
+
+    /// Adds what the store holds of one shipper.
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub async fn load_shipper(&mut self, store: &Store, shipper: &ShipperId) -> Result<(), QueryError> {
+        self.load_where(store, &format!("Shipper = unhex('{shipper}')")).await
+    }
+
+    async fn load_where(&mut self, store: &Store, condition: &str) -> Result<(), QueryError> {
         #[derive(serde::Deserialize)]
         struct Range {
             shipper: String,
@@ -56,20 +70,20 @@ impl Ledger {
         }
         // Numbers minus their rank are equal within a run without gaps.
         let rows: Vec<Range> = store
-            .rows(
+            .rows(&format!(
                 "SELECT lower(hex(Shipper)) AS shipper, Epoch AS epoch, min(Sequence) AS first, max(Sequence) AS last \
                  FROM (SELECT Shipper, Epoch, Sequence, toInt64(Sequence) - toInt64(row_number() OVER \
                  (PARTITION BY Shipper, Epoch ORDER BY Sequence)) AS run \
-                 FROM (SELECT DISTINCT Shipper, Epoch, Sequence FROM batches)) GROUP BY Shipper, Epoch, run",
-            )
+                 FROM (SELECT DISTINCT Shipper, Epoch, Sequence FROM batches WHERE {condition})) \
+                 GROUP BY Shipper, Epoch, run"
+            ))
             .await?;
-        let mut ledger = Ledger::default();
         for row in rows {
             let shipper = shipper_from_hex(&row.shipper)
                 .ok_or_else(|| QueryError::Answer(format!("'{}' is no shipper", row.shipper)))?;
-            ledger.insert_range(shipper, row.epoch, row.first, row.last);
+            self.insert_range(shipper, row.epoch, row.first, row.last);
         }
-        Ok(ledger)
+        Ok(())
     }
 }
 

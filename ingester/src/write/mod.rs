@@ -15,14 +15,14 @@ mod ledger;
 mod memory;
 #[cfg(test)]
 mod model;
-mod plan;
+pub(crate) mod plan;
 mod read_back;
 mod unit;
 
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -35,7 +35,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use block::now_ns;
+pub(crate) use block::{Prepared, form, now_ns};
+pub(crate) use gather::{planning_time_s, prepare};
+pub(crate) use insert::{ATTEMPT, SLACK, insert_unit, set_aside};
+pub(crate) use ledger::Ledger;
+pub(crate) use read_back::stored_units;
 pub use intent::IntentError;
 pub use unit::{Table, Unit};
 
@@ -44,7 +48,6 @@ use crate::{
     queue::{Submitted, Written},
 };
 use intent::Intents;
-use ledger::Ledger;
 use memory::Memory;
 
 /// When gathered batches become a block: at the first limit, and after `settle` whenever the store is idle.
@@ -119,7 +122,7 @@ pub(crate) async fn start(
         tracing::info!(batches = memory.partly_stored(), "partly stored batches wait to be sent again");
     }
     let shared = Arc::new(Shared(Mutex::new(State { memory, under_way: HashMap::new() })));
-    // One block waits while another is inserted: detection and forming run beside the store.
+    // One block waits while others are inserted: detection and forming run beside the store.
     let (blocks, formed) = mpsc::channel(1);
     let gatherer = gather::Gatherer {
         store: store.clone(),
@@ -128,11 +131,15 @@ pub(crate) async fn start(
         counters: Arc::clone(&counters),
         shared: Arc::clone(&shared),
     };
-    let mut inserter = insert::Inserter::new(store, intents, left_over, counters, shared);
-    inserter.forget_settled();
+    let formed = Arc::new(tokio::sync::Mutex::new(formed));
+    let numbers = Arc::new(AtomicU64::new(0));
+    let mut first = insert::Inserter::new(store, intents, left_over, counters, shared, numbers);
+    first.forget_settled();
+    // Blocks have no batch in common, so two can be under way: one alone does not keep two cores of a store busy.
+    let second = first.beside();
     let gatherer = tokio::spawn(gatherer.run(batches, blocks));
     Ok(tokio::spawn(async move {
-        inserter.run(formed).await;
+        tokio::join!(first.run(Arc::clone(&formed)), second.run(formed));
         if let Err(error) = gatherer.await {
             tracing::error!(%error, "the gatherer broke; nothing more is stored");
         }

@@ -9,6 +9,9 @@
 //! - Absent after an OK: the token is burnt. The attempt has to be over, so that nothing of it can still arrive;
 //!   then it is read back once more, and a new attempt with a new token is made durable before it is tried.
 //! - A refusal for good ends the block; where an earlier insert may still arrive, not before the attempt is over.
+//!
+//! A block can also begin with units of which some are stored already: in doubt, where a process before may have
+//! used the same tokens; or merely to be checked, where the tokens are new and nothing older is under way.
 
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub enum Outcome {
 enum State {
     /// Insert, with nothing in doubt.
     Fresh,
+    /// Read back, with nothing in doubt.
+    Check,
     /// Read back before anything is inserted.
     Look,
     /// Insert under a token that may have been used.
@@ -89,14 +94,53 @@ pub struct Plan {
     units: usize,
     unit: usize,
     attempt: u32,
-    in_doubt: bool,
+    trust: Trust,
     state: State,
+}
+
+/// What may have happened before this block's next unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Trust {
+    /// Nothing.
+    Fresh,
+    /// It may be stored, but nothing is under way and no token is used.
+    Check,
+    /// Anything.
+    Doubt,
+}
+
+impl Trust {
+    fn state(self) -> State {
+        match self {
+            Trust::Fresh => State::Fresh,
+            Trust::Check => State::Check,
+            Trust::Doubt => State::Look,
+        }
+    }
 }
 
 impl Plan {
     /// A fresh plan for so many units, under tokens that were never used.
     pub fn new(units: usize) -> Plan {
-        Plan { units, unit: 0, attempt: 0, in_doubt: false, state: State::Fresh }
+        Plan { units, unit: 0, attempt: 0, trust: Trust::Fresh, state: State::Fresh }
+    }
+
+    /// The plan of a process before, of which anything may be stored or under way.
+    pub fn recovered(units: usize, attempt: u32) -> Plan {
+        Plan { units, unit: 0, attempt, trust: Trust::Doubt, state: State::Look }
+    }
+
+    /// A new attempt under new tokens after one that is over, some of which may be stored.
+    pub fn check(units: usize, attempt: u32) -> Plan {
+        Plan { units, unit: 0, attempt, trust: Trust::Check, state: State::Check }
+    }
+
+    /// After a refusal: what follows the units that are stored is replaced, so that there are `units` in all.
+    pub fn replace_rest(&mut self, units: usize) {
+        if self.state == State::Refused {
+            self.units = units;
+            self.state = if self.trust == Trust::Fresh { State::Check } else { self.trust.state() };
+        }
     }
 
     /// What to do now.
@@ -107,7 +151,7 @@ impl Plan {
         let (unit, attempt) = (self.unit, self.attempt);
         match self.state {
             State::Fresh | State::Again => Step::Insert { unit, attempt },
-            State::Look | State::Verify { .. } | State::Last { .. } => Step::ReadBack { unit },
+            State::Check | State::Look | State::Verify { .. } | State::Last { .. } => Step::ReadBack { unit },
             State::Burnt { .. } => Step::Wait,
             State::Replan => Step::Replan { attempt: attempt.saturating_add(1) },
             State::Refused => Step::Refused { unit },
@@ -121,7 +165,15 @@ impl Plan {
             (State::Fresh, Inserted) => return self.advance(),
             (State::Fresh, Failed) => State::Look,
             // Nothing else of this unit is under way: the answer is final.
-            (State::Fresh, Refused) => State::Refused,
+            (State::Fresh, Refused) => {
+                self.state = State::Refused;
+                return;
+            }
+            (State::Check, Present) => return self.advance(),
+            (State::Check, Absent) => {
+                self.state = State::Fresh;
+                return;
+            }
             (State::Fresh | State::Again, TooLate) => State::Burnt { refused: false },
             (State::Look | State::Verify { .. } | State::Last { .. }, Present) => return self.advance(),
             (State::Look, Absent) => State::Again,
@@ -139,11 +191,11 @@ impl Plan {
             }
             (unchanged, _) => unchanged,
         };
-        self.in_doubt = true;
+        self.trust = Trust::Doubt;
     }
 
     fn advance(&mut self) {
         self.unit += 1;
-        self.state = if self.in_doubt { State::Look } else { State::Fresh };
+        self.state = self.trust.state();
     }
 }

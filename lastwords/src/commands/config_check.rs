@@ -51,6 +51,12 @@ const COLUMNS: &[&str] = &[
     "collect.time_zone",
     "collect.saturation_share",
     "ship.ingester",
+    "kafka.brokers",
+    "kafka.topic",
+    "kafka.group",
+    "kafka.partitions",
+    "store.url",
+    "store.user",
 ];
 
 /// The configuration under its keys; no secret is in it.
@@ -77,5 +83,11 @@ fn shown(config: &Config) -> serde_json::Value {
         "collect.time_zone": config.collect.time_zone.iana_name().unwrap_or("UTC"),
         "collect.saturation_share": config.collect.saturation_share,
         "ship.ingester": config.ingester,
+        "kafka.brokers": config.kafka.as_ref().map(|kafka| &kafka.brokers),
+        "kafka.topic": config.kafka.as_ref().map(|kafka| &kafka.topic),
+        "kafka.group": config.kafka.as_ref().map(|kafka| &kafka.group),
+        "kafka.partitions": config.kafka.as_ref().map(|kafka| kafka.partitions),
+        "store.url": config.store.as_ref().map(|store| &store.url),
+        "store.user": config.store.as_ref().map(|store| &store.user),
     })
 }

@@ -5,17 +5,20 @@ mod demo;
 mod detect;
 mod doctor;
 mod import;
+mod ingest;
+mod kafka;
 mod query;
 mod ship;
 mod store;
 mod up;
+mod write;
 
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
 
 use crate::{
-    args::{Args, Command, ConfigCommand, StoreCommand},
+    args::{Args, Command, ConfigCommand, KafkaCommand, StoreCommand},
     outcome::Outcome,
     telemetry,
 };
@@ -26,7 +29,11 @@ use crate::{
 /// Usage errors and failures, for `outcome::report`.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let default_level = match &args.command {
-        Command::Up(_) | Command::Ship(_) => "info",
+        Command::Up(_)
+        | Command::Ship(_)
+        | Command::Ingest(_)
+        | Command::Write(_)
+        | Command::Store(StoreCommand::Serve(_)) => "info",
         _ => "warn",
     };
     telemetry::start(&args.global, default_level)?;
@@ -39,7 +46,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Doctor(doctor) => block_on(doctor::run(&doctor)),
         Command::Config(ConfigCommand::Check(check)) => config_check::run(&check),
         Command::Store(StoreCommand::Migrate(migrate)) => block_on(store::migrate(&migrate)),
+        Command::Store(StoreCommand::Serve(serve)) => block_on(store::serve(&serve)),
         Command::Ship(ship) => block_on(ship::run(&ship)),
+        Command::Ingest(ingest) => block_on(ingest::run(&ingest)),
+        Command::Write(write) => block_on(write::run(&write)),
+        Command::Kafka(KafkaCommand::Init(place)) => block_on(kafka::init(&place)),
+        Command::Kafka(KafkaCommand::Check(place)) => block_on(kafka::check(&place)),
     }
 }
 

@@ -1,12 +1,21 @@
 //! `lastwords store …`
 
-use super::environment;
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use lastwords_store::{Access, http::User, serve_http};
+use tokio::net::TcpListener;
+
+use super::{environment, stop_signal};
 use crate::{
-    args::MigrateArgs,
-    config::{self, Flags},
+    args::{MigrateArgs, StoreServeArgs},
+    config::{self, ConfigError, Flags},
     outcome::Outcome,
     pipeline::OpenStore,
 };
+
+/// How long a folder that a process before still holds is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `lastwords store migrate`: opening the store brings its schema up to date.
 ///
@@ -17,5 +26,47 @@ pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
     let lock = config.data.try_lock("lastwords store migrate")?;
     OpenStore::open(&config, lock).await?;
     println!("the schema of {} is up to date", config.data.root().display());
+    Ok(Outcome::Done)
+}
+
+/// `lastwords store serve`: the embedded engine as a ClickHouse server.
+///
+/// # Errors
+/// Where the folder is in use, the engine or a migration fails, or the address cannot be listened on.
+pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags::from(&serve.place), &environment)?;
+    let password = match &serve.password_file {
+        Some(path) => config::first_line(path)?,
+        None => environment("LASTWORDS_STORE_PASSWORD").unwrap_or_default(),
+    };
+    if password.is_empty() && !serve.listen.ip().is_loopback() {
+        return Err(ConfigError::OpenToAll { address: serve.listen }.into());
+    }
+    let stop = stop_signal()?;
+    config.data.create()?;
+    let since = tokio::time::Instant::now();
+    let lock = loop {
+        match config.data.try_lock("lastwords store serve") {
+            Err(held) if since.elapsed() < PATIENCE => {
+                tracing::info!("waiting: {held}");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            ended => break ended?,
+        }
+    };
+    let listener = TcpListener::bind(serve.listen)
+        .await
+        .with_context(|| format!("--listen: cannot listen on {}; is something else there?", serve.listen))?;
+    let open = OpenStore::open(&config, lock).await?;
+    if password.is_empty() {
+        tracing::warn!("no password is asked for: whoever is on this machine can change everything");
+    }
+    let access = Access::Users(vec![User { name: serve.user.clone(), password, writes: true }]);
+    tracing::info!(what = "clickhouse", address = %serve.listen, data = %config.data.root().display(), "serving");
+    let stopped = async {
+        let signal = stop.await;
+        tracing::info!(signal, "stopping");
+    };
+    serve_http(listener, Arc::clone(&open.engine), access, stopped).await;
     Ok(Outcome::Done)
 }

@@ -31,6 +31,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LASTWORDS_COLLECT_TIME_ZONE", "collect.time_zone"),
     ("LASTWORDS_COLLECT_SATURATION_SHARE", "collect.saturation_share"),
     ("LASTWORDS_INGESTER", "ship.ingester"),
+    ("LASTWORDS_KAFKA_BROKERS", "kafka.brokers"),
+    ("LASTWORDS_STORE_URL", "store.url"),
+    ("LASTWORDS_STORE_USER", "store.user"),
+    ("LASTWORDS_STORE_PASSWORD", "-"),
+    ("LASTWORDS_STORE_PASSWORD_FILE", "store.password_file"),
 ];
 
 /// Lays every variable that is set over what the file says.
@@ -71,6 +76,10 @@ fn set(raw: &mut Raw, key: &str, value: &str) -> Result<(), String> {
         "collect.time_zone" => raw.collect.time_zone = text(),
         "collect.saturation_share" => raw.collect.saturation_share = Some(number(value)?),
         "ship.ingester" => raw.ship.ingester = text(),
+        "kafka.brokers" => raw.kafka.brokers = text(),
+        "store.url" => raw.store.url = text(),
+        "store.user" => raw.store.user = text(),
+        "store.password_file" => raw.store.password_file = Some(value.into()),
         other => return Err(format!("no key {other} to set")),
     }
     Ok(())

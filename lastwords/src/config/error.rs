@@ -51,8 +51,19 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// The password file cannot be read.
-    #[error("the password file {path} of clickhouse.password_file cannot be read: {source}")]
+    /// A property of librdkafka's that is not the user's.
+    #[error("`{key}` cannot be set: {why}")]
+    Property {
+        /// Dotted key.
+        key: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The command needs a part of the configuration that is not there.
+    #[error("{0}")]
+    Lacking(&'static str),
+    /// A password file cannot be read.
+    #[error("the password file {path} cannot be read: {source}")]
     PasswordFile {
         /// Which.
         path: PathBuf,

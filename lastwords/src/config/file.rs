@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::ConfigError;
+use super::{
+    ConfigError,
+    fleet::{RawKafka, RawStore},
+};
 use crate::args::{self, Listen};
 
 /// The whole file. Every key is optional; an unknown key is an error.
@@ -19,6 +22,8 @@ pub struct Raw {
     pub engine: RawEngine,
     pub collect: RawCollect,
     pub ship: RawShip,
+    pub kafka: RawKafka,
+    pub store: RawStore,
 }
 
 /// `[host]`

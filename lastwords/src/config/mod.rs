@@ -6,6 +6,7 @@
 mod environment;
 mod error;
 mod file;
+mod fleet;
 
 use std::{
     net::SocketAddr,
@@ -14,14 +15,16 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use lastwords_ingester::kafka::KafkaOptions;
 use lastwords_shipper::discover::Pattern;
+use lastwords_store::Remote;
 
 pub use environment::VARIABLES;
 pub use error::ConfigError;
 use file::{Raw, RawCollect};
 
 use crate::{
-    args::{Listen, PlaceArgs, ShipArgs, UpArgs},
+    args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
     data::DataFolder,
 };
 
@@ -45,6 +48,10 @@ pub struct Config {
     pub collect: CollectConfig,
     /// Where `ship` sends to.
     pub ingester: Option<String>,
+    /// Kafka, where `ingest` and `write` meet.
+    pub kafka: Option<KafkaOptions>,
+    /// The ClickHouse server; none: the engine in the data folder.
+    pub store: Option<Remote>,
     /// How long a shutdown may take.
     pub grace: Duration,
 }
@@ -185,6 +192,12 @@ impl From<&UpArgs> for Flags {
     }
 }
 
+impl From<&ServiceArgs> for Flags {
+    fn from(service: &ServiceArgs) -> Flags {
+        Flags { listen: service.listen, http_listen: service.http_listen, ..Flags::from(&service.place) }
+    }
+}
+
 impl From<&ShipArgs> for Flags {
     fn from(ship: &ShipArgs) -> Flags {
         Flags { ingester: ship.ingester.clone(), host: ship.host.clone(), ..Flags::from(&ship.place) }
@@ -247,6 +260,8 @@ fn resolve(
         },
         collect,
         ingester: flags.ingester.clone().or(raw.ship.ingester),
+        kafka: fleet::kafka(raw.kafka)?,
+        store: fleet::store(raw.store, environment)?,
         grace: Duration::from_secs(raw.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS)),
     })
 }
@@ -329,7 +344,11 @@ fn clickhouse(
     Ok(Some(ClickHouseListen { address, user, password }))
 }
 
-fn first_line(path: &Path) -> Result<String, ConfigError> {
+/// The first line of a file with a secret.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn first_line(path: &Path) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::PasswordFile { path: path.to_owned(), source })?;
     Ok(text.lines().next().unwrap_or_default().to_owned())

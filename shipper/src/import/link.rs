@@ -11,7 +11,7 @@ use crate::{
 
 const OUTGOING_MAX: usize = 64;
 /// Bytes of batches that are not acknowledged. The store writes faster in large blocks.
-const WINDOW_BYTES: u64 = 48 << 20;
+const WINDOW_BYTES: u64 = 96 << 20;
 const SYNC_TOGETHER: usize = 8;
 
 pub(super) struct Link<'a> {

@@ -113,6 +113,11 @@ impl Library {
         Ok(Arc::clone(LOADED.get_or_init(|| library)))
     }
 
+    /// The library, if it was loaded.
+    pub(super) fn loaded() -> Option<Arc<Library>> {
+        LOADED.get().cloned()
+    }
+
     pub(super) fn version(&self) -> &str {
         &self.version
     }
@@ -126,6 +131,25 @@ impl Library {
                 *open = Some(path.to_path_buf());
                 Ok(())
             }
+        }
+    }
+
+    /// From now on the process ends without the library's destructors. Its threads, and ours that are in it, outlive
+    /// `main`, and crashed on what the destructors had taken down. What was acknowledged is on disk by then.
+    pub(super) fn end_without_destructors(&self) {
+        // Neither is in the `libc` crate. Handlers run in reverse order; the library registers some of its own while
+        // it runs, so this is called again whenever an end may be near.
+        unsafe extern "C" {
+            fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+            fn _exit(status: c_int) -> !;
+        }
+        extern "C" fn end(status: c_int, _: *mut c_void) {
+            // SAFETY: ends the process; Rust has flushed its standard output by now.
+            unsafe { _exit(status) }
+        }
+        // SAFETY: the handler touches nothing. Where there is no room for it, things are as they were without it.
+        unsafe {
+            on_exit(end, std::ptr::null_mut());
         }
     }
 

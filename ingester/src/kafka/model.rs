@@ -1,0 +1,484 @@
+//! A model of Kafka, two writers, two partitions and the store around the real [`Machine`]: partitions change hands at
+//! any moment while their former writer goes on unknowing, writers and the store are killed, commits lose their reply,
+//! inserts fail, arrive late or burn their token, tokens are evicted, power loss forgets tokens. Afterwards every row
+//! of every batch must be stored once. Broken protocols must be caught.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{
+    machine::{Machine, Outcome, Step},
+    offset_plan::{OffsetPlan, ranges},
+};
+use crate::write::plan;
+
+/// Ways to break the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mutation {
+    None,
+    /// Commits are accepted from whoever sends them.
+    Unfenced,
+    /// A recovered plan is filtered by the ledger.
+    AskLedger,
+    /// Plans are not kept.
+    NoPlan,
+    /// The ledger before the rows, and a recovered plan is filtered by it. (The order alone does no harm: a plan is
+    /// finished whatever the ledger says.)
+    LedgerFirst,
+    /// An OK to an insert in doubt is believed.
+    TrustOk,
+    /// A further attempt under a new token while the one before may still arrive.
+    NoWait,
+    /// The store takes inserts however late, and forgets tokens.
+    NoDeadline,
+    /// The same batch twice in one block.
+    KeepTwins,
+    /// The highest number instead of the set.
+    HighWater,
+}
+
+const ATTEMPT: u32 = 60;
+const SLACK: u32 = 5;
+/// Logs of both partitions: numbers of batches, some of which come again, also after later ones.
+const LOGS: [&[u64]; 2] = [&[0, 1, 0, 2, 1, 3, 4], &[11, 10, 11, 12, 12, 13]];
+const BLOCK_MAX: i64 = 3;
+
+/// A unit: events, logs of one or two days, quarantine, ledger; in the order of insertion.
+type Unit = u8;
+const EVENTS: Unit = 0;
+const LOGS_DAY_1: Unit = 1;
+const LOGS_DAY_2: Unit = 2;
+const QUARANTINE: Unit = 3;
+const LEDGER: Unit = 4;
+
+fn units_of(batch: u64) -> Vec<Unit> {
+    if batch.is_multiple_of(2) {
+        vec![EVENTS, LOGS_DAY_1, LOGS_DAY_2, LEDGER]
+    } else {
+        vec![EVENTS, LOGS_DAY_1, LEDGER]
+    }
+}
+
+/// What makes a token: partition, begin, end, attempt, unit, and the batch where each goes by itself.
+type Token = (usize, i64, i64, u32, Unit, Option<u64>);
+
+#[derive(Debug, Clone)]
+struct Insert {
+    token: Token,
+    planned_s: u32,
+    rows: Vec<u64>,
+}
+
+/// One writer's work on one partition.
+#[derive(Debug, Clone)]
+struct Run {
+    machine: Machine,
+    generation: u64,
+    ledger: Option<HashSet<u64>>,
+    /// The kept batches of the block that is inserted.
+    kept: Vec<u64>,
+    begin: i64,
+    plan: Option<OffsetPlan>,
+    /// The units and the batches whose rows each has.
+    units: Vec<(Unit, Vec<u64>)>,
+    aside: HashSet<u64>,
+    /// Whether the last insert was answered with OK.
+    answered: bool,
+}
+
+struct World {
+    random: u64,
+    mutation: Mutation,
+    faults_left: u32,
+    now_s: u32,
+    store_began_s: u32,
+    poison: Option<u64>,
+    rows: BTreeMap<(u64, Unit), u32>,
+    tokens: HashMap<Token, u32>,
+    late: Vec<Insert>,
+    committed: [(i64, Option<OffsetPlan>); 2],
+    generation: [u64; 2],
+    owner: [Option<usize>; 2],
+    runs: HashMap<(usize, usize), Run>,
+}
+
+impl World {
+    fn new(seed: u64, mutation: Mutation) -> World {
+        let mut world = World {
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            mutation,
+            faults_left: 0,
+            now_s: 1_000,
+            store_began_s: 0,
+            poison: None,
+            rows: BTreeMap::new(),
+            tokens: HashMap::new(),
+            late: Vec::new(),
+            committed: [(0, None), (0, None)],
+            generation: [0; 2],
+            owner: [None; 2],
+            runs: HashMap::new(),
+        };
+        world.faults_left = u32::try_from(world.choose(14)).unwrap();
+        if world.choose(4) == 0 {
+            world.poison = Some([1, 3, 12][world.choose(3)]);
+        }
+        world
+    }
+
+    fn choose(&mut self, among: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % among
+    }
+
+    /// One time in so many, while there are faults left.
+    fn fault(&mut self, among: usize) -> bool {
+        let now = self.faults_left > 0 && self.choose(among) == 0;
+        self.faults_left -= u32::from(now);
+        now
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        for _ in 0..5_000 {
+            if self.is_done() {
+                // Nothing late may change what is stored.
+                self.arrive_all();
+                self.check()?;
+                return self.check_complete();
+            }
+            self.some_fault();
+            self.give_partitions();
+            let mut actors: Vec<(usize, usize)> = self.runs.keys().copied().collect();
+            actors.sort_unstable();
+            let actor = actors[self.choose(actors.len())];
+            self.step(actor);
+            self.check()?;
+        }
+        Err("it never ends".to_owned())
+    }
+
+    fn is_done(&self) -> bool {
+        (0..2).all(|at| self.committed[at] == (LOGS[at].len() as i64, None))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match self.rows.iter().find(|(_, count)| **count > 1) {
+            Some((row, count)) => Err(format!("{row:?} is stored {count} times")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_complete(&self) -> Result<(), String> {
+        for batch in LOGS.iter().flat_map(|log| log.iter().copied()) {
+            let wanted =
+                if self.poison == Some(batch) { vec![QUARANTINE, LEDGER] } else { units_of(batch) };
+            if let Some(unit) = wanted.iter().find(|unit| !self.rows.contains_key(&(batch, **unit))) {
+                return Err(format!("batch {batch} lacks unit {unit}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn some_fault(&mut self) {
+        if self.fault(40) {
+            // The partition goes to the other writer, whose former one does not know it yet.
+            let partition = self.choose(2);
+            self.owner[partition] = None;
+        }
+        if self.fault(60) {
+            let writer = self.choose(2);
+            self.runs.retain(|(of, _), _| *of != writer);
+            for owner in &mut self.owner {
+                if *owner == Some(writer) {
+                    *owner = None;
+                }
+            }
+        }
+        if self.fault(60) {
+            self.kill_store();
+        }
+        if self.fault(40) {
+            self.pass_time(70);
+        }
+        if !self.late.is_empty() && self.choose(4) == 0 {
+            let at = self.choose(self.late.len());
+            let insert = self.late.swap_remove(at);
+            self.store(&insert);
+        }
+    }
+
+    /// Power loss: what was under way is gone, and any part of the tokens; parts were synced.
+    fn kill_store(&mut self) {
+        self.late.clear();
+        self.now_s += 1;
+        self.store_began_s = self.now_s;
+        let mut tokens: Vec<Token> = self.tokens.keys().copied().collect();
+        tokens.sort_unstable();
+        for token in tokens {
+            if self.choose(2) == 0 {
+                self.tokens.remove(&token);
+            }
+        }
+        self.now_s += 1;
+    }
+
+    /// Tokens are kept for as long as an attempt can last, and no longer.
+    fn pass_time(&mut self, seconds: u32) {
+        self.now_s += seconds;
+        let now_s = self.now_s;
+        self.tokens.retain(|_, planned_s| now_s <= *planned_s + ATTEMPT + SLACK);
+    }
+
+    fn give_partitions(&mut self) {
+        for partition in 0..2 {
+            if self.owner[partition].is_none() {
+                let writer = self.choose(2);
+                // Whoever takes it begins anew, even where it never knew that it had lost it.
+                self.generation[partition] += 1;
+                self.owner[partition] = Some(writer);
+                let run = Run {
+                    machine: Machine::new(),
+                    generation: self.generation[partition],
+                    ledger: None,
+                    kept: Vec::new(),
+                    begin: 0,
+                    plan: None,
+                    units: Vec::new(),
+                    aside: HashSet::new(),
+                    answered: false,
+                };
+                self.runs.insert((writer, partition), run);
+            }
+        }
+    }
+
+    fn step(&mut self, actor: (usize, usize)) {
+        let Some(mut run) = self.runs.remove(&actor) else { return };
+        let partition = actor.1;
+        let outcome = match run.machine.next() {
+            Step::Fetch => {
+                let (offset, plan) = self.committed[partition].clone();
+                Outcome::Fetched(offset, plan)
+            }
+            Step::Gather { from, pending } => self.gather(&mut run, partition, from, pending),
+            Step::Commit { offset, plan } => self.commit(&run, actor, offset, plan),
+            Step::Form { begin, plan } => self.form(&mut run, partition, begin, plan),
+            Step::Store(step) => {
+                let outcome = self.store_step(&run, partition, step);
+                run.answered = outcome == plan::Outcome::Inserted;
+                Outcome::Store(outcome)
+            }
+            Step::Replan => Outcome::Clock(self.now_s.max(self.store_began_s + 1)),
+            Step::SetAside { unit } => set_aside(&mut run, unit),
+            Step::Gone => {
+                if self.owner[partition] == Some(actor.0) && self.generation[partition] == run.generation {
+                    self.owner[partition] = None;
+                }
+                return;
+            }
+        };
+        run.machine.seen(outcome);
+        self.runs.insert(actor, run);
+    }
+
+    fn gather(&mut self, run: &mut Run, partition: usize, from: i64, pending: bool) -> Outcome {
+        // A finished block is in the ledger.
+        let done = std::mem::take(&mut run.kept);
+        let rows = &self.rows;
+        let ledger = run.ledger.get_or_insert_with(|| {
+            rows.keys().filter(|(_, unit)| *unit == LEDGER).map(|(batch, _)| *batch).collect()
+        });
+        ledger.extend(done);
+        let ledger = ledger.clone();
+        let length = LOGS[partition].len() as i64;
+        if from >= length || (pending && self.choose(3) == 0) {
+            return Outcome::Nothing;
+        }
+        let end = length.min(from + 1 + self.choose(BLOCK_MAX as usize) as i64);
+        let (mut kept, mut skipped) = (Vec::new(), Vec::new());
+        for offset in from..end {
+            let batch = LOGS[partition][offset as usize];
+            let known = match self.mutation {
+                Mutation::HighWater => ledger.iter().any(|known| *known >= batch && known / 10 == batch / 10),
+                _ => ledger.contains(&batch),
+            };
+            let twin = kept.contains(&batch) && self.mutation != Mutation::KeepTwins;
+            if known || twin { skipped.push(offset) } else { kept.push(batch) }
+        }
+        if kept.is_empty() {
+            return Outcome::Known(end);
+        }
+        let planned_s = self.now_s.max(self.store_began_s + 1);
+        let hash = kept.iter().fold(0, |hash, batch| hash * 31 + batch + 1);
+        let skipped = ranges(from, skipped.into_iter());
+        Outcome::Gathered(OffsetPlan { end, attempt: 0, planned_s, single: false, hash, skipped })
+    }
+
+    fn commit(
+        &mut self,
+        run: &Run,
+        actor: (usize, usize),
+        offset: i64,
+        plan: Option<OffsetPlan>,
+    ) -> Outcome {
+        let partition = actor.1;
+        let is_holder =
+            self.owner[partition] == Some(actor.0) && self.generation[partition] == run.generation;
+        if !is_holder && self.mutation != Mutation::Unfenced {
+            return Outcome::Fenced;
+        }
+        let lost = self.fault(20);
+        if lost && self.choose(2) == 0 {
+            return Outcome::Unknown;
+        }
+        let plan = plan.filter(|_| self.mutation != Mutation::NoPlan);
+        self.committed[partition] = (offset, plan);
+        if lost { Outcome::Unknown } else { Outcome::Committed }
+    }
+
+    fn form(&mut self, run: &mut Run, partition: usize, begin: i64, plan: OffsetPlan) -> Outcome {
+        let mut kept: Vec<u64> = (begin..plan.end)
+            .filter(|offset| plan.keeps(begin, *offset))
+            .map(|offset| LOGS[partition][offset as usize])
+            .collect();
+        if [Mutation::AskLedger, Mutation::LedgerFirst].contains(&self.mutation) {
+            kept.retain(|batch| !self.rows.contains_key(&(*batch, LEDGER)));
+        }
+        run.units = if plan.single {
+            kept.iter().flat_map(|batch| self.units_single(run, *batch)).collect()
+        } else {
+            let mut units: Vec<Unit> = kept.iter().flat_map(|batch| units_of(*batch)).collect();
+            units.sort_unstable();
+            units.dedup();
+            if self.mutation == Mutation::LedgerFirst && !units.is_empty() {
+                units.rotate_right(1);
+            }
+            let of = |unit| kept.iter().copied().filter(|batch| units_of(*batch).contains(&unit)).collect();
+            units.into_iter().map(|unit| (unit, of(unit))).collect()
+        };
+        run.kept = kept;
+        run.begin = begin;
+        run.plan = Some(plan);
+        Outcome::Formed(run.units.len())
+    }
+
+    fn units_single(&self, run: &Run, batch: u64) -> Vec<(Unit, Vec<u64>)> {
+        let units = if run.aside.contains(&batch) { vec![QUARANTINE, LEDGER] } else { units_of(batch) };
+        units.into_iter().map(|unit| (unit, vec![batch])).collect()
+    }
+
+    fn store_step(&mut self, run: &Run, partition: usize, step: plan::Step) -> plan::Outcome {
+        let plan = run.plan.clone().unwrap();
+        match step {
+            plan::Step::Insert { unit, .. } => {
+                let (unit, batches) = run.units[unit].clone();
+                let alone = plan.single.then(|| batches[0]);
+                let token = (partition, run.begin, plan.end, plan.attempt, unit, alone);
+                self.insert(Insert { token, planned_s: plan.planned_s, rows: batches })
+            }
+            plan::Step::ReadBack { unit } => {
+                let (unit, batches) = &run.units[unit];
+                let there = batches.iter().any(|batch| self.rows.contains_key(&(*batch, *unit)));
+                let believed = run.answered && self.mutation == Mutation::TrustOk;
+                if there || believed { plan::Outcome::Present } else { plan::Outcome::Absent }
+            }
+            plan::Step::Wait => {
+                let over_s = plan.planned_s + ATTEMPT + SLACK;
+                if self.mutation != Mutation::NoWait && self.now_s <= over_s {
+                    self.pass_time(over_s + 1 - self.now_s);
+                }
+                plan::Outcome::Over
+            }
+            other => panic!("{other:?} is not the store's"),
+        }
+    }
+
+    fn insert(&mut self, insert: Insert) -> plan::Outcome {
+        use plan::Outcome::{Failed, Inserted, Refused, TooLate};
+        if !self.is_in_time(&insert) {
+            return TooLate;
+        }
+        let poisoned = insert.rows.iter().any(|batch| self.poison == Some(*batch));
+        if poisoned && [LOGS_DAY_1, LOGS_DAY_2].contains(&insert.token.4) {
+            return Refused;
+        }
+        if !self.fault(6) {
+            self.store(&insert);
+            return Inserted;
+        }
+        match self.choose(5) {
+            0 => {}
+            1 => self.store(&insert),
+            2 => self.late.push(insert),
+            // The token is logged, the part is not kept: at a full disk, and by a kill.
+            3 => {
+                self.tokens.insert(insert.token, insert.planned_s);
+            }
+            _ => {
+                self.tokens.insert(insert.token, insert.planned_s);
+                self.kill_store();
+                self.tokens.insert(insert.token, insert.planned_s);
+            }
+        }
+        if self.mutation == Mutation::NoWait { TooLate } else { Failed }
+    }
+
+    fn is_in_time(&self, insert: &Insert) -> bool {
+        self.mutation == Mutation::NoDeadline
+            || (self.now_s <= insert.planned_s + ATTEMPT && insert.planned_s > self.store_began_s)
+    }
+
+    fn store(&mut self, insert: &Insert) {
+        if self.is_in_time(insert) && self.tokens.insert(insert.token, insert.planned_s).is_none() {
+            for batch in &insert.rows {
+                *self.rows.entry((*batch, insert.token.4)).or_default() += 1;
+            }
+        }
+    }
+
+    fn arrive_all(&mut self) {
+        for insert in std::mem::take(&mut self.late) {
+            self.store(&insert);
+        }
+    }
+}
+
+/// What is left of the batch becomes its way into the quarantine.
+fn set_aside(run: &mut Run, unit: usize) -> Outcome {
+    let batch = run.units[unit].1[0];
+    run.aside.insert(batch);
+    let rest: Vec<(Unit, Vec<u64>)> =
+        run.units[unit..].iter().filter(|(_, batches)| batches[0] != batch).cloned().collect();
+    run.units.truncate(unit);
+    run.units.extend([(QUARANTINE, vec![batch]), (LEDGER, vec![batch])]);
+    run.units.extend(rest);
+    Outcome::Replaced(run.units.len())
+}
+
+/// Seeds that once failed.
+const REGRESSIONS: &[u64] = &[];
+
+fn explore(mutation: Mutation, seeds: u64) -> Result<(), String> {
+    for seed in REGRESSIONS.iter().copied().chain(1..=seeds) {
+        World::new(seed, mutation).run().map_err(|wrong| format!("seed {seed}: {wrong}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_row_is_stored_once() {
+    assert_eq!(explore(Mutation::None, 10_000), Ok(()));
+}
+
+#[test]
+fn broken_protocols_are_caught() {
+    use Mutation::{
+        AskLedger, HighWater, KeepTwins, LedgerFirst, NoDeadline, NoPlan, NoWait, TrustOk, Unfenced,
+    };
+    for mutation in [
+        Unfenced, AskLedger, NoPlan, LedgerFirst, TrustOk, NoWait, NoDeadline, KeepTwins, HighWater,
+    ] {
+        assert!(explore(mutation, 20_000).is_err(), "{mutation:?} was not caught");
+    }
+}

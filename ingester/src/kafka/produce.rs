@@ -1,0 +1,186 @@
+//! The way onto Kafka: sealed batches are produced, and acknowledged when all in-sync replicas have them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use lastwords_record::{Compression, Header};
+use rdkafka::{
+    ClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{FutureProducer, FutureRecord, Producer as _, future_producer::Delivery},
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    KafkaOptions,
+    message::{headers, partition_of},
+    topics::{self, TopicError},
+};
+use crate::{
+    metrics::Counters,
+    queue::{Durability, Incoming, SubmitError, Ticket, WriteError, Written},
+};
+
+/// Bytes of envelopes that are produced and not acknowledged.
+const ROOM_BYTES: usize = 128 << 20;
+/// Bytes that a message takes beside its envelope.
+const OVERHEAD_BYTES: usize = 1024;
+const FULL_PAUSE: Duration = Duration::from_millis(10);
+
+/// The producer of batches. Cheap to clone.
+#[derive(Clone)]
+pub struct Producer(Arc<Inner>);
+
+struct Inner {
+    producer: FutureProducer<Context>,
+    topic: String,
+    partitions: i32,
+    room: Arc<Semaphore>,
+    closed: AtomicBool,
+    counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Producer({})", self.0.topic)
+    }
+}
+
+/// Logs what librdkafka has to say.
+pub(super) struct Context;
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka");
+    }
+}
+
+impl Producer {
+    /// Connects, and checks the topics.
+    ///
+    /// # Errors
+    /// Where Kafka does not answer, or the topics are not as configured.
+    pub async fn start(options: &KafkaOptions) -> Result<Producer, TopicError> {
+        topics::check(options).await?;
+        let producer = options
+            .producer(ROOM_BYTES)
+            .create_with_context(Context)
+            .map_err(|source| TopicError::Kafka { brokers: options.brokers.clone(), source })?;
+        Ok(Producer(Arc::new(Inner {
+            producer,
+            topic: options.topic.clone(),
+            partitions: options.partitions,
+            room: Arc::new(Semaphore::new(ROOM_BYTES)),
+            closed: AtomicBool::new(false),
+            counters: Arc::new(Counters::default()),
+        })))
+    }
+
+    /// Hands a batch to the producer, waiting for room. Batches of one caller go out in order.
+    ///
+    /// # Errors
+    /// Where the header cannot be read, or the producer is closed or broken.
+    pub async fn submit(&self, incoming: Incoming) -> Result<Ticket, SubmitError> {
+        let inner = &self.0;
+        let envelope = match incoming {
+            Incoming::Sealed(envelope) => envelope,
+            Incoming::Opened(batch) => batch
+                .seal(Compression::DEFAULT)
+                .map_err(|error| SubmitError::Unsealable(error.to_string()))?,
+        };
+        let header = Header::peek(&envelope)?;
+        let bytes = (envelope.len() + OVERHEAD_BYTES).min(ROOM_BYTES);
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room =
+            Arc::clone(&inner.room).acquire_many_owned(permits).await.map_err(|_| SubmitError::Closed)?;
+        let partition = partition_of(&header.id.shipper, inner.partitions);
+        let mut record = FutureRecord::to(&inner.topic)
+            .partition(partition)
+            .key(&header.id.shipper.0[..])
+            .payload(&envelope[..])
+            .headers(headers(&header));
+        let delivery = loop {
+            if inner.closed.load(Ordering::Acquire) {
+                return Err(SubmitError::Closed);
+            }
+            match inner.producer.send_result(record) {
+                Ok(delivery) => break delivery,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    record = back;
+                    tokio::time::sleep(FULL_PAUSE).await;
+                }
+                // Said when it is this batch's turn to be acknowledged.
+                Err((error, _)) => {
+                    let error = self.failed(error, bytes);
+                    return Ok(Ticket::ready(Err(error)));
+                }
+            }
+        };
+        let (this, records) = (self.clone(), u64::from(header.records));
+        Ok(Ticket::new(async move {
+            let delivered = delivery.await;
+            drop(room);
+            match delivered {
+                Ok(Ok(Delivery { .. })) => {
+                    let counters = &this.0.counters;
+                    Counters::add(&counters.batches, 1);
+                    Counters::add(&counters.records, records);
+                    Counters::add(&counters.bytes, bytes as u64);
+                    Ok(Written { durability: Durability::KafkaReplicated, ..Written::default() })
+                }
+                Ok(Err((error, _))) => Err(this.failed(error, bytes)),
+                Err(_) => Err(WriteError::Stopped),
+            }
+        }))
+    }
+
+    fn failed(&self, error: KafkaError, bytes: usize) -> WriteError {
+        let code = error.rdkafka_error_code();
+        if matches!(
+            code,
+            Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
+        ) {
+            return WriteError::Refused(format!(
+                "Kafka takes no message of {bytes} bytes: raise the topic's max.message.bytes and kafka.properties.\"message.max.bytes\""
+            ));
+        }
+        Counters::add(&self.0.counters.failed_inserts, 1);
+        WriteError::Unavailable(format!("Kafka did not take the batch: {error}"))
+    }
+
+    /// Takes nothing more; what was taken is still delivered or given up.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether a batch would have to wait for room.
+    pub fn is_full(&self) -> bool {
+        self.0.room.available_permits() < ROOM_BYTES / 4
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// The counters in the text format of Prometheus.
+    pub fn metrics(&self) -> String {
+        self.0.counters.render(ROOM_BYTES.saturating_sub(self.0.room.available_permits()))
+    }
+
+    /// What has broken the producer for good, if anything has: only a new process helps.
+    pub fn fatal_error(&self) -> Option<String> {
+        self.0.producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
+    }
+
+    /// Whether Kafka answers.
+    pub fn is_reachable(&self) -> bool {
+        let timeout = Duration::from_secs(3);
+        self.0.producer.client().fetch_metadata(Some(&self.0.topic), timeout).is_ok()
+    }
+}

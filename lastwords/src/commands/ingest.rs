@@ -1,0 +1,70 @@
+//! `lastwords ingest`: shippers in, Kafka out. Keeps nothing itself.
+
+use anyhow::Context as _;
+use lastwords_ingester::{AdmitOptions, kafka::Producer, serve_grpc};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+
+use super::{environment, kafka, stop_signal};
+use crate::{
+    args::ServiceArgs,
+    config::{self, ConfigError, Flags},
+    outcome::Outcome,
+};
+
+const FATAL_LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Runs until a signal; then what was taken is acknowledged, as far as the grace period goes.
+///
+/// # Errors
+/// Where Kafka is not as configured, or breaks for good.
+pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags::from(ingest), &environment)?;
+    let options = kafka::options(&config)?;
+    let stop = stop_signal()?;
+    let address =
+        config.listen.grpc.ok_or(ConfigError::Lacking("listen.grpc is off: there is nothing to ingest from"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("listen.grpc: cannot listen on {address}"))?;
+    let producer = Producer::start(&options).await?;
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(serve_grpc(
+        TcpListenerStream::new(listener),
+        producer.clone(),
+        AdmitOptions::default(),
+        shutdown.clone().cancelled_owned(),
+    ));
+    tracing::info!(what = "grpc", %address, topic = options.topic, "serving");
+    let broken = tokio::select! {
+        signal = stop => {
+            tracing::info!(signal, grace_seconds = config.grace.as_secs(), "stopping");
+            None
+        }
+        error = fatal(&producer) => Some(error),
+    };
+    shutdown.cancel();
+    match tokio::time::timeout(config.grace, serving).await {
+        Ok(Ok(Ok(()))) => tracing::info!("stopped"),
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "serving did not end well"),
+        Ok(Err(error)) => tracing::error!(%error, "serving broke"),
+        Err(_) => tracing::warn!("the grace period is over; shippers send again what was not acknowledged"),
+    }
+    producer.close();
+    match broken {
+        None => Ok(Outcome::Done),
+        Some(error) => {
+            anyhow::bail!("the producer is broken for good ({error}): start again; shippers send again what was not acknowledged")
+        }
+    }
+}
+
+/// Resolves when only a new process helps.
+async fn fatal(producer: &Producer) -> String {
+    loop {
+        if let Some(error) = producer.fatal_error() {
+            return error;
+        }
+        tokio::time::sleep(FATAL_LOOK).await;
+    }
+}

@@ -1,0 +1,72 @@
+//! `lastwords write`: Kafka in, events found, ClickHouse out, exactly once.
+
+use std::{sync::Arc, time::Duration};
+
+use lastwords_detect::Detector;
+use lastwords_ingester::{
+    BlockLimits, Counters,
+    kafka::{GroupOptions, PartitionStates, run_group},
+};
+use lastwords_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use super::{environment, kafka, stop_signal};
+use crate::{
+    args::ServiceArgs,
+    config::{self, ConfigError, Flags},
+    outcome::Outcome,
+};
+
+const NO_STORE: &str = "no store is configured: wanted store.url = \"http://HOST:8123\", or LASTWORDS_STORE_URL \
+                        (`lastwords store serve` offers the embedded engine)";
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Several partitions are written at once: each has less than the one queue of `up`.
+const BLOCK_ROWS_MAX: usize = 150_000;
+const BLOCK_BYTES_MAX: usize = 32 << 20;
+
+/// Runs until a signal; then blocks under way are finished, as far as the grace period goes.
+///
+/// # Errors
+/// Where Kafka is not as configured, the store's schema is newer, or the consumer breaks for good.
+pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags::from(write), &environment)?;
+    let options = kafka::options(&config)?;
+    let remote = config.store.clone().ok_or(ConfigError::Lacking(NO_STORE))?;
+    let stop = stop_signal()?;
+    let shutdown = CancellationToken::new();
+    let signalled = shutdown.clone();
+    tokio::spawn(async move {
+        let signal = stop.await;
+        tracing::info!(signal, "stopping");
+        signalled.cancel();
+    });
+    let store = Store::remote(&remote);
+    let Some(migrated) = shutdown.run_until_cancelled(migrate(&store, &remote.url)).await else {
+        return Ok(Outcome::Done);
+    };
+    migrated?;
+    let group = GroupOptions {
+        kafka: options,
+        block: BlockLimits { rows_max: BLOCK_ROWS_MAX, bytes_max: BLOCK_BYTES_MAX, ..BlockLimits::default() },
+        grace: config.grace,
+    };
+    let (counters, states) = (Arc::new(Counters::default()), Arc::new(PartitionStates::default()));
+    tracing::info!(topic = group.kafka.topic, group = group.kafka.group, store = remote.url, "writing");
+    run_group(group, store, Arc::new(Detector::built_in()), counters, states, shutdown).await?;
+    tracing::info!("stopped");
+    Ok(Outcome::Done)
+}
+
+/// Brings the schema up to date, waiting for a store that does not answer yet.
+async fn migrate(store: &Store, url: &str) -> anyhow::Result<()> {
+    loop {
+        match store.migrate().await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_unreachable() => {
+                tracing::warn!(url, %error, "the store does not answer; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -15,7 +15,7 @@ pub mod schema;
 pub mod store;
 
 pub use clickhouse;
-pub use engine::{prepare_exit, Engine, EngineError, EngineOptions};
+pub use engine::{Engine, EngineError, EngineOptions, prepare_exit};
 pub use http::{Access, serve_http};
 pub use native::NativeBlock;
 pub use schema::MigrateError;

@@ -261,6 +261,25 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether the store refuses every insert that was planned then, from now on: because it takes them for
+    /// `lasts_s` seconds only, or because it has been started since (with a second to spare, since clocks of the
+    /// store are whole seconds).
+    pub async fn is_over(&self, planned_s: u32, lasts_s: u32) -> Result<bool, QueryError> {
+        #[derive(serde::Deserialize)]
+        struct Over {
+            over: u8,
+        }
+        let sql = format!(
+            "SELECT toUnixTimestamp(now()) > {planned_s} + {lasts_s} OR {planned_s} + 1 < toUnixTimestamp(now() - uptime()) AS over"
+        );
+        let rows: Vec<Over> = self.rows(&sql).await?;
+        rows.first()
+            .map(|row| row.over == 1)
+            .ok_or_else(|| QueryError::Answer("the store's clock gave no row".to_owned()))
+    }
+}
+
 /// An answer that is still coming.
 pub struct AnswerBytes(clickhouse::query::BytesCursor);
 

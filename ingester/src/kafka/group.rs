@@ -111,11 +111,7 @@ pub async fn run_group(
     }
 }
 
-fn poll(
-    consumer: BaseConsumer<Context>,
-    topic: &str,
-    stop: &CancellationToken,
-) -> Result<(), KafkaError> {
+fn poll(consumer: BaseConsumer<Context>, topic: &str, stop: &CancellationToken) -> Result<(), KafkaError> {
     let consumer = Arc::new(consumer);
     let context = Arc::clone(consumer.context());
     // Set once, before the first callback.
@@ -125,7 +121,9 @@ fn poll(
     while !stop.is_cancelled() && failed.is_none() {
         match consumer.poll(POLL) {
             // Messages come by the partitions' own queues.
-            Some(Ok(_)) => tracing::warn!("a message came outside of its partition's queue; it is read again there"),
+            Some(Ok(_)) => {
+                tracing::warn!("a message came outside of its partition's queue; it is read again there")
+            }
             Some(Err(error)) => {
                 if let Some((code, reason)) = consumer.client().fatal_error() {
                     tracing::error!(%code, reason, "the consumer is broken for good");

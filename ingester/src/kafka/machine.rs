@@ -84,11 +84,25 @@ pub enum Outcome {
 enum State {
     Fetch,
     Gather,
-    Commit { offset: i64, plan: Option<OffsetPlan>, trust: Trust },
+    Commit {
+        offset: i64,
+        plan: Option<OffsetPlan>,
+        trust: Trust,
+    },
     /// The reply was lost.
-    Confirm { offset: i64, plan: Option<OffsetPlan>, trust: Trust },
-    Form { plan: OffsetPlan, trust: Trust },
-    Insert { plan: OffsetPlan, units: Plan },
+    Confirm {
+        offset: i64,
+        plan: Option<OffsetPlan>,
+        trust: Trust,
+    },
+    Form {
+        plan: OffsetPlan,
+        trust: Trust,
+    },
+    Insert {
+        plan: OffsetPlan,
+        units: Plan,
+    },
     Gone,
 }
 

@@ -3,6 +3,13 @@
 //! inserts fail, arrive late or burn their token, tokens are evicted, power loss forgets tokens. Afterwards every row
 //! of every batch must be stored once. Broken protocols must be caught.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the model's numbers are small"
+)]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
@@ -171,8 +178,7 @@ impl World {
 
     fn check_complete(&self) -> Result<(), String> {
         for batch in LOGS.iter().flat_map(|log| log.iter().copied()) {
-            let wanted =
-                if self.poison == Some(batch) { vec![QUARANTINE, LEDGER] } else { units_of(batch) };
+            let wanted = if self.poison == Some(batch) { vec![QUARANTINE, LEDGER] } else { units_of(batch) };
             if let Some(unit) = wanted.iter().find(|unit| !self.rows.contains_key(&(batch, **unit))) {
                 return Err(format!("batch {batch} lacks unit {unit}"));
             }
@@ -315,13 +321,7 @@ impl World {
         Outcome::Gathered(OffsetPlan { end, attempt: 0, planned_s, single: false, hash, skipped })
     }
 
-    fn commit(
-        &mut self,
-        run: &Run,
-        actor: (usize, usize),
-        offset: i64,
-        plan: Option<OffsetPlan>,
-    ) -> Outcome {
+    fn commit(&mut self, run: &Run, actor: (usize, usize), offset: i64, plan: Option<OffsetPlan>) -> Outcome {
         let partition = actor.1;
         let is_holder =
             self.owner[partition] == Some(actor.0) && self.generation[partition] == run.generation;
@@ -476,9 +476,9 @@ fn broken_protocols_are_caught() {
     use Mutation::{
         AskLedger, HighWater, KeepTwins, LedgerFirst, NoDeadline, NoPlan, NoWait, TrustOk, Unfenced,
     };
-    for mutation in [
-        Unfenced, AskLedger, NoPlan, LedgerFirst, TrustOk, NoWait, NoDeadline, KeepTwins, HighWater,
-    ] {
+    for mutation in
+        [Unfenced, AskLedger, NoPlan, LedgerFirst, TrustOk, NoWait, NoDeadline, KeepTwins, HighWater]
+    {
         assert!(explore(mutation, 20_000).is_err(), "{mutation:?} was not caught");
     }
 }

@@ -38,7 +38,9 @@ pub struct OffsetPlan {
 
 /// Metadata that is no plan of this version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the committed offset's metadata {0:?} is no plan that this version knows: was another program in this group?")]
+#[error(
+    "the committed offset's metadata {0:?} is no plan that this version knows: was another program in this group?"
+)]
 pub struct NoPlan(pub String);
 
 impl OffsetPlan {

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     metrics::Counters,
     write::{
-        ATTEMPT, BlockLimits, Ledger, Prepared, SLACK, Unit, form, insert_unit, now_ns, plan, planning_time_s,
+        BlockLimits, Ledger, Prepared, Unit, attempt_over, form, insert_unit, now_ns, plan, planning_time_s,
         set_aside, stored_units,
     },
 };
@@ -180,7 +180,9 @@ impl Writer {
             match fetched.await {
                 Ok(Some(Ok((offset, metadata)))) => match OffsetPlan::decode(&metadata) {
                     Ok(plan) => return Outcome::Fetched(offset, plan),
-                    Err(error) => tracing::error!(partition, %error, "nothing is written until that is mended"),
+                    Err(error) => {
+                        tracing::error!(partition, %error, "nothing is written until that is mended")
+                    }
                 },
                 Ok(Some(Err(error))) => {
                     tracing::info!(partition, %error, "the committed offset is not known yet; asking again")
@@ -235,7 +237,11 @@ impl Writer {
     }
 
     async fn next(&mut self) -> Option<Read> {
-        let read = self.reader.next().await?;
+        let Some(read) = self.reader.next().await else {
+            tracing::error!(partition = self.lease.partition, "the reader of a partition broke");
+            sleep(PAUSE_MAX).await;
+            return None;
+        };
         self.position = Some(read.offset + 1);
         Some(read)
     }
@@ -358,7 +364,8 @@ impl Writer {
 
     /// Forms the units of the plan; a plan of a process before is read again.
     async fn form(&mut self, begin: i64, plan: OffsetPlan) -> Outcome {
-        let is_ours = self.block.begin == begin && self.block.end == plan.end && !self.block.batches.is_empty();
+        let is_ours =
+            self.block.begin == begin && self.block.end == plan.end && !self.block.batches.is_empty();
         if !is_ours && !self.read_again(begin, &plan).await {
             tracing::error!(
                 partition = self.lease.partition,
@@ -426,14 +433,13 @@ impl Writer {
             }
             plan::Step::ReadBack { unit } => self.read_back(unit).await,
             plan::Step::Wait => {
-                let over = planned_s.saturating_add(ATTEMPT + SLACK);
-                while planning_time_s(&self.shared.store).await <= over {
-                    sleep(Duration::from_secs(1)).await;
-                }
+                attempt_over(&self.shared.store, planned_s).await;
                 plan::Outcome::Over
             }
             // The machine keeps these to itself.
-            plan::Step::Replan { .. } | plan::Step::Done | plan::Step::Refused { .. } => plan::Outcome::Failed,
+            plan::Step::Replan { .. } | plan::Step::Done | plan::Step::Refused { .. } => {
+                plan::Outcome::Failed
+            }
         }
     }
 
@@ -535,11 +541,7 @@ fn hash(batches: &[Arc<Prepared>]) -> u64 {
     identities_hash(ids.iter())
 }
 
-fn units(
-    batches: &[Arc<Prepared>],
-    single: bool,
-    planned_s: u32,
-) -> Vec<(Unit, NativeBlock, Option<usize>)> {
+fn units(batches: &[Arc<Prepared>], single: bool, planned_s: u32) -> Vec<(Unit, NativeBlock, Option<usize>)> {
     if !single {
         let formed = form(batches.iter().map(Arc::as_ref), |_, _| true, planned_s);
         return formed.into_iter().map(|(unit, rows)| (unit, rows, None)).collect();
@@ -616,8 +618,13 @@ impl PartitionStates {
 
     /// In the text format of Prometheus.
     pub fn render(&self) -> String {
-        let states: HashMap<i32, PartitionState> =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(key, of)| (*key, *of)).collect();
+        let states: HashMap<i32, PartitionState> = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(key, of)| (*key, *of))
+            .collect();
         let mut text = String::from(
             "# HELP lastwords_writer_lag_batches Batches on the partition that are not stored yet.\n\
              # TYPE lastwords_writer_lag_batches gauge\n",
@@ -625,7 +632,8 @@ impl PartitionStates {
         let lag = |state: &PartitionState| (state.end - state.committed).max(0);
         for (partition, state) in &states {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "lastwords_writer_lag_batches{{partition=\"{partition}\"}} {}", lag(state));
+            let _ =
+                writeln!(text, "lastwords_writer_lag_batches{{partition=\"{partition}\"}} {}", lag(state));
         }
         text.push_str(
             "# HELP lastwords_writer_lag_seconds Age of the newest batch read, where any wait.\n\

@@ -141,10 +141,8 @@ impl Producer {
 
     fn failed(&self, error: KafkaError, bytes: usize) -> WriteError {
         let code = error.rdkafka_error_code();
-        if matches!(
-            code,
-            Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
-        ) {
+        if matches!(code, Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize))
+        {
             return WriteError::Refused(format!(
                 "Kafka takes no message of {bytes} bytes: raise the topic's max.message.bytes and kafka.properties.\"message.max.bytes\""
             ));

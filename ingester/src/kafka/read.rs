@@ -17,8 +17,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{group::Context, message::foreign};
 use crate::{
-    queue::Incoming,
     quarantine::Aside,
+    queue::Incoming,
     write::{Prepared, now_ns, prepare},
 };
 
@@ -218,9 +218,8 @@ impl Source {
             Ok(header) => {
                 let detector = Arc::clone(&self.detector);
                 let id = header.id;
-                let opened = tokio::task::spawn_blocking(move || {
-                    prepare(&detector, id, Incoming::Sealed(envelope))
-                });
+                let opened =
+                    tokio::task::spawn_blocking(move || prepare(&detector, id, Incoming::Sealed(envelope)));
                 opened.await.ok()?
             }
             Err(error) => Prepared::Aside(Aside {

@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     BlockLimits, Shared, Unit,
     block::{self, Prepared, now_ns},
+    insert::{ATTEMPT, SLACK},
 };
 use crate::{
     detect,
@@ -152,6 +153,20 @@ pub async fn planning_time_s(store: &Store) -> u32 {
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Waits until nothing that was planned then can arrive in the store any more.
+pub async fn attempt_over(store: &Store, planned_s: u32) {
+    let mut pause = Duration::from_millis(200);
+    loop {
+        match store.is_over(planned_s, ATTEMPT + SLACK).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the store does not tell its time; asking again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     Shared, Unit,
     block::{Prepared, now_ns},
-    gather::{Block, form_units, planning_time_s},
+    gather::{Block, attempt_over, form_units, planning_time_s},
     intent::{Intent, Intents},
     plan::{Outcome, Plan, Step},
     read_back,
@@ -104,7 +104,12 @@ impl Inserter {
             if !self.settle(batches, units).await {
                 return;
             }
-            tracing::debug!(rows, waited_ms = waited.as_millis(), took_ms = begun.elapsed().as_millis(), "block stored");
+            tracing::debug!(
+                rows,
+                waited_ms = waited.as_millis(),
+                took_ms = begun.elapsed().as_millis(),
+                "block stored"
+            );
             drop(room);
         }
         // What the other one has settled.
@@ -133,8 +138,7 @@ impl Inserter {
             };
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
             let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
-            let mut intent =
-                Intent { nonce: self.nonce, number, attempt: 0, planned_s, batches: ids };
+            let mut intent = Intent { nonce: self.nonce, number, attempt: 0, planned_s, batches: ids };
             match self.insert(&batches, &mut units, &mut intent).await {
                 Ended::Abandoned => return false,
                 Ended::Stored => {
@@ -185,7 +189,8 @@ impl Inserter {
                     let Some((unit, block)) = units.get(unit) else { return Ended::Abandoned };
                     let token = intent.token(*unit);
                     let outcome =
-                        insert_unit(&self.store, *unit, block.clone(), token, &mut refusal, &self.counters).await;
+                        insert_unit(&self.store, *unit, block.clone(), token, &mut refusal, &self.counters)
+                            .await;
                     if outcome == Outcome::Failed {
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(PAUSE_MAX);
@@ -197,10 +202,7 @@ impl Inserter {
                     self.read_back(*unit, intent).await
                 }
                 Step::Wait => {
-                    let over = intent.planned_s.saturating_add(ATTEMPT + SLACK);
-                    while planning_time_s(&self.store).await <= over {
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
+                    attempt_over(&self.store, intent.planned_s).await;
                     Outcome::Over
                 }
                 Step::Replan { attempt } => {
@@ -328,8 +330,7 @@ pub async fn insert_unit(
     refusal: &mut String,
     counters: &Counters,
 ) -> Outcome {
-    let inserting =
-        Inserting { token: Some(token), timeout: Some(INSERT_TIMEOUT), settings: Vec::new() };
+    let inserting = Inserting { token: Some(token), timeout: Some(INSERT_TIMEOUT), settings: Vec::new() };
     let Err(error) = store.insert_native(unit.table.name(), block, &inserting).await else {
         return Outcome::Inserted;
     };

@@ -36,11 +36,11 @@ use tokio::{
 };
 
 pub(crate) use block::{Prepared, form, now_ns};
-pub(crate) use gather::{planning_time_s, prepare};
-pub(crate) use insert::{ATTEMPT, SLACK, insert_unit, set_aside};
+pub(crate) use gather::{attempt_over, planning_time_s, prepare};
+pub(crate) use insert::{insert_unit, set_aside};
+pub use intent::IntentError;
 pub(crate) use ledger::Ledger;
 pub(crate) use read_back::stored_units;
-pub use intent::IntentError;
 pub use unit::{Table, Unit};
 
 use crate::{

@@ -23,10 +23,13 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(ingest), &environment)?;
     let options = kafka::options(&config)?;
     let stop = stop_signal()?;
-    let address =
-        config.listen.grpc.ok_or(ConfigError::Lacking("listen.grpc is off: there is nothing to ingest from"))?;
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listen.grpc: cannot listen on {address}"))?;
+    let address = config
+        .listen
+        .grpc
+        .ok_or(ConfigError::Lacking("listen.grpc is off: there is nothing to ingest from"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen.grpc: cannot listen on {address}"))?;
     let producer = Producer::start(&options).await?;
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn(serve_grpc(
@@ -54,7 +57,9 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     match broken {
         None => Ok(Outcome::Done),
         Some(error) => {
-            anyhow::bail!("the producer is broken for good ({error}): start again; shippers send again what was not acknowledged")
+            anyhow::bail!(
+                "the producer is broken for good ({error}): start again; shippers send again what was not acknowledged"
+            )
         }
     }
 }

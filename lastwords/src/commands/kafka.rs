@@ -9,7 +9,8 @@ use crate::{
     outcome::Outcome,
 };
 
-const LACKING: &str = "no Kafka is configured: wanted kafka.brokers = \"HOST:9092\", or LASTWORDS_KAFKA_BROKERS";
+const LACKING: &str =
+    "no Kafka is configured: wanted kafka.brokers = \"HOST:9092\", or LASTWORDS_KAFKA_BROKERS";
 
 /// The configuration's Kafka.
 ///

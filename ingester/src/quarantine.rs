@@ -1,8 +1,24 @@
 //! Poison is set aside: a batch that cannot be opened, or that the store refuses for good, goes to the `quarantine`
-//! table with the reason, its number counts as stored, and the stream goes on.
+//! table with the reason, its number counts as stored, and the stream goes on. Later, with a newer program or a mended
+//! store, it can be tried again.
+
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use lastwords_detect::Detector;
 use lastwords_record::{Batch, BatchId, Compression};
+use lastwords_store::{QueryError, Store};
+use thiserror::Error;
+
+use crate::{
+    metrics::Counters,
+    queue::Incoming,
+    write::{
+        Prepared, Unit, attempt_over, form, insert_unit,
+        plan::{Outcome, Plan, Step},
+        planning_time_s, prepare, stored_units,
+    },
+};
 
 /// A batch that is set aside.
 #[derive(Debug, Clone)]
@@ -28,4 +44,97 @@ impl Aside {
             }
         }
     }
+}
+
+/// Why a batch stays in quarantine.
+#[derive(Debug, Error)]
+pub enum RetryError {
+    /// It cannot be opened by this program either.
+    #[error("it still cannot be opened: {0}")]
+    Unopenable(String),
+    /// The store refuses it still.
+    #[error("the store still refuses it: {0}")]
+    Refused(String),
+    /// The store does not answer, or says something else.
+    #[error(transparent)]
+    Store(#[from] QueryError),
+}
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Stores what of a batch in quarantine is not stored yet, and gives the number of its records and events. Its number
+/// is in the ledger already, so that no writer touches it. Whoever tries it uses the same tokens, and every unit is in
+/// doubt from the beginning: two that try at once, or one that was killed before, store nothing twice.
+///
+/// # Errors
+/// Where it stays in quarantine.
+pub async fn retry(
+    store: &Store,
+    detector: Arc<Detector>,
+    id: BatchId,
+    envelope: Bytes,
+) -> Result<(usize, usize), RetryError> {
+    let opened = tokio::task::spawn_blocking(move || prepare(&detector, id, Incoming::Sealed(envelope)));
+    let prepared = match opened.await {
+        Ok(prepared @ Prepared::Opened(..)) => prepared,
+        Ok(Prepared::Aside(aside)) => return Err(RetryError::Unopenable(aside.reason)),
+        Err(error) => return Err(RetryError::Unopenable(error.to_string())),
+    };
+    let counters = Counters::default();
+    let mut refusal = String::new();
+    let mut planned_s = planning_time_s(store).await;
+    let mut units = form(std::iter::once(&prepared), |_, _| true, planned_s);
+    let mut plan = Plan::recovered(units.len(), 0);
+    loop {
+        let outcome = match plan.next() {
+            Step::Done => break,
+            Step::Refused { .. } => return Err(RetryError::Refused(refusal)),
+            Step::Insert { unit, attempt } => {
+                let Some((unit, rows)) = units.get(unit) else { break };
+                let token = format!("retry-{id}-{attempt}-{}-{}", unit.table.name(), unit.day);
+                let outcome = insert_unit(store, *unit, rows.clone(), token, &mut refusal, &counters).await;
+                if outcome == Outcome::Failed {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                outcome
+            }
+            Step::ReadBack { unit } => {
+                let Some((unit, _)) = units.get(unit) else { break };
+                if is_stored(store, *unit, id).await? { Outcome::Present } else { Outcome::Absent }
+            }
+            Step::Wait => {
+                attempt_over(store, planned_s).await;
+                Outcome::Over
+            }
+            Step::Replan { .. } => {
+                planned_s = planning_time_s(store).await;
+                units = form(std::iter::once(&prepared), |_, _| true, planned_s);
+                Outcome::Replanned
+            }
+        };
+        plan.seen(outcome);
+    }
+    drop_one(store, id).await?;
+    let records = match &prepared {
+        Prepared::Opened(batch, _) => batch.records.len(),
+        Prepared::Aside(_) => 0,
+    };
+    Ok((records, prepared.events()))
+}
+
+async fn is_stored(store: &Store, unit: Unit, id: BatchId) -> Result<bool, QueryError> {
+    Ok(stored_units(store, unit.table, &[id]).await?.iter().any(|(_, stored)| *stored == unit))
+}
+
+/// Takes a batch out of quarantine; its number stays known.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn drop_one(store: &Store, id: BatchId) -> Result<(), QueryError> {
+    let BatchId { shipper, epoch, sequence } = id;
+    store
+        .execute(&format!(
+            "DELETE FROM quarantine WHERE Shipper = unhex('{shipper}') AND Epoch = {epoch} AND Sequence = {sequence}"
+        ))
+        .await
 }

@@ -20,7 +20,11 @@ use std::{
 
 use bytes::Bytes;
 use lastwords_detect::Detector;
-use lastwords_ingester::{AdmitOptions, BlockLimits, Direct, DirectOptions, Incoming, serve_grpc};
+use lastwords_ingester::{
+    AdmitOptions, BlockLimits, Direct, DirectOptions, Incoming,
+    quarantine::{RetryError, retry},
+    serve_grpc,
+};
 use lastwords_proto::v1::{
     Hello, ShipRequest, ship_request, ship_response::Message, shipping_client::ShippingClient,
 };
@@ -188,6 +192,40 @@ fn poison_is_set_aside_and_the_stream_goes_on() {
         direct.submit(Incoming::Sealed(poison)).await.unwrap().await.unwrap();
         assert_eq!(number(&store, "count()) AS n FROM quarantine").await, 1);
         assert!(direct.metrics().contains("lastwords_ingester_quarantined_batches_total 1"));
+    });
+}
+
+#[test]
+fn what_is_retried_is_stored_once_and_leaves_the_quarantine() {
+    alone("what_is_retried_is_stored_once_and_leaves_the_quarantine", async |folder| {
+        let (store, _direct, _writer) = open(&folder).await;
+        // As a program would have left it that could not open it: in quarantine, and known.
+        let envelope = batch(1).seal(Compression::DEFAULT).unwrap();
+        let hex: String = envelope.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = id(1);
+        let key =
+            format!("unhex('{}') AS Shipper, {} AS Epoch, {} AS Sequence", id.shipper, id.epoch, id.sequence);
+        for sql in [
+            format!(
+                "INSERT INTO quarantine (Shipper, Epoch, Sequence, Time, Reason, Envelope, Planned) SELECT {key}, now64(9), 'too new', unhex('{hex}'), now() + 30"
+            ),
+            format!(
+                "INSERT INTO batches (Shipper, Epoch, Sequence, Quarantined, Planned) SELECT {key}, 'too new', now() + 30"
+            ),
+        ] {
+            store.execute(&sql).await.unwrap();
+        }
+        let detector = Arc::new(Detector::built_in());
+        for _ in 0..2 {
+            let envelope = Bytes::from(envelope.to_vec());
+            let stored = retry(&store, Arc::clone(&detector), id, envelope).await.unwrap();
+            assert_eq!(stored, (ROWS, 1));
+        }
+        assert_eq!(number(&store, "count()) AS n FROM logs").await, ROWS as u64);
+        assert_eq!(number(&store, "count()) AS n FROM events FINAL").await, 1);
+        assert_eq!(number(&store, "count()) AS n FROM quarantine FINAL").await, 0);
+        let damaged = Bytes::from_static(b"no batch");
+        assert!(matches!(retry(&store, detector, id, damaged).await, Err(RetryError::Unopenable(_))));
     });
 }
 

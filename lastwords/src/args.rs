@@ -87,6 +87,9 @@ pub enum Command {
     Ingest(ServiceArgs),
     /// Take batches from Kafka, find events in them and store them; a consumer group, any number of these
     Write(ServiceArgs),
+    /// Look after batches that could not be opened, or that the store refused
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Look after Kafka's topics
     #[command(subcommand)]
     Kafka(KafkaCommand),
@@ -303,6 +306,53 @@ pub struct StoreServeArgs {
     /// File whose first line is that user's password; without one only loopback is listened on
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+}
+
+/// `lastwords quarantine …`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  lastwords quarantine list
+  lastwords quarantine show a9…/3/7
+  lastwords quarantine retry --all                  after an update, or when the store has been mended
+  lastwords quarantine drop a9…/3/7 --yes")]
+pub enum QuarantineCommand {
+    /// Say which batches are in quarantine, and why
+    List(ListArgs),
+    /// Say what can be read of one
+    Show(BatchArgs),
+    /// Try to store them again; what is stored already is not stored twice
+    Retry(BatchArgs),
+    /// Remove them for good
+    Drop(BatchArgs),
+}
+
+/// `lastwords quarantine list`
+#[derive(Debug, ClapArgs)]
+pub struct ListArgs {
+    /// Where.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// How.
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `lastwords quarantine show|retry|drop`
+#[derive(Debug, ClapArgs)]
+pub struct BatchArgs {
+    /// Where; without --data the server of [store] in the configuration, if it names one.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Batches as `quarantine list` calls them
+    #[arg(value_name = "SHIPPER/EPOCH/SEQUENCE")]
+    pub batches: Vec<String>,
+    /// All of them
+    #[arg(long, conflicts_with = "batches")]
+    pub all: bool,
+    /// `drop`: do it
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `lastwords kafka …`

@@ -7,6 +7,7 @@ mod doctor;
 mod import;
 mod ingest;
 mod kafka;
+mod quarantine;
 mod query;
 mod ship;
 mod store;
@@ -50,6 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Ship(ship) => block_on(ship::run(&ship)),
         Command::Ingest(ingest) => block_on(ingest::run(&ingest)),
         Command::Write(write) => block_on(write::run(&write)),
+        Command::Quarantine(command) => block_on(quarantine::run(&command)),
         Command::Kafka(KafkaCommand::Init(place)) => block_on(kafka::init(&place)),
         Command::Kafka(KafkaCommand::Check(place)) => block_on(kafka::check(&place)),
     }

@@ -1,10 +1,13 @@
 //! Admits batches by their header alone: limits, damage, and whether the header speaks for whom the call may speak.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lastwords_proto::v1::{Hello, rejection::Reason};
-use lastwords_record::{Header, OpenError, ShipperId, batch::FORMAT_VERSION};
+use lastwords_record::{Header, Host, OpenError, ShipperId, batch::FORMAT_VERSION};
+use lastwords_tls::Leaf;
 use thiserror::Error;
+
+use crate::refusals::{CallReason, Refusals};
 
 /// What is admitted.
 #[derive(Debug, Clone)]
@@ -13,11 +16,36 @@ pub struct AdmitOptions {
     pub in_flight_bytes_max: u64,
     /// Names of the hosts that are known; none: every host is.
     pub hosts: Option<HashSet<String>>,
+    /// For whom a call may speak.
+    pub speakers: Speakers,
+    /// How long batches that were taken may take to become durable once the server is to end.
+    pub grace: Duration,
+    /// Where refusals are counted.
+    pub refusals: Arc<Refusals>,
+}
+
+/// For whom a call may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speakers {
+    /// For the host that its Hello names, under the identity that follows from that host's name and machine-id, and
+    /// for the guests placed on it. A batch's rows refer to a host of its header, so a header that lists this host
+    /// alone makes every guest in it a guest of this host: nothing can be written in another host's name. Where there
+    /// is a client certificate, it has to name the host.
+    #[default]
+    OwnHost,
+    /// For any host: imports speak for whatever they read. Only for sockets that the owner alone can reach.
+    AnyHost,
 }
 
 impl Default for AdmitOptions {
     fn default() -> Self {
-        AdmitOptions { in_flight_bytes_max: 32 << 20, hosts: None }
+        AdmitOptions {
+            in_flight_bytes_max: 32 << 20,
+            hosts: None,
+            speakers: Speakers::default(),
+            grace: Duration::from_secs(10),
+            refusals: Arc::default(),
+        }
     }
 }
 
@@ -37,6 +65,41 @@ pub enum HelloError {
     #[error("Hello: the shipper seals format version {}.{}, batches up to {}.x are opened here: update the ingester first",
         .0 >> 16, .0 & 0xffff, FORMAT_VERSION >> 16)]
     Version(u32),
+    /// Not what follows from the host's name and machine-id: another shipper's numbers would be used up.
+    #[error("Hello: wanted the identity {wanted} of the host '{host}' with its machine-id, found {found}")]
+    OtherIdentity {
+        /// The host's name.
+        host: String,
+        /// What follows from it.
+        wanted: ShipperId,
+        /// What it says.
+        found: ShipperId,
+    },
+    /// The certificate is for someone else.
+    #[error(
+        "Hello: the certificate is for {}, found the host '{host}': \
+         set host.name, or use a certificate for that name", names.join(", ")
+    )]
+    OtherCertificate {
+        /// The host's name.
+        host: String,
+        /// Whom the certificate names.
+        names: Vec<String>,
+    },
+}
+
+impl HelloError {
+    /// As it is counted.
+    #[must_use]
+    pub fn reason(&self) -> CallReason {
+        match self {
+            HelloError::Identity(_) | HelloError::Nameless => CallReason::Malformed,
+            HelloError::UnknownHost(_) => CallReason::UnknownHost,
+            HelloError::Version(_) => CallReason::Version,
+            HelloError::OtherIdentity { .. } => CallReason::Identity,
+            HelloError::OtherCertificate { .. } => CallReason::Certificate,
+        }
+    }
 }
 
 /// A batch that will never be admitted.
@@ -58,28 +121,61 @@ pub struct Admission {
     /// The number that follows the last one; numbers rise within a call.
     next: u64,
     hosts: Option<HashSet<String>>,
+    host: Host,
+    speakers: Speakers,
 }
 
 impl Admission {
-    /// Judges a call's first message.
+    /// Judges a call's first message; `certificate` is the caller's, verified.
     ///
     /// # Errors
     /// Where the shipper may not speak here.
-    pub fn begin(hello: &Hello, options: &AdmitOptions) -> Result<Admission, HelloError> {
+    pub fn begin(
+        hello: &Hello,
+        options: &AdmitOptions,
+        certificate: Option<&Leaf>,
+    ) -> Result<Admission, HelloError> {
         let shipper: [u8; 16] =
             hello.shipper.as_slice().try_into().map_err(|_| HelloError::Identity(hello.shipper.len()))?;
-        let name = hello.host.as_ref().map_or("", |host| host.name.as_str());
-        if name.is_empty() {
+        let shipper = ShipperId(shipper);
+        let host = hello
+            .host
+            .as_ref()
+            .map(|host| Host { name: host.name.clone(), machine_id: host.machine_id.clone() })
+            .unwrap_or_default();
+        if host.name.is_empty() {
             return Err(HelloError::Nameless);
-        }
-        if options.hosts.as_ref().is_some_and(|hosts| !hosts.contains(name)) {
-            return Err(HelloError::UnknownHost(name.to_owned()));
         }
         if hello.format_version >> 16 > FORMAT_VERSION >> 16 {
             return Err(HelloError::Version(hello.format_version));
         }
-        let (epoch, next) = (hello.epoch, hello.next_sequence);
-        Ok(Admission { shipper: ShipperId(shipper), epoch, next, hosts: options.hosts.clone() })
+        // Names are compared byte by byte: another spelling would be another host in the store.
+        if let Some(leaf) = certificate
+            && !leaf.names.contains(&host.name)
+        {
+            return Err(HelloError::OtherCertificate { host: host.name, names: leaf.names.clone() });
+        }
+        let wanted = ShipperId::of(&host.name, &host.machine_id);
+        if options.speakers == Speakers::OwnHost && shipper != wanted {
+            return Err(HelloError::OtherIdentity { host: host.name, wanted, found: shipper });
+        }
+        if options.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host.name)) {
+            return Err(HelloError::UnknownHost(host.name));
+        }
+        Ok(Admission {
+            shipper,
+            epoch: hello.epoch,
+            next: hello.next_sequence,
+            hosts: options.hosts.clone(),
+            host,
+            speakers: options.speakers,
+        })
+    }
+
+    /// The name of the host that called.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host.name
     }
 
     /// Judges a batch by its header; its body's hash is checked, but it is not opened.
@@ -110,90 +206,30 @@ impl Admission {
             return Err(rejected(Reason::Identity, detail));
         }
         self.next = header.id.sequence.saturating_add(1);
-        let unknown = header
-            .hosts
-            .iter()
-            .find(|host| self.hosts.as_ref().is_some_and(|hosts| !hosts.contains(&host.name)));
-        if let Some(host) = unknown {
-            let detail = format!("it speaks for the host '{}', which is not known here", host.name);
+        if let Some(detail) = self.not_allowed(&header) {
             return Err(rejected(Reason::NotAllowed, detail));
         }
         Ok(header)
     }
+
+    /// Why the call may not speak for whom the header speaks.
+    fn not_allowed(&self, header: &Header) -> Option<String> {
+        if self.speakers == Speakers::OwnHost {
+            if let Some(host) = header.hosts.iter().find(|host| **host != self.host) {
+                return Some(format!(
+                    "it speaks for the host '{}' (machine-id '{}'), the call is that of '{}' ('{}')",
+                    host.name, host.machine_id, self.host.name, self.host.machine_id
+                ));
+            }
+            if let (Some(guest), true) = (header.guests.first(), header.hosts.is_empty()) {
+                return Some(format!("it speaks for the guest '{}' on no host", guest.name));
+            }
+        }
+        let known = |host: &&Host| self.hosts.as_ref().is_none_or(|hosts| hosts.contains(&host.name));
+        let unknown = header.hosts.iter().find(|host| !known(host))?;
+        Some(format!("it speaks for the host '{}', which is not known here", unknown.name))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Host, RecordRef, Source, TimeBasis};
-
-    use super::*;
-
-    fn hello() -> Hello {
-        Hello {
-            shipper: vec![7; 16],
-            host: Some(lastwords_proto::v1::Host { name: "hv01".into(), machine_id: String::new() }),
-            epoch: 3,
-            next_sequence: 5,
-            format_version: FORMAT_VERSION,
-            agent: String::new(),
-        }
-    }
-
-    fn envelope(shipper: u8, epoch: u64, sequence: u64, host: &str) -> Vec<u8> {
-        let mut builder = BatchBuilder::new();
-        let host = Host { name: host.into(), machine_id: String::new() };
-        let origin = lastwords_record::Origin { host, guest: None, source: Source::File, attributes: vec![] };
-        let origin = builder.origin(&origin);
-        let record = RecordRef {
-            time_ns: 1,
-            observed_ns: 1,
-            body: b"x",
-            severity: 0,
-            program: "",
-            time_basis: TimeBasis::Line,
-            attributes: &[],
-        };
-        builder.push(origin, &record).unwrap();
-        let id = BatchId { shipper: ShipperId([shipper; 16]), epoch, sequence };
-        builder.finish(id, 1, Clock::default()).seal(Compression::None).unwrap().to_vec()
-    }
-
-    #[test]
-    fn calls_are_judged_by_their_hello() {
-        let known =
-            AdmitOptions { hosts: Some(HashSet::from(["hv02".to_owned()])), ..AdmitOptions::default() };
-        let open = AdmitOptions::default();
-        let check = |hello: Hello, options: &AdmitOptions, wanted: Option<HelloError>| {
-            assert_eq!(Admission::begin(&hello, options).err(), wanted);
-        };
-        check(hello(), &open, None);
-        check(Hello { shipper: vec![1; 3], ..hello() }, &open, Some(HelloError::Identity(3)));
-        check(Hello { host: None, ..hello() }, &open, Some(HelloError::Nameless));
-        check(hello(), &known, Some(HelloError::UnknownHost("hv01".into())));
-        check(Hello { format_version: 2 << 16, ..hello() }, &open, Some(HelloError::Version(2 << 16)));
-    }
-
-    #[test]
-    fn batches_are_judged_by_their_header() {
-        let known =
-            AdmitOptions { hosts: Some(HashSet::from(["hv01".to_owned()])), ..AdmitOptions::default() };
-        let mut damaged = envelope(7, 3, 5, "hv01");
-        *damaged.last_mut().unwrap() ^= 1;
-        let cases = [
-            (envelope(7, 3, 5, "hv01"), None),
-            (envelope(7, 3, 9, "hv01"), None),
-            (damaged, Some(Reason::Damaged)),
-            (b"no batch".to_vec(), Some(Reason::Damaged)),
-            (vec![0; lastwords_record::limits::ENVELOPE_BYTES_MAX + 1], Some(Reason::TooLarge)),
-            (envelope(8, 3, 5, "hv01"), Some(Reason::Identity)),
-            (envelope(7, 4, 5, "hv01"), Some(Reason::Identity)),
-            (envelope(7, 3, 4, "hv01"), Some(Reason::Identity)),
-            (envelope(7, 3, 5, "hv02"), Some(Reason::NotAllowed)),
-        ];
-        for (number, (envelope, wanted)) in cases.into_iter().enumerate() {
-            let mut admission = Admission::begin(&hello(), &known).unwrap();
-            let reason = admission.admit(&envelope).err().map(|rejected| rejected.reason);
-            assert_eq!(reason, wanted, "case {number}");
-        }
-    }
-}
+mod tests;

@@ -17,8 +17,6 @@ pub struct Counters {
     pub events: AtomicU64,
     /// Batches set aside in quarantine.
     pub quarantined: AtomicU64,
-    /// Batches that were not admitted.
-    pub rejected: AtomicU64,
     /// Blocks stored.
     pub blocks: AtomicU64,
     /// Inserts that failed or were not answered; each was settled by reading back.
@@ -47,7 +45,6 @@ impl Counters {
             ("record_bytes_total", "Bytes of the stored records' bodies.", &self.bytes),
             ("events_total", "Events stored.", &self.events),
             ("quarantined_batches_total", "Batches set aside.", &self.quarantined),
-            ("rejected_batches_total", "Batches not admitted.", &self.rejected),
             ("blocks_total", "Blocks stored.", &self.blocks),
             ("failed_inserts_total", "Inserts that were in doubt.", &self.failed_inserts),
         ];

@@ -1,5 +1,5 @@
-//! What lies between admission and storage: the direct queue, which feeds the writer of this process, bounded in
-//! bytes from admission to storage; or Kafka. It is the only stage in which the deployments differ.
+//! What lies between admission and storage, the only stage in which deployments differ. Here the direct queue: batches
+//! in the order of their submission, bounded in bytes from admission to storage. The other is Kafka.
 
 use std::{
     future::Future,
@@ -20,7 +20,6 @@ use tokio::{
 };
 
 use crate::{
-    kafka::Producer,
     metrics::Counters,
     write::{self, BlockLimits, StartError},
 };
@@ -82,9 +81,6 @@ pub enum SubmitError {
     /// Not even its header can be read.
     #[error(transparent)]
     Unreadable(#[from] OpenError),
-    /// A batch that came open cannot be sealed.
-    #[error("the batch cannot be sealed: {0}")]
-    Unsealable(String),
     /// The queue has been closed.
     #[error("the ingester is stopping and takes no more batches; send it again later")]
     Closed,
@@ -104,80 +100,38 @@ pub enum WriteError {
     Refused(String),
 }
 
+/// Where admitted batches go: the direct queue, or another.
+pub trait Queue: Clone + Send + Sync + 'static {
+    /// Takes a sealed batch, waiting for room; what it gives resolves when the batch is durable. Where the future is
+    /// dropped before it resolves, the batch may or may not have been taken: it comes again.
+    fn submit(&self, envelope: Bytes) -> impl Future<Output = Result<Pending, SubmitError>> + Send;
+
+    /// Whether a batch would have to wait for room.
+    fn is_full(&self) -> bool;
+}
+
+/// Resolves when a batch is durable.
+pub type Pending = Pin<Box<dyn Future<Output = Result<Written, WriteError>> + Send>>;
+
+impl Queue for Direct {
+    async fn submit(&self, envelope: Bytes) -> Result<Pending, SubmitError> {
+        Ok(Box::pin(Direct::submit(self, Incoming::Sealed(envelope)).await?))
+    }
+
+    fn is_full(&self) -> bool {
+        Direct::is_full(self)
+    }
+}
+
 /// Resolves when the batch is durable.
-pub struct Ticket(Pin<Box<dyn Future<Output = Result<Written, WriteError>> + Send>>);
-
-impl std::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ticket")
-    }
-}
-
-impl Ticket {
-    pub(crate) fn new(written: impl Future<Output = Result<Written, WriteError>> + Send + 'static) -> Ticket {
-        Ticket(Box::pin(written))
-    }
-
-    pub(crate) fn ready(written: Result<Written, WriteError>) -> Ticket {
-        Ticket::new(std::future::ready(written))
-    }
-}
+#[derive(Debug)]
+pub struct Ticket(oneshot::Receiver<Written>);
 
 impl Future for Ticket {
     type Output = Result<Written, WriteError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
-    }
-}
-
-/// The way of admitted batches. Cheap to clone.
-#[derive(Debug, Clone)]
-pub enum Queue {
-    /// The writer of this process.
-    Direct(Direct),
-    /// Kafka.
-    Kafka(Producer),
-}
-
-impl From<Direct> for Queue {
-    fn from(direct: Direct) -> Queue {
-        Queue::Direct(direct)
-    }
-}
-
-impl From<Producer> for Queue {
-    fn from(producer: Producer) -> Queue {
-        Queue::Kafka(producer)
-    }
-}
-
-impl Queue {
-    /// Takes a batch, waiting for room; in the order of the calls.
-    ///
-    /// # Errors
-    /// Where the header cannot be read, or the queue is closed.
-    pub async fn submit(&self, incoming: Incoming) -> Result<Ticket, SubmitError> {
-        match self {
-            Queue::Direct(direct) => direct.submit(incoming).await,
-            Queue::Kafka(producer) => producer.submit(incoming).await,
-        }
-    }
-
-    /// Whether a batch would have to wait for room.
-    pub fn is_full(&self) -> bool {
-        match self {
-            Queue::Direct(direct) => direct.is_full(),
-            Queue::Kafka(producer) => producer.is_full(),
-        }
-    }
-
-    /// What has been counted.
-    pub fn counters(&self) -> &Counters {
-        match self {
-            Queue::Direct(direct) => direct.counters(),
-            Queue::Kafka(producer) => producer.counters(),
-        }
+        Pin::new(&mut self.0).poll(context).map(|written| written.map_err(|_| WriteError::Stopped))
     }
 }
 
@@ -191,7 +145,7 @@ pub(crate) struct Submitted {
     pub room: OwnedSemaphorePermit,
 }
 
-/// The way into the direct queue. Cheap to clone; the writer ends when all clones are gone, or one of them is closed.
+/// The way in. Cheap to clone; the writer ends when all clones are gone, or one of them is closed.
 #[derive(Debug, Clone)]
 pub struct Direct(Arc<Inner>);
 
@@ -267,7 +221,7 @@ impl Direct {
         let batches = self.0.batches.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = batches.as_ref().ok_or(SubmitError::Closed)?;
         sender.send(Submitted { id, incoming, reply, room }).map_err(|_| SubmitError::Closed)?;
-        Ok(Ticket::new(async move { answer.await.map_err(|_| WriteError::Stopped) }))
+        Ok(Ticket(answer))
     }
 
     /// Takes nothing more; the writer ends once it has stored what was taken.

@@ -105,7 +105,7 @@ fn batch(sequence: u64) -> Batch {
 }
 
 fn id(sequence: u64) -> BatchId {
-    BatchId { shipper: ShipperId([7; 16]), epoch: 3, sequence }
+    BatchId { shipper: ShipperId::of("hv01", "m"), epoch: 3, sequence }
 }
 
 async fn number(store: &Store, sql: &str) -> u64 {
@@ -284,7 +284,7 @@ fn a_shipper_is_served_in_order() {
         let (requests, outgoing) = tokio::sync::mpsc::channel(16);
         let send = async |message| requests.send(ShipRequest { message: Some(message) }).await.unwrap();
         send(ship_request::Message::Hello(Hello {
-            shipper: vec![7; 16],
+            shipper: ShipperId::of("hv01", "m").0.to_vec(),
             host: Some(lastwords_proto::v1::Host { name: "hv01".into(), machine_id: "m".into() }),
             epoch: 3,
             next_sequence: 1,

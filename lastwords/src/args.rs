@@ -101,7 +101,7 @@ pub enum Command {
 Examples:
   lastwords up
   lastwords up --data /srv/lastwords --config lastwords.toml
-  lastwords up --listen 0.0.0.0:4320 --http-listen 127.0.0.1:8640
+  lastwords up --config lastwords.toml --listen 0.0.0.0:4320          with [listen.tls], see docs/security.md
   lastwords up --clickhouse-listen 127.0.0.1:8123 --clickhouse-user grafana --clickhouse-password-file /etc/lastwords/grafana")]
 pub struct UpArgs {
     /// Where.
@@ -110,6 +110,10 @@ pub struct UpArgs {
     /// Take in shippers' batches (gRPC) here; `off` for none [env: LASTWORDS_LISTEN] [default: 127.0.0.1:4320]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub listen: Option<Listen>,
+    /// Take batches in plain text from other machines, too: whoever reaches the port can write as any host
+    /// [env: LASTWORDS_INSECURE]
+    #[arg(long)]
+    pub insecure: bool,
     /// Serve the HTTP API here; `off` for none [env: LASTWORDS_HTTP_LISTEN] [default: 127.0.0.1:8640]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub http_listen: Option<Listen>,

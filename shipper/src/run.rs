@@ -94,7 +94,7 @@ fn work(
     let _runtime = handle.enter();
     let sealing = match uplink {
         Uplink::InProcess(_) => None,
-        Uplink::Grpc(_) | Uplink::Unix(_) => Some(Compression::DEFAULT),
+        Uplink::Grpc(_) | Uplink::GrpcTls(..) | Uplink::Unix(_) => Some(Compression::DEFAULT),
     };
     let shipper = Shipper::open(config.clone(), sealing, now_ns())?;
     let (outgoing, taken) = mpsc::channel(OUTGOING_MAX);

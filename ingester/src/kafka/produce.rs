@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use lastwords_record::{Compression, Header};
+use bytes::Bytes;
+use lastwords_record::Header;
 use rdkafka::{
     ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     metrics::Counters,
-    queue::{Durability, Incoming, SubmitError, Ticket, WriteError, Written},
+    queue::{Durability, Pending, Queue, SubmitError, WriteError, Written},
 };
 
 /// Bytes of envelopes that are produced and not acknowledged.
@@ -81,18 +82,12 @@ impl Producer {
         })))
     }
 
-    /// Hands a batch to the producer, waiting for room. Batches of one caller go out in order.
+    /// Hands a sealed batch to the producer, waiting for room. Batches of one caller go out in order.
     ///
     /// # Errors
-    /// Where the header cannot be read, or the producer is closed or broken.
-    pub async fn submit(&self, incoming: Incoming) -> Result<Ticket, SubmitError> {
+    /// Where the header cannot be read, or the producer is closed.
+    pub async fn submit(&self, envelope: Bytes) -> Result<Pending, SubmitError> {
         let inner = &self.0;
-        let envelope = match incoming {
-            Incoming::Sealed(envelope) => envelope,
-            Incoming::Opened(batch) => batch
-                .seal(Compression::DEFAULT)
-                .map_err(|error| SubmitError::Unsealable(error.to_string()))?,
-        };
         let header = Header::peek(&envelope)?;
         let bytes = (envelope.len() + OVERHEAD_BYTES).min(ROOM_BYTES);
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -117,12 +112,12 @@ impl Producer {
                 // Said when it is this batch's turn to be acknowledged.
                 Err((error, _)) => {
                     let error = self.failed(error, bytes);
-                    return Ok(Ticket::ready(Err(error)));
+                    return Ok(Box::pin(std::future::ready(Err(error))));
                 }
             }
         };
         let (this, records) = (self.clone(), u64::from(header.records));
-        Ok(Ticket::new(async move {
+        Ok(Box::pin(async move {
             let delivered = delivery.await;
             drop(room);
             match delivered {
@@ -180,5 +175,15 @@ impl Producer {
     pub fn is_reachable(&self) -> bool {
         let timeout = Duration::from_secs(3);
         self.0.producer.client().fetch_metadata(Some(&self.0.topic), timeout).is_ok()
+    }
+}
+
+impl Queue for Producer {
+    async fn submit(&self, envelope: Bytes) -> Result<Pending, SubmitError> {
+        Producer::submit(self, envelope).await
+    }
+
+    fn is_full(&self) -> bool {
+        Producer::is_full(self)
     }
 }

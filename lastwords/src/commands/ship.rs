@@ -20,6 +20,10 @@ pub async fn run(ship: &ShipArgs) -> anyhow::Result<Outcome> {
         let message = "wanted an ingester to send to: --ingester http://HOST:4320, LASTWORDS_INGESTER, or ship.ingester";
         return Err(UsageError(message.to_owned()).into());
     };
+    let uplink = match config.ingester_tls.clone() {
+        Some(tls) => Uplink::GrpcTls(ingester.clone(), tls),
+        None => Uplink::Grpc(ingester.clone()),
+    };
     config.data.create()?;
     let _lock = config.data.try_lock("lastwords ship")?;
     let stop = stop_signal()?;
@@ -28,6 +32,6 @@ pub async fn run(ship: &ShipArgs) -> anyhow::Result<Outcome> {
         let signal = stop.await;
         tracing::info!(signal, "stopping");
     };
-    lastwords_shipper::run(collect::shipper(&config)?, Uplink::Grpc(ingester), stopped).await?;
+    lastwords_shipper::run(collect::shipper(&config)?, uplink, stopped).await?;
     Ok(Outcome::Done)
 }

@@ -1,16 +1,20 @@
 //! `lastwords up`: everything in one process, on one data folder.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
-use lastwords_ingester::{AdmitOptions, serve_grpc};
+use lastwords_ingester::{AdmitOptions, Refusals, ServerTls, Speakers, connections, serve_grpc};
 use lastwords_shipper::Uplink;
 use lastwords_store::{Access, http::User, serve_http};
 use tokio::{
     net::{TcpListener, UnixListener},
     task::JoinSet,
 };
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{environment, stop_signal};
@@ -37,14 +41,15 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(up), &environment)?;
     let stop = stop_signal()?;
     let lock = lock(&config).await?;
+    let gate = Gate::load(&config)?;
     let listeners = Listeners::bind(&config).await?;
     let open = OpenStore::open(&config, lock).await?;
     let mut pipeline = Pipeline::start(open, &config).await?;
 
     let shutdown = CancellationToken::new();
     let mut parts = Parts::new();
-    let api = Arc::new(api(&pipeline));
-    serve(listeners, &config, &pipeline, &api, &shutdown, &mut parts)?;
+    let api = Arc::new(api(&pipeline, &gate));
+    serve(listeners, &config, &pipeline, &api, gate, &shutdown, &mut parts)?;
     collect(&config, &pipeline, &shutdown, &mut parts)?;
     api.set_ready(true);
     tracing::info!(data = %config.data.root().display(), host = config.host.name, "up");
@@ -76,7 +81,7 @@ async fn lock(config: &Config) -> Result<Lock, DataError> {
             Err(DataError::Held { holder, .. })
                 if holder.purpose != PURPOSE && since.elapsed() < PATIENCE =>
             {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
             ended => return ended,
         }
@@ -127,9 +132,48 @@ fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>
     }
 }
 
-fn api(pipeline: &Pipeline) -> Api {
-    let direct = pipeline.direct.clone();
-    Api::new(pipeline.open.store.clone(), move || direct.metrics())
+/// Who may send batches, and what was refused.
+struct Gate {
+    tls: Option<Arc<ServerTls>>,
+    refusals: Arc<Refusals>,
+    grace: Duration,
+}
+
+impl Gate {
+    fn load(config: &Config) -> anyhow::Result<Gate> {
+        let security = &config.listen.security;
+        let tls = config.listen_tls()?;
+        match (config.listen.grpc, &tls) {
+            (Some(address), None) if security.insecure && !address.ip().is_loopback() => tracing::warn!(
+                %address,
+                "insecure: batches are taken in plain text from other machines; whoever reaches the port can write as any host"
+            ),
+            (Some(address), Some(tls)) if !tls.is_mutual() => tracing::warn!(
+                %address,
+                "no client certificates are wanted: whoever reaches the port can write as any host"
+            ),
+            _ => {}
+        }
+        // What is left of the grace period is for storing what was taken.
+        Ok(Gate { tls, refusals: Arc::default(), grace: config.grace.mul_f64(0.75) })
+    }
+
+    fn options(&self, speakers: Speakers) -> AdmitOptions {
+        AdmitOptions {
+            speakers,
+            grace: self.grace,
+            refusals: Arc::clone(&self.refusals),
+            ..AdmitOptions::default()
+        }
+    }
+}
+
+fn api(pipeline: &Pipeline, gate: &Gate) -> Api {
+    let (direct, tls, refusals) = (pipeline.direct.clone(), gate.tls.clone(), Arc::clone(&gate.refusals));
+    Api::new(pipeline.open.store.clone(), move || {
+        let certificates = tls.as_ref().map(|tls| tls.metrics()).unwrap_or_default();
+        direct.metrics() + &refusals.metrics() + &certificates
+    })
 }
 
 /// A part of `up` that runs until the shutdown; its end before that is a failure.
@@ -140,6 +184,7 @@ fn serve(
     config: &Config,
     pipeline: &Pipeline,
     api: &Arc<Api>,
+    gate: Gate,
     shutdown: &CancellationToken,
     parts: &mut Parts,
 ) -> anyhow::Result<()> {
@@ -157,22 +202,19 @@ fn serve(
         });
     }
     let (direct, stop) = (pipeline.direct.clone(), shutdown.clone().cancelled_owned());
+    // Whoever can reach the socket owns the data folder: imports speak for other hosts.
+    let options = gate.options(Speakers::AnyHost);
     parts.spawn(async move {
         let incoming = UnixListenerStream::new(listeners.ingest);
-        (
-            "the gRPC socket",
-            serve_grpc(incoming, direct, AdmitOptions::default(), stop).await.map_err(Into::into),
-        )
+        ("the gRPC socket", serve_grpc(incoming, direct, options, stop).await.map_err(Into::into))
     });
     if let Some(listener) = listeners.grpc {
         told("grpc", listener.local_addr()?);
         let (direct, stop) = (pipeline.direct.clone(), shutdown.clone().cancelled_owned());
+        let options = gate.options(Speakers::OwnHost);
+        let incoming = connections(listener, gate.tls, gate.refusals);
         parts.spawn(async move {
-            let incoming = TcpListenerStream::new(listener);
-            (
-                "the gRPC listener",
-                serve_grpc(incoming, direct, AdmitOptions::default(), stop).await.map_err(Into::into),
-            )
+            ("the gRPC listener", serve_grpc(incoming, direct, options, stop).await.map_err(Into::into))
         });
     }
     if let (Some(listener), Some(clickhouse)) = (listeners.clickhouse, &config.listen.clickhouse) {

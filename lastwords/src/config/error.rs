@@ -62,6 +62,24 @@ pub enum ConfigError {
     /// The command needs a part of the configuration that is not there.
     #[error("{0}")]
     Lacking(&'static str),
+    /// Certificates, keys and CAs.
+    #[error("`{key}`: {message}")]
+    Tls {
+        /// Dotted key.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Anyone could write anything.
+    #[error(
+        "listen.grpc = {address} is not loopback and has no TLS: set listen.tls.certificate_file, key_file and \
+         client_ca_file (docs/security.md), or listen on 127.0.0.1, or take plain text from anyone with \
+         listen.insecure = true (--insecure)"
+    )]
+    PlainToAll {
+        /// Where it would listen.
+        address: SocketAddr,
+    },
     /// A password file cannot be read.
     #[error("the password file {path} cannot be read: {source}")]
     PasswordFile {

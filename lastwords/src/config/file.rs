@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::{
     ConfigError,
     fleet::{RawKafka, RawStore},
+    security::{RawListenTls, RawShipTls},
 };
 use crate::args::{self, Listen};
 
@@ -39,6 +40,8 @@ pub struct RawHost {
 pub struct RawListen {
     pub grpc: Option<ListenText>,
     pub http: Option<ListenText>,
+    pub insecure: Option<bool>,
+    pub tls: Option<RawListenTls>,
 }
 
 /// `[clickhouse]`
@@ -77,6 +80,7 @@ pub struct RawCollect {
 #[serde(deny_unknown_fields, default)]
 pub struct RawShip {
     pub ingester: Option<String>,
+    pub tls: Option<RawShipTls>,
 }
 
 /// `ADDR:PORT` or `off`.
@@ -150,7 +154,9 @@ pub fn placed(error: ConfigError, path: &Path) -> ConfigError {
         ConfigError::Value { key, wanted, found } => {
             (key.clone(), format!("wanted {wanted}, found {found:?}"))
         }
-        ConfigError::Glob { key, message } => (key.clone(), message.clone()),
+        ConfigError::Glob { key, message } | ConfigError::Tls { key, message } => {
+            (key.clone(), message.clone())
+        }
         _ => return error,
     };
     let text = std::fs::read_to_string(path).unwrap_or_default();

@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod file;
 mod fleet;
+mod security;
 
 use std::{
     net::SocketAddr,
@@ -16,12 +17,13 @@ use std::{
 
 use jiff::tz::TimeZone;
 use lastwords_ingester::kafka::KafkaOptions;
-use lastwords_shipper::discover::Pattern;
+use lastwords_shipper::{discover::Pattern, uplink::TlsOptions};
 use lastwords_store::Remote;
 
 pub use environment::VARIABLES;
 pub use error::ConfigError;
 use file::{Raw, RawCollect};
+pub use security::GrpcSecurity;
 
 use crate::{
     args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
@@ -52,6 +54,8 @@ pub struct Config {
     pub kafka: Option<KafkaOptions>,
     /// The ClickHouse server; none: the engine in the data folder.
     pub store: Option<Remote>,
+    /// How `ship` does; none: plain text.
+    pub ingester_tls: Option<TlsOptions>,
     /// How long a shutdown may take.
     pub grace: Duration,
 }
@@ -61,6 +65,8 @@ pub struct Config {
 pub struct ListenConfig {
     /// gRPC, for shippers.
     pub grpc: Option<SocketAddr>,
+    /// How `grpc` is secured.
+    pub security: GrpcSecurity,
     /// HTTP API.
     pub http: Option<SocketAddr>,
     /// ClickHouse's HTTP protocol, with its credentials.
@@ -167,6 +173,8 @@ pub struct Flags {
     pub host: Option<String>,
     /// `--ingester`
     pub ingester: Option<String>,
+    /// `--insecure`
+    pub insecure: bool,
     /// `--no-collect`
     pub no_collect: bool,
 }
@@ -186,6 +194,7 @@ impl From<&UpArgs> for Flags {
             clickhouse_user: up.clickhouse_user.clone(),
             clickhouse_password_file: up.clickhouse_password_file.clone(),
             host: up.host.clone(),
+            insecure: up.insecure,
             no_collect: up.no_collect,
             ..Flags::from(&up.place)
         }
@@ -245,12 +254,16 @@ fn resolve(
             ..collect
         };
     }
+    let grpc = pick(flags.listen, raw.listen.grpc.map(|listen| listen.0), Some(DEFAULT_GRPC));
+    let insecure = flags.insecure || raw.listen.insecure.unwrap_or(false);
+    let ingester = flags.ingester.clone().or(raw.ship.ingester);
     Ok(Config {
         file,
         data: DataFolder::new(data),
         host: lastwords_record::Host { name, machine_id },
         listen: ListenConfig {
-            grpc: pick(flags.listen, raw.listen.grpc.map(|listen| listen.0), Some(DEFAULT_GRPC)),
+            grpc,
+            security: security::listen(grpc, raw.listen.tls, insecure)?,
             http: pick(flags.http_listen, raw.listen.http.map(|listen| listen.0), Some(DEFAULT_HTTP)),
             clickhouse: clickhouse(raw.clickhouse, flags, environment)?,
         },
@@ -259,7 +272,8 @@ fn resolve(
             memory_bytes_max: raw.engine.memory_max.map(|size| size.0),
         },
         collect,
-        ingester: flags.ingester.clone().or(raw.ship.ingester),
+        ingester_tls: security::ship(ingester.as_deref(), raw.ship.tls)?,
+        ingester,
         kafka: fleet::kafka(raw.kafka)?,
         store: fleet::store(raw.store, environment)?,
         grace: Duration::from_secs(raw.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS)),

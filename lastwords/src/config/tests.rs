@@ -57,6 +57,23 @@ fn errors_name_file_line_and_key() {
             "[collect]\ntime_zone = \"Mars/Base\"\n",
             "DIR/lastwords.toml:2: key `collect.time_zone`: wanted a name of the time zone database",
         ),
+        ("[listen]\ngrpc = \"0.0.0.0:4320\"\n", "listen.grpc = 0.0.0.0:4320 is not loopback and has no TLS"),
+        (
+            "[listen.tls]\ncertificate_file = \"/c\"\n",
+            "DIR/lastwords.toml:1: key `listen.tls`: missing field `key_file`",
+        ),
+        (
+            "[ship]\ningester = \"https://a:1\"\n",
+            "DIR/lastwords.toml:2: key `ship.ingester`: wanted http://HOST:PORT, as there is no [ship.tls]",
+        ),
+        (
+            "[ship]\ningester = \"http://a:1\"\n[ship.tls]\nca_file = \"/c\"\n",
+            "DIR/lastwords.toml:2: key `ship.ingester`: wanted https://HOST:PORT, as there is [ship.tls]",
+        ),
+        (
+            "[ship.tls]\nca_file = \"/c\"\nkey_file = \"/k\"\n",
+            "DIR/lastwords.toml:3: key `ship.tls.key_file`: wanted certificate_file, too",
+        ),
         ("[clickhouse]\nlisten = \"0.0.0.0:8123\"\n", "clickhouse.listen = 0.0.0.0:8123 is not loopback"),
     ];
     for (text, expected) in cases {
@@ -65,6 +82,30 @@ fn errors_name_file_line_and_key() {
     }
     let error = loaded("", &[("LASTWORDS_COLLECT_KMSG", "perhaps")], Flags::default()).unwrap_err();
     assert_eq!(error, "environment variable LASTWORDS_COLLECT_KMSG: wanted true or false, found \"perhaps\"");
+}
+
+#[test]
+fn plain_text_beyond_loopback_has_to_be_asked_for() {
+    let tls = "[listen.tls]\ncertificate_file = \"/c\"\nkey_file = \"/k\"\n";
+    for (listen, text, insecure, taken) in [
+        ("127.0.0.1:1", "", false, true),
+        ("[::1]:1", "", false, true),
+        ("10.0.0.5:1", "", false, false),
+        ("[::]:1", "", false, false),
+        ("10.0.0.5:1", "", true, true),
+        ("10.0.0.5:1", "[listen]\ninsecure = true\n", false, true),
+        ("10.0.0.5:1", tls, false, true),
+    ] {
+        let listen = Some(Listen::At(listen.parse().unwrap()));
+        let config = loaded(text, &[], Flags { listen, insecure, ..Flags::default() });
+        assert_eq!(config.is_ok(), taken, "{listen:?} {text} {insecure}: {config:?}");
+    }
+    let variables = [("LASTWORDS_INSECURE", "yes"), ("LASTWORDS_LISTEN", "10.0.0.5:1")];
+    assert!(loaded("", &variables, Flags::default()).unwrap().listen.security.insecure);
+    // What cannot be used is named by its place, when it is read.
+    let config = loaded(tls, &[], Flags::default()).unwrap();
+    let error = config.listen_tls().unwrap_err().to_string();
+    assert!(error.contains("listen.tls.certificate_file") && error.contains("/c: cannot be read"), "{error}");
 }
 
 #[test]

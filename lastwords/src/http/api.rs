@@ -12,7 +12,10 @@
 
 use std::{
     pin::Pin,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -22,6 +25,7 @@ use hyper::{
     body::{Frame, Incoming},
     header::{self, HeaderValue},
 };
+use lastwords_ingester::Health;
 use lastwords_store::Store;
 use serde_json::{Value, json};
 use tokio_stream::{Stream, StreamExt as _};
@@ -44,14 +48,19 @@ pub type ResponseBody = UnsyncBoxBody<Bytes, Failure>;
 /// What answers need.
 pub struct Api {
     store: Store,
-    metrics: Box<dyn Fn() -> String + Send + Sync>,
-    ready: AtomicBool,
+    health: Health,
+    ready: Arc<AtomicBool>,
 }
 
 impl Api {
     /// Answers from this store; `metrics` writes the Prometheus text.
     pub fn new(store: Store, metrics: impl Fn() -> String + Send + Sync + 'static) -> Api {
-        Api { store, metrics: Box::new(metrics), ready: AtomicBool::new(false) }
+        let ready = Arc::new(AtomicBool::new(false));
+        let is_ready = Arc::clone(&ready);
+        let why = move || {
+            is_ready.load(Ordering::Acquire).then_some(()).ok_or_else(|| "it starts or ends".to_owned())
+        };
+        Api { store, health: Health::new(metrics, why), ready }
     }
 
     /// Says whether the process takes in and answers.
@@ -61,12 +70,10 @@ impl Api {
 
     /// Answers one request.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        if let Some(answer) = self.health.answer(request.method(), request.uri().path()) {
+            return answer.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+        }
         match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
-            (&Method::GET | &Method::HEAD, "/readyz") => self.readiness(),
-            (&Method::GET | &Method::HEAD, "/metrics") => {
-                with_type(text(StatusCode::OK, (self.metrics)()), "text/plain; version=0.0.4; charset=utf-8")
-            }
             (&Method::POST, "/api/v1/query") => match self.query(request).await {
                 Ok(reply) => replied(reply),
                 Err(refusal) => refused(&refusal),
@@ -75,7 +82,7 @@ impl Api {
                 Ok(contents) => json_text(StatusCode::OK, &json!(contents)),
                 Err(failure) => refused(&Refusal::failed(explain(&failure))),
             },
-            (_, "/healthz" | "/readyz" | "/metrics" | "/api/v1/query" | "/api/v1/store") => {
+            (_, "/api/v1/query" | "/api/v1/store") => {
                 error(StatusCode::METHOD_NOT_ALLOWED, "usage", "this path takes another method")
             }
             (_, path) => {
@@ -83,14 +90,6 @@ impl Api {
                 error(StatusCode::NOT_FOUND, "usage", &message)
             }
         }
-    }
-
-    fn readiness(&self) -> Response<ResponseBody> {
-        let ready = self.ready.load(Ordering::Acquire);
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let document =
-            json!({"ready": ready, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
-        json_text(status, &document)
     }
 
     async fn query(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {

@@ -1,29 +1,14 @@
-//! Connections: accepts on TCP or a unix socket, speaks HTTP/1, drains on shutdown.
+//! Where the API is served: on TCP, and on a unix socket in the data folder.
 
-use std::{convert::Infallible, io, path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use lastwords_ingester::http::serve_http;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+pub use lastwords_ingester::http::Listener;
 
 use super::api::Api;
-
-/// A client that sends no whole request head for so long is let go.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait after an accept that failed for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// A bound listener.
-pub enum Listener {
-    /// On the network.
-    Tcp(TcpListener),
-    /// In the data folder.
-    Unix(UnixListener),
-}
 
 /// Binds a unix socket, taking the place of one left behind by a process that was killed.
 ///
@@ -41,59 +26,9 @@ pub fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 
 /// Serves until `shutdown`, then lets open requests end.
 pub async fn serve(listener: Listener, api: Arc<Api>, shutdown: CancellationToken) {
-    let connections = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener) => accepted,
-        };
-        match accepted {
-            Ok(stream) => {
-                connections.spawn(connection(stream, Arc::clone(&api), shutdown.clone()));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection to the HTTP API could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    connections.close();
-    connections.wait().await;
-}
-
-/// Any byte stream.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-async fn accept(listener: &Listener) -> io::Result<Box<dyn Stream>> {
-    Ok(match listener {
-        Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            Box::new(stream)
-        }
-        Listener::Unix(listener) => Box::new(listener.accept().await?.0),
-    })
-}
-
-async fn connection(stream: Box<dyn Stream>, api: Arc<Api>, shutdown: CancellationToken) {
-    let service = service_fn(move |request| {
+    let answer = move |request| {
         let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(api.answer(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        async move { api.answer(request).await }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection to the HTTP API broke");
-    }
+    serve_http(listener, answer, shutdown).await;
 }

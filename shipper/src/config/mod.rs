@@ -1,5 +1,7 @@
 //! Configuration: one TOML file, validated once. Every error names file, line and key; unknown keys are errors.
 
+mod tls;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -202,6 +204,7 @@ struct RawHost {
 struct RawUplink {
     ingester: Option<Spanned<String>>,
     socket: Option<Spanned<PathBuf>>,
+    tls: Option<Spanned<tls::RawTls>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -287,33 +290,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
         };
         ConfigError::Toml { path: path.to_owned(), line, message }
     })?;
-    let uplink = match (raw.uplink.ingester, raw.uplink.socket) {
-        (Some(ingester), None) => {
-            if !ingester.get_ref().starts_with("http://") {
-                let message = format!("wanted http://HOST:PORT, found '{}'", ingester.get_ref());
-                return Err(place.wrong("uplink.ingester", &ingester, message));
-            }
-            Uplink::Grpc(ingester.into_inner())
-        }
-        (None, Some(socket)) => Uplink::Unix(socket.into_inner()),
-        (Some(_), Some(socket)) => {
-            return Err(place.wrong(
-                "uplink.socket",
-                &socket,
-                "wanted either ingester or socket, found both",
-            ));
-        }
-        (None, None) => {
-            let line = text.lines().position(|line| line.trim() == "[uplink]").map_or(1, |line| line + 1);
-            return Err(ConfigError::Value {
-                path: path.to_owned(),
-                line,
-                key: "uplink".to_owned(),
-                message: "wanted ingester = \"http://HOST:PORT\" or socket = \"PATH\", found neither"
-                    .to_owned(),
-            });
-        }
-    };
+    let uplink = uplink(&place, raw.uplink)?;
     let state_dir = raw.state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/lastwords-shipper"));
     let mut shipper = ShipperConfig::new(this_host(raw.host.name), state_dir);
     for (index, file) in raw.file.iter().enumerate() {
@@ -324,6 +301,45 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     shipper.samples = raw.sources.samples.then(NetworkOptions::default);
     limits(&place, &raw.limits, &mut shipper)?;
     Ok(Loaded { shipper, uplink })
+}
+
+fn uplink(place: &Place<'_>, raw: RawUplink) -> Result<Uplink, ConfigError> {
+    match (raw.ingester, raw.socket, raw.tls) {
+        (Some(ingester), None, None) => {
+            if !ingester.get_ref().starts_with("http://") {
+                let found = ingester.get_ref();
+                let message =
+                    format!("wanted http://HOST:PORT (or https:// and [uplink.tls]), found '{found}'");
+                return Err(place.wrong("uplink.ingester", &ingester, message));
+            }
+            Ok(Uplink::Grpc(ingester.into_inner()))
+        }
+        (Some(ingester), None, Some(tls)) => {
+            if !ingester.get_ref().starts_with("https://") {
+                let found = ingester.get_ref();
+                let message = format!("wanted https://HOST:PORT, as there is [uplink.tls], found '{found}'");
+                return Err(place.wrong("uplink.ingester", &ingester, message));
+            }
+            Ok(Uplink::GrpcTls(ingester.into_inner(), tls::check(place, tls.get_ref())?))
+        }
+        (None, Some(socket), None) => Ok(Uplink::Unix(socket.into_inner())),
+        (None, Some(_), Some(tls)) => {
+            Err(place.wrong("uplink.tls", &tls, "wanted ingester with it: a socket has no TLS"))
+        }
+        (Some(_), Some(socket), _) => {
+            Err(place.wrong("uplink.socket", &socket, "wanted either ingester or socket, found both"))
+        }
+        (None, None, _) => {
+            let line = place.text.lines().position(|line| line.trim() == "[uplink]");
+            Err(ConfigError::Value {
+                path: place.path.to_owned(),
+                line: line.map_or(1, |line| line + 1),
+                key: "uplink".to_owned(),
+                message: "wanted ingester = \"https://HOST:PORT\" or socket = \"PATH\", found neither"
+                    .to_owned(),
+            })
+        }
+    }
 }
 
 fn limits(place: &Place<'_>, raw: &RawLimits, shipper: &mut ShipperConfig) -> Result<(), ConfigError> {

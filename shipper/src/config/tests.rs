@@ -44,6 +44,77 @@ fn every_error_names_file_line_and_key() {
     }
 }
 
+/// A certificate and its key, and another key, in a folder.
+fn certificates(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (key, other) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+    let certificate = rcgen::CertificateParams::new(["hv01".to_owned()]).unwrap().self_signed(&key).unwrap();
+    for (name, text, mode) in [
+        ("hv01.pem", certificate.pem(), 0o644),
+        ("hv01.key", key.serialize_pem(), 0o600),
+        ("open.key", key.serialize_pem(), 0o644),
+        ("other.key", other.serialize_pem(), 0o600),
+        ("garbage", "garbage".to_owned(), 0o600),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+#[test]
+fn certificates_are_looked_at_while_the_configuration_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let whole = |lines: &str| {
+        let dir = format!("{}/", folder.path().display());
+        format!("[uplink]\ningester = \"https://a:1\"\n[uplink.tls]\n{}", lines.replace("@", &dir))
+    };
+    let valid = "ca_file = \"@hv01.pem\"\ncertificate_file = \"@hv01.pem\"\nkey_file = \"@hv01.key\"\n";
+    assert!(matches!(check(&whole(valid)).unwrap().uplink, Uplink::GrpcTls(..)));
+    assert!(matches!(check(&whole("ca_file = \"@hv01.pem\"\n")).unwrap().uplink, Uplink::GrpcTls(..)));
+    let cases = [
+        (whole("ca_file = \"@none\"\n"), "line 4: uplink.tls.ca_file", "cannot be read"),
+        (whole("ca_file = \"@garbage\"\n"), "line 4: uplink.tls.ca_file", "wanted certificates"),
+        (whole(&valid.replace("@hv01.key", "@open.key")), "line 6: uplink.tls.key_file", "mode 0644"),
+        (whole(&valid.replace("@hv01.key", "@other.key")), "line 6: uplink.tls.key_file", "another one's"),
+        (
+            whole(&valid.replace("_file = \"@hv01.pem\"\nk", "_file = \"@garbage\"\nk")),
+            "line 5: uplink.tls.certificate_file",
+            "wanted certificates",
+        ),
+        (
+            whole(&valid.replace("key_file = \"@hv01.key\"", "")),
+            "line 5: uplink.tls.certificate_file",
+            "wanted key_file, too",
+        ),
+        (
+            whole(&valid.replace("certificate_file = \"@hv01.pem\"", "")),
+            "line 6: uplink.tls.key_file",
+            "wanted certificate_file, too",
+        ),
+        (
+            whole(&format!("{valid}server_name = \"a b\"\n")),
+            "line 7: uplink.tls.server_name",
+            "wanted a DNS name",
+        ),
+        (whole(&format!("{valid}server = \"a\"\n")), "line 7", "server"),
+        (whole(valid).replace("https", "http"), "line 2: uplink.ingester", "wanted https://"),
+        ("[uplink]\ningester = \"https://a:1\"\n".to_owned(), "line 2: uplink.ingester", "[uplink.tls]"),
+        (
+            whole(valid).replace("ingester = \"https://a:1\"", "socket = \"/s\""),
+            "line 3: uplink.tls",
+            "a socket has no TLS",
+        ),
+    ];
+    for (text, place, what) in cases {
+        let message = check(&text).expect_err(&text);
+        assert!(
+            message.contains(place) && message.contains(what),
+            "{text}\n  wanted {place} … {what}\n  found  {message}"
+        );
+    }
+}
+
 #[test]
 fn the_example_in_deploy_is_valid() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/shipper.toml");

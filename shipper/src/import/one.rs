@@ -103,7 +103,7 @@ fn begin<'a>(
 ) -> Result<(Work<'a>, Imported), ImportError> {
     let sealing = match about.uplink {
         Uplink::InProcess(_) => None,
-        Uplink::Grpc(_) | Uplink::Unix(_) => Some(Compression::DEFAULT),
+        Uplink::Grpc(_) | Uplink::GrpcTls(..) | Uplink::Unix(_) => Some(Compression::DEFAULT),
     };
     let mut outbox = Outbox::open(&import.folder, import.shipper, now_ns().unsigned_abs(), sealing)?;
     let link = Link::open(about.uplink.clone(), outbox.first_id(), about.host.clone(), about.handle);

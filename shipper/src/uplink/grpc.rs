@@ -21,11 +21,15 @@ use tonic::{
     transport::{self, Channel},
 };
 
-use super::{Backoff, ClockFilter, Delivered, Identity, Outgoing, Report};
+use super::{
+    Backoff, ClockFilter, Delivered, Identity, Outgoing, Report,
+    tls::{ClientTls, TlsError},
+};
 
 /// Where the ingester is.
 pub(super) enum Endpoint {
     Tcp(String),
+    Tls(String, Box<ClientTls>),
     Unix(PathBuf),
 }
 
@@ -60,9 +64,11 @@ struct Link {
 /// Why a call ended.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
-    #[error("cannot connect: {0}")]
+    #[error("cannot connect{}", causes(.0))]
     Connect(#[from] transport::Error),
-    #[error("the ingester ended the call: {} ({})", .0.message(), .0.code())]
+    #[error("cannot connect: {0}")]
+    Tls(#[from] TlsError),
+    #[error("the ingester ended the call: {} ({}){}", .0.message(), .0.code(), causes(.0))]
     Status(#[from] tonic::Status),
     #[error("the ingester closed the call")]
     Closed,
@@ -76,8 +82,23 @@ enum CallError {
     Version { found: u32, sealed: u32 },
 }
 
+/// What an error of the transport was caused by: it alone says little.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 pub(super) async fn drive(
-    endpoint: Endpoint,
+    mut endpoint: Endpoint,
     identity: Identity,
     outgoing: mpsc::Receiver<Outgoing>,
     reports: mpsc::Sender<Report>,
@@ -95,7 +116,7 @@ pub(super) async fn drive(
     };
     let mut backoff = Backoff::default();
     while !(link.reports.is_closed() || link.closed && link.kept.is_empty()) {
-        match link.call(&endpoint, &mut backoff).await {
+        match link.call(&mut endpoint, &mut backoff).await {
             Ok(()) => return,
             Err(error) => {
                 let pause = backoff.pause();
@@ -109,25 +130,31 @@ pub(super) async fn drive(
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> Result<Channel, transport::Error> {
-    let address = match endpoint {
-        Endpoint::Tcp(address) if address.contains("://") => address.clone(),
-        Endpoint::Tcp(address) => format!("http://{address}"),
-        Endpoint::Unix(path) => format!("unix://{}", path.display()),
+async fn connect(endpoint: &mut Endpoint) -> Result<Channel, CallError> {
+    let (address, tls) = match endpoint {
+        Endpoint::Tcp(address) if address.contains("://") => (address.clone(), None),
+        Endpoint::Tcp(address) => (format!("http://{address}"), None),
+        Endpoint::Tls(address, tls) => (address.clone(), Some(tls.next()?)),
+        Endpoint::Unix(path) => (format!("unix://{}", path.display()), None),
     };
-    transport::Endpoint::from_shared(address)?
+    let mut endpoint = transport::Endpoint::from_shared(address)?;
+    if let Some(tls) = tls {
+        endpoint = endpoint.tls_config(tls)?;
+    }
+    let channel = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(1 << 20)
         .http2_keep_alive_interval(SILENCE_MAX / 2)
         .connect()
-        .await
+        .await?;
+    Ok(channel)
 }
 
 impl Link {
     /// One call, from Hello until it breaks or all is done.
-    async fn call(&mut self, endpoint: &Endpoint, backoff: &mut Backoff) -> Result<(), CallError> {
+    async fn call(&mut self, endpoint: &mut Endpoint, backoff: &mut Backoff) -> Result<(), CallError> {
         let channel = connect(endpoint).await?;
         let (requests, waiting) = mpsc::channel(MESSAGES_WAITING_MAX);
         // The first message must be there before the ingester answers with headers.

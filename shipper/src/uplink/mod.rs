@@ -9,6 +9,7 @@ mod backoff;
 mod clock;
 mod grpc;
 mod inprocess;
+mod tls;
 
 use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
@@ -18,12 +19,16 @@ use tokio::sync::mpsc;
 
 pub use backoff::Backoff;
 pub use clock::ClockFilter;
+use tls::ClientTls;
+pub use tls::{IdentityFiles, TlsError, TlsOptions};
 
 /// Where batches go.
 #[derive(Clone)]
 pub enum Uplink {
     /// gRPC over TCP: `http://10.0.0.5:4320`.
     Grpc(String),
+    /// gRPC over TLS: `https://ingest.example.org:4320`.
+    GrpcTls(String, TlsOptions),
     /// gRPC over a unix socket.
     Unix(PathBuf),
     /// Into this very process, unsealed.
@@ -34,6 +39,7 @@ impl std::fmt::Debug for Uplink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Uplink::Grpc(endpoint) => f.debug_tuple("Grpc").field(endpoint).finish(),
+            Uplink::GrpcTls(endpoint, tls) => f.debug_tuple("GrpcTls").field(endpoint).field(tls).finish(),
             Uplink::Unix(path) => f.debug_tuple("Unix").field(path).finish(),
             Uplink::InProcess(_) => f.write_str("InProcess"),
         }
@@ -141,6 +147,10 @@ pub async fn drive(
     match uplink {
         Uplink::Grpc(endpoint) => {
             grpc::drive(grpc::Endpoint::Tcp(endpoint), identity, outgoing, reports).await
+        }
+        Uplink::GrpcTls(endpoint, options) => {
+            let endpoint = grpc::Endpoint::Tls(endpoint, Box::new(ClientTls::new(options)));
+            grpc::drive(endpoint, identity, outgoing, reports).await
         }
         Uplink::Unix(path) => grpc::drive(grpc::Endpoint::Unix(path), identity, outgoing, reports).await,
         Uplink::InProcess(sink) => inprocess::drive(sink, outgoing, reports).await,

@@ -1,10 +1,11 @@
 //! `lastwords doctor`: everything that Lastwords needs on this machine, each with the way out.
 //!
-//! `machine` looks at clock, disk and logs, `guests` at what hypervisors keep of their guests' consoles, `store`
-//! at the engine, the data folder and what is in it. Nothing is changed.
+//! `machine` looks at clock, disk and logs, `guests` at what hypervisors keep of their guests' consoles, `security`
+//! at who may send batches, `store` at the engine, the data folder and what is in it. Nothing is changed.
 
 mod guests;
 mod machine;
+mod security;
 mod store;
 
 use std::io::{self, Write as _};
@@ -82,6 +83,7 @@ pub async fn run(doctor: &DoctorArgs) -> anyhow::Result<Outcome> {
         None => Finding::ok("configuration", "no file: the defaults and the environment are used"),
     }];
     findings.extend(store::check(&config).await);
+    findings.extend(security::check(&config));
     findings.extend(machine::check(&config).await);
     findings.extend(guests::check());
 

@@ -377,6 +377,9 @@ pub struct ServiceArgs {
     /// `ingest`: take in shippers' batches (gRPC) here [env: LASTWORDS_LISTEN] [default: 127.0.0.1:4320]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub listen: Option<Listen>,
+    /// `ingest`: take batches in plain text from other machines, too [env: LASTWORDS_INSECURE]
+    #[arg(long)]
+    pub insecure: bool,
     /// Serve /metrics, /healthz and /readyz here; `off` for none [env: LASTWORDS_HTTP_LISTEN] [default: 127.0.0.1:8640]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub http_listen: Option<Listen>,

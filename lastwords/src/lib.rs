@@ -18,6 +18,7 @@ pub mod commands;
 pub mod config;
 pub mod data;
 pub mod demo;
+mod gate;
 pub mod http;
 pub mod outcome;
 pub mod output;

@@ -1,15 +1,15 @@
 //! `lastwords ingest`: shippers in, Kafka out. Keeps nothing itself.
 
 use anyhow::Context as _;
-use lastwords_ingester::{AdmitOptions, kafka::Producer, serve_grpc};
+use lastwords_ingester::{Speakers, connections, kafka::Producer, serve_grpc, serve_health};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{environment, kafka, stop_signal};
 use crate::{
     args::ServiceArgs,
     config::{self, ConfigError, Flags},
+    gate::Gate,
     outcome::Outcome,
 };
 
@@ -30,14 +30,34 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("listen.grpc: cannot listen on {address}"))?;
+    let http = match config.listen.http {
+        Some(http) => Some(
+            TcpListener::bind(http).await.with_context(|| format!("listen.http: cannot listen on {http}"))?,
+        ),
+        None => None,
+    };
+    let gate = Gate::load(&config)?;
     let producer = Producer::start(&options).await?;
     let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(serve_grpc(
-        TcpListenerStream::new(listener),
-        producer.clone(),
-        AdmitOptions::default(),
-        shutdown.clone().cancelled_owned(),
-    ));
+    if let Some(http) = http {
+        let (counted, gate, ready) = (producer.clone(), gate.metrics(), producer.clone());
+        let metrics = move || counted.metrics() + &gate();
+        let stop = shutdown.clone();
+        let stopping = shutdown.clone();
+        let ready = move || match (stopping.is_cancelled(), ready.fatal_error()) {
+            (true, _) => Err("stopping".to_owned()),
+            (_, Some(error)) => Err(error),
+            (false, None) if ready.is_full() => {
+                Err("Kafka does not take batches as fast as they come".to_owned())
+            }
+            (false, None) => Ok(()),
+        };
+        tokio::spawn(serve_health(http, metrics, ready, stop.cancelled_owned()));
+    }
+    let admit = gate.options(Speakers::OwnHost);
+    let incoming = connections(listener, gate.tls, gate.refusals);
+    let stopped = shutdown.clone().cancelled_owned();
+    let serving = tokio::spawn(serve_grpc(incoming, producer.clone(), admit, stopped));
     tracing::info!(what = "grpc", %address, topic = options.topic, "serving");
     let broken = tokio::select! {
         signal = stop => {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lastwords_ingester::{AdmitOptions, Refusals, ServerTls, Speakers, connections, serve_grpc};
+use lastwords_ingester::{Speakers, connections, serve_grpc};
 use lastwords_shipper::Uplink;
 use lastwords_store::{Access, http::User, serve_http};
 use tokio::{
@@ -23,6 +23,7 @@ use crate::{
     collect,
     config::{self, Config, Flags},
     data::{DataError, Lock},
+    gate::Gate,
     http::{
         api::Api,
         server::{self, Listener, bind_unix},
@@ -132,48 +133,9 @@ fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>
     }
 }
 
-/// Who may send batches, and what was refused.
-struct Gate {
-    tls: Option<Arc<ServerTls>>,
-    refusals: Arc<Refusals>,
-    grace: Duration,
-}
-
-impl Gate {
-    fn load(config: &Config) -> anyhow::Result<Gate> {
-        let security = &config.listen.security;
-        let tls = config.listen_tls()?;
-        match (config.listen.grpc, &tls) {
-            (Some(address), None) if security.insecure && !address.ip().is_loopback() => tracing::warn!(
-                %address,
-                "insecure: batches are taken in plain text from other machines; whoever reaches the port can write as any host"
-            ),
-            (Some(address), Some(tls)) if !tls.is_mutual() => tracing::warn!(
-                %address,
-                "no client certificates are wanted: whoever reaches the port can write as any host"
-            ),
-            _ => {}
-        }
-        // What is left of the grace period is for storing what was taken.
-        Ok(Gate { tls, refusals: Arc::default(), grace: config.grace.mul_f64(0.75) })
-    }
-
-    fn options(&self, speakers: Speakers) -> AdmitOptions {
-        AdmitOptions {
-            speakers,
-            grace: self.grace,
-            refusals: Arc::clone(&self.refusals),
-            ..AdmitOptions::default()
-        }
-    }
-}
-
 fn api(pipeline: &Pipeline, gate: &Gate) -> Api {
-    let (direct, tls, refusals) = (pipeline.direct.clone(), gate.tls.clone(), Arc::clone(&gate.refusals));
-    Api::new(pipeline.open.store.clone(), move || {
-        let certificates = tls.as_ref().map(|tls| tls.metrics()).unwrap_or_default();
-        direct.metrics() + &refusals.metrics() + &certificates
-    })
+    let (direct, gate) = (pipeline.direct.clone(), gate.metrics());
+    Api::new(pipeline.open.store.clone(), move || direct.metrics() + &gate())
 }
 
 /// A part of `up` that runs until the shutdown; its end before that is a failure.

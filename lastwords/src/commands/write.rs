@@ -2,12 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use lastwords_detect::Detector;
 use lastwords_ingester::{
     BlockLimits, Counters,
     kafka::{GroupOptions, PartitionStates, run_group},
+    serve_health,
 };
 use lastwords_store::Store;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{environment, kafka, stop_signal};
@@ -40,6 +43,25 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
         tracing::info!(signal, "stopping");
         signalled.cancel();
     });
+    let (counters, states) = (Arc::new(Counters::default()), Arc::new(PartitionStates::default()));
+    if let Some(address) = config.listen.http {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("listen.http: cannot listen on {address}"))?;
+        let (counted, told, held) = (Arc::clone(&counters), Arc::clone(&states), Arc::clone(&states));
+        let stopping = shutdown.clone();
+        let ready = move || match (stopping.is_cancelled(), held.held()) {
+            (true, _) => Err("stopping".to_owned()),
+            (false, 0) => {
+                Err("no partition is held: Kafka or the store does not answer, or other writers hold all"
+                    .to_owned())
+            }
+            (false, _) => Ok(()),
+        };
+        let metrics = move || counted.render(0) + &told.render();
+        tokio::spawn(serve_health(listener, metrics, ready, shutdown.clone().cancelled_owned()));
+        tracing::info!(what = "http", %address, "serving");
+    }
     let store = Store::remote(&remote);
     let Some(migrated) = shutdown.run_until_cancelled(migrate(&store, &remote.url)).await else {
         return Ok(Outcome::Done);
@@ -50,7 +72,6 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
         block: BlockLimits { rows_max: BLOCK_ROWS_MAX, bytes_max: BLOCK_BYTES_MAX, ..BlockLimits::default() },
         grace: config.grace,
     };
-    let (counters, states) = (Arc::new(Counters::default()), Arc::new(PartitionStates::default()));
     tracing::info!(topic = group.kafka.topic, group = group.kafka.group, store = remote.url, "writing");
     run_group(group, store, Arc::new(Detector::built_in()), counters, states, shutdown).await?;
     tracing::info!("stopped");

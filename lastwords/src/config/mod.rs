@@ -203,7 +203,12 @@ impl From<&UpArgs> for Flags {
 
 impl From<&ServiceArgs> for Flags {
     fn from(service: &ServiceArgs) -> Flags {
-        Flags { listen: service.listen, http_listen: service.http_listen, ..Flags::from(&service.place) }
+        Flags {
+            listen: service.listen,
+            http_listen: service.http_listen,
+            insecure: service.insecure,
+            ..Flags::from(&service.place)
+        }
     }
 }
 

@@ -106,6 +106,25 @@ impl ClassNames {
         })
     }
 
+    /// Whether a class is in the tree or below one of its classes: users' rules may say more exactly what happened.
+    pub fn holds(&self, class: &str) -> bool {
+        let well_formed = class.split('.').all(|part| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        });
+        well_formed && CLASSES.iter().any(|known| is_under(class, known.class))
+    }
+
+    /// The beginnings of all classes.
+    pub fn roots(&self) -> impl Iterator<Item = &'static str> {
+        let mut seen: Vec<&str> = Vec::new();
+        CLASSES.iter().filter_map(|known| known.class.split('.').next()).filter(move |root| {
+            let new = !seen.contains(root);
+            seen.push(root);
+            new
+        })
+    }
+
     /// Whether a class is in the tree.
     pub fn is_known(&self, class: &str) -> bool {
         CLASSES.iter().any(|known| known.class == class)
@@ -142,6 +161,23 @@ mod tests {
         for (name, class) in ClassNames.names() {
             assert!(names.insert(name), "{name} of {class} is taken");
         }
+    }
+
+    #[test]
+    fn classes_of_rules_lie_in_the_tree() {
+        for (class, holds) in [
+            ("guest.crash", true),
+            ("guest.crash.by_toolstack", true),
+            ("filesystem.error", true),
+            ("filesystem", false),
+            ("Guest.crash", false),
+            ("guest.", false),
+            ("", false),
+            ("gremlins", false),
+        ] {
+            assert_eq!(ClassNames.holds(class), holds, "{class}");
+        }
+        assert_eq!(ClassNames.roots().filter(|root| *root == "kernel").count(), 1);
     }
 
     #[test]

@@ -20,11 +20,7 @@ pub fn of(class: &str, what: &str, frames: &[String]) -> u64 {
 
 /// A function's name without what the compiler put behind it: `.cold`, `.isra.0`, `.constprop.3`, `.part.1`.
 pub fn plain_function(name: &str) -> &str {
-    let mut plain = name;
-    for suffix in [".cold", ".isra.", ".constprop.", ".part.", ".llvm."] {
-        plain = plain.find(suffix).map_or(plain, |at| plain.get(..at).unwrap_or(plain));
-    }
-    plain
+    name.split('.').next().filter(|plain| !plain.is_empty()).unwrap_or(name)
 }
 
 /// A text with every number, address and quoted name replaced by one sign.

@@ -1,17 +1,22 @@
 //! What happened, recognised in log text. Pure. In flow order:
 //!
 //! - [`scan`]: one search of the whole text for literals; only lines that have one are looked at closer,
+//! - [`events`]: what was found becomes events; further lines of a report are read with it,
 //! - [`kernel`]: a parser of the Linux kernel's (and Xen's) crash reports,
 //! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own,
+//! - [`check`]: rules against their own examples,
 //! - [`classes`]: the tree of classes and the names that people use for them,
 //! - [`fingerprint`]: what is equal for equal crashes on different machines.
 
+pub mod check;
 pub mod classes;
+pub mod events;
 pub mod fingerprint;
 pub mod kernel;
 pub mod rules;
 pub mod scan;
 
 pub use classes::{ClassNames, is_under};
+pub use events::Found;
 pub use rules::RulesError;
-pub use scan::{Detector, Found, LogFound};
+pub use scan::{Detector, LogFound};

@@ -1,49 +1,61 @@
 //! Rules as data: which lines are events. A rule's literals find its lines cheaply; only on those its pattern is tried.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use lastwords_record::{Severity, Source};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
+use toml::Spanned;
 
-use crate::kernel::report::Blame;
+use crate::{
+    ClassNames,
+    fingerprint::plain_function,
+    kernel::{blame::Blame, functions::Patterns},
+};
 
+/// In the order in which they are tried.
 const BUILT_IN: &[&str] = &[
+    include_str!("../rules/sanitizers.toml"),
+    include_str!("../rules/locking.toml"),
     include_str!("../rules/kernel.toml"),
     include_str!("../rules/machine.toml"),
     include_str!("../rules/guest.toml"),
 ];
+
+/// Bytes that a compiled pattern may take.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a literal, at least: shorter ones stand in too many ordinary lines.
+const LITERAL_BYTES_MIN: usize = 3;
 
 /// Why rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     /// The text is no rules file.
     #[error(
-        "the rules are not as expected: {0}. A rules file is TOML with [[rule]] tables; each needs id, class, severity, literals and title"
+        "the rules are not as expected: {0}A rules file is TOML with [[rule]] tables; each needs id, class, severity, literals and title"
     )]
     Syntax(#[from] toml::de::Error),
-    /// A rule's pattern is no regular expression.
-    #[error("rule {id}: the pattern is not a regular expression: {error}")]
-    Pattern {
+    /// A key of a rule has a value that cannot be used.
+    #[error("line {line}, rule {id}, {key}: {problem}")]
+    Value {
+        /// The line of the file on which the rule begins, from 1.
+        line: usize,
         /// The rule.
         id: String,
-        /// What is wrong.
-        error: Box<regex::Error>,
+        /// The key.
+        key: &'static str,
+        /// What was found and what is wanted.
+        problem: String,
     },
-    /// A rule's severity or source has an unknown name.
-    #[error("rule {id}: {what} is unknown; wanted one of {known}")]
-    Name {
-        /// The rule.
-        id: String,
-        /// The name found.
-        what: String,
-        /// Names that exist.
-        known: &'static str,
-    },
-    /// A rule without a usable literal.
-    #[error("rule {id}: a rule needs literals of at least 3 bytes each, so that ordinary lines cost nothing")]
-    Literals {
-        /// The rule.
+    /// Two rules have the same name.
+    #[error(
+        "line {line}, rule {id}, id: another rule has this name; choose one that none of the built-in or other rules has"
+    )]
+    Twice {
+        /// The line of the file on which one of them begins, from 1.
+        line: usize,
+        /// Their name.
         id: String,
     },
     /// The literals cannot be searched for.
@@ -55,7 +67,7 @@ pub enum RulesError {
 #[serde(deny_unknown_fields)]
 struct RawFile {
     #[serde(default)]
-    rule: Vec<RawRule>,
+    rule: Vec<Spanned<RawRule>>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +82,15 @@ struct RawRule {
     title: String,
     blame: Option<Blame>,
     #[serde(default)]
+    skip: Vec<String>,
+    #[serde(default)]
     detail: bool,
+    #[serde(default)]
+    prelude: bool,
+    #[serde(default)]
+    truncated: bool,
+    #[serde(default)]
+    consequence: bool,
     #[serde(default)]
     anywhere: bool,
     #[serde(default)]
@@ -82,9 +102,12 @@ struct RawRule {
 }
 
 /// One rule.
+#[derive(Debug)]
 pub struct Rule {
     /// Its name, unique among the rules.
     pub id: String,
+    /// The line of its file on which it begins, from 1.
+    pub line: usize,
     /// The class of its events.
     pub class: Arc<str>,
     /// How bad they are.
@@ -99,8 +122,16 @@ pub struct Rule {
     pub title: String,
     /// Lines follow that belong to it, and this is how its function is found.
     pub blame: Option<Blame>,
+    /// Functions that are not to blame in a report of this kind.
+    pub skip: Option<Patterns>,
     /// Belongs to a report just before it, where there is one.
     pub detail: bool,
+    /// Stands before a report of its own: it does not end the one before.
+    pub prelude: bool,
+    /// The first line ends before it says what happened.
+    pub truncated: bool,
+    /// It follows from another report, which is missing where there is none.
+    pub consequence: bool,
     /// Where it may be read; empty: anywhere.
     pub sources: Vec<Source>,
     /// Lines that it must find.
@@ -109,8 +140,36 @@ pub struct Rule {
     pub counterexamples: Vec<String>,
 }
 
+/// A title, the function that the line names, and what else the pattern captures.
+pub(crate) type Matched = (String, Option<String>, Vec<(String, String)>);
+
+impl Rule {
+    /// What the rule makes of a line's own text.
+    pub(crate) fn matches(&self, own: &str) -> Option<Matched> {
+        if self.except.as_ref().is_some_and(|except| except.is_match(own)) {
+            return None;
+        }
+        let mut captures = Vec::new();
+        let mut function = None;
+        let mut title = self.title.clone();
+        if let Some(pattern) = &self.pattern {
+            let found = pattern.captures(own)?;
+            for name in pattern.capture_names().flatten() {
+                let value = found.name(name).map_or("", |value| value.as_str());
+                title = title.replace(&format!("{{{name}}}"), value);
+                match name {
+                    _ if value.is_empty() => {}
+                    "function" => function = Some(plain_function(value).to_owned()),
+                    _ => captures.push((name.to_owned(), value.to_owned())),
+                }
+            }
+        }
+        Some((title, function, captures))
+    }
+}
+
 /// The rules that come with the program.
-pub fn built_in() -> Result<Vec<Rule>, RulesError> {
+pub(crate) fn built_in() -> Result<Vec<Rule>, RulesError> {
     let mut rules = Vec::new();
     for text in BUILT_IN {
         rules.extend(parse(text)?);
@@ -119,45 +178,113 @@ pub fn built_in() -> Result<Vec<Rule>, RulesError> {
 }
 
 /// Reads a rules file.
+///
+/// # Errors
+/// Where the text is no rules file or a rule cannot be used: the line, the rule and the key.
 pub fn parse(text: &str) -> Result<Vec<Rule>, RulesError> {
-    toml::from_str::<RawFile>(text)?.rule.into_iter().map(rule).collect()
+    let raw = toml::from_str::<RawFile>(text)?.rule;
+    let rules = raw.into_iter().map(|raw| {
+        let before = text.get(..raw.span().start).unwrap_or_default();
+        rule(memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1, raw.into_inner())
+    });
+    rules.collect()
 }
 
-fn rule(raw: RawRule) -> Result<Rule, RulesError> {
-    let name = |what: &str, known| RulesError::Name { id: raw.id.clone(), what: what.to_owned(), known };
-    let severity = raw.severity.parse().map_err(|_| name(&raw.severity, "info, warning, error, critical"))?;
+/// Checks that no two rules have the same name.
+pub(crate) fn names_are_unique(rules: &[Rule]) -> Result<(), RulesError> {
+    let mut seen = HashSet::new();
+    match rules.iter().rev().find(|rule| !seen.insert(rule.id.as_str())) {
+        Some(rule) => Err(RulesError::Twice { line: rule.line, id: rule.id.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
+    let wrong = |key, problem| RulesError::Value { line, id: raw.id.clone(), key, problem };
+    if raw.id.is_empty() || !raw.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    {
+        return Err(wrong("id", format!("{:?} is no name: wanted letters, digits, - _ and .", raw.id)));
+    }
+    if !ClassNames.holds(&raw.class) {
+        return Err(wrong(
+            "class",
+            format!(
+                "{:?} is no class: wanted one below {}, in small letters with dots between",
+                raw.class,
+                ClassNames.roots().collect::<Vec<_>>().join(", ")
+            ),
+        ));
+    }
+    let severity = raw.severity.parse().map_err(|_| {
+        wrong("severity", format!("{} is unknown; wanted info, warning, error or critical", raw.severity))
+    })?;
     let sources = raw
         .sources
         .iter()
         .map(|source| {
+            let known = || Source::ALL.map(Source::as_str).join(", ");
             source
                 .parse()
-                .map_err(|_| name(source, "the sources of records (kmsg, journald, file, console …)"))
+                .map_err(|_| wrong("sources", format!("{source} is unknown; wanted one of {}", known())))
         })
         .collect::<Result<_, _>>()?;
-    if raw.literals.is_empty() || raw.literals.iter().any(|literal| literal.len() < 3) {
-        return Err(RulesError::Literals { id: raw.id });
+    if raw.literals.is_empty() || raw.literals.iter().any(|literal| literal.len() < LITERAL_BYTES_MIN) {
+        return Err(wrong(
+            "literals",
+            format!(
+                "wanted at least one text of at least {LITERAL_BYTES_MIN} bytes each, so that ordinary lines cost nothing; found {:?}",
+                raw.literals
+            ),
+        ));
     }
-    let compile = |pattern: &Option<String>, anchor: bool| {
+    let compile = |key, pattern: &Option<String>, anchor: bool| {
         let anchored = |pattern: &String| if anchor { format!("^(?:{pattern})") } else { pattern.clone() };
         pattern
             .as_ref()
-            .map(|pattern| Regex::new(&anchored(pattern)))
+            .map(|pattern| RegexBuilder::new(&anchored(pattern)).size_limit(PATTERN_BYTES_MAX).build())
             .transpose()
-            .map_err(|error| RulesError::Pattern { id: raw.id.clone(), error: Box::new(error) })
+            .map_err(|error| wrong(key, format!("not a regular expression that can be used: {error}")))
     };
+    let pattern = compile("pattern", &raw.pattern, !raw.anywhere)?;
+    let except = compile("except", &raw.except, false)?;
+    for name in captures_of(&raw.title) {
+        let known = || pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
+        if !known().any(|known| known == name) {
+            let known: Vec<&str> = known().collect();
+            return Err(wrong(
+                "title",
+                format!(
+                    "{{{name}}} is nothing that the pattern captures with (?P<{name}>…); it captures {known:?}"
+                ),
+            ));
+        }
+    }
+    let skip = (!raw.skip.is_empty())
+        .then(|| Patterns::new(raw.skip.iter().map(String::as_str)))
+        .transpose()
+        .map_err(|problem| wrong("skip", problem))?;
     Ok(Rule {
-        pattern: compile(&raw.pattern, !raw.anywhere)?,
-        except: compile(&raw.except, false)?,
+        line,
+        pattern,
+        except,
         class: raw.class.into(),
         severity,
         literals: raw.literals,
         title: raw.title,
         blame: raw.blame,
+        skip,
         detail: raw.detail,
+        prelude: raw.prelude,
+        truncated: raw.truncated,
+        consequence: raw.consequence,
         sources,
         examples: raw.examples,
         counterexamples: raw.counterexamples,
         id: raw.id,
     })
+}
+
+/// The names in braces of a title.
+fn captures_of(title: &str) -> impl Iterator<Item = &str> {
+    title.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }

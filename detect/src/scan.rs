@@ -1,54 +1,16 @@
 //! One search of the whole text for the rules' literals; what has none is never looked at again.
 
-use std::sync::Arc;
-
 use aho_corasick::{AhoCorasick, MatchKind, packed};
 use lastwords_record::{Severity, Source};
 
 use crate::{
-    fingerprint,
-    kernel::{line, report},
+    events::{self, Found, Hit},
+    kernel::line,
     rules::{self, Rule, RulesError},
 };
 
 /// Bytes of a line that rules look at.
 const LINE_BYTES_MAX: usize = 2048;
-
-/// Frames of a trace that an event carries.
-const TRACE_FRAMES_MAX: usize = 64;
-
-/// Lines behind a report's first one within which a detail belongs to it.
-const DETAIL_LINES: u32 = 60;
-
-/// Lines behind a report within which a panic is its consequence.
-const CAUSE_LINES: u32 = 2000;
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The record's row.
-    pub record: u32,
-    /// The first line within the record, from 0.
-    pub line_start: u32,
-    /// The last line, inclusive.
-    pub line_end: u32,
-    /// What kind of thing happened.
-    pub class: Arc<str>,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What happened, for people.
-    pub title: String,
-    /// The function to blame.
-    pub function: Option<String>,
-    /// Equal for equal events on different machines.
-    pub fingerprint: u64,
-    /// Kernel, taint, process, cpu, trace, and what the rule captures.
-    pub attributes: Vec<(String, String)>,
-    /// The index of the earlier event that led to this one.
-    pub cause: Option<usize>,
-    /// The rule that found it.
-    pub rule: String,
-}
 
 /// An event in a raw log; lines count from 1, both ends inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,19 +48,6 @@ pub struct Detector {
     rule_of: Vec<usize>,
 }
 
-/// A line that a rule found.
-struct Hit {
-    record: u32,
-    line: u32,
-    start: usize,
-    record_end: usize,
-    rule: usize,
-    title: String,
-    function: Option<String>,
-    captures: Vec<(String, String)>,
-    caller: String,
-}
-
 /// Bytes of a literal that the first search looks for: enough to be rare, and literals that begin alike are one.
 const STEM_BYTES: usize = 9;
 /// Patterns that one vector search holds.
@@ -133,15 +82,18 @@ impl Detector {
         Self::with_rules(&[]).expect("the built-in rules are right")
     }
 
-    /// With the built-in rules and further ones, each text a rules file.
+    /// With the built-in rules and further ones, each text a rules file. Where a line fits several rules, further ones
+    /// come before the built-in ones, and earlier ones before later ones.
     ///
     /// # Errors
     /// Where a text is no rules file or a rule cannot be used.
     pub fn with_rules(texts: &[&str]) -> Result<Self, RulesError> {
-        let mut rules = rules::built_in()?;
+        let mut rules = Vec::new();
         for text in texts {
             rules.extend(rules::parse(text)?);
         }
+        rules.extend(rules::built_in()?);
+        rules::names_are_unique(&rules)?;
         let mut literals = Vec::new();
         let mut rule_of = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
@@ -183,6 +135,7 @@ impl Detector {
                         record: row,
                         line,
                         start: line_start,
+                        record_start: start,
                         record_end: end,
                         rule,
                         title,
@@ -194,7 +147,7 @@ impl Detector {
             );
             Some(line_end)
         });
-        self.events(text, &hits, out);
+        events::of_hits(&self.rules, text, &hits, out);
     }
 
     /// The events of a raw log; `info` only where `all` are wanted.
@@ -297,125 +250,17 @@ impl Detector {
         let text = String::from_utf8_lossy(raw);
         let parts = line::parts(&text);
         let own = line::behind_program(parts.text).trim_start();
-        for number in candidates {
-            let Some(rule) = self.rules.get(number) else { continue };
-            if !rule.sources.is_empty() && !rule.sources.contains(&source()) {
-                continue;
-            }
-            if rule.except.as_ref().is_some_and(|except| except.is_match(own)) {
-                continue;
-            }
-            let mut captures = Vec::new();
-            if let Some(pattern) = &rule.pattern {
-                let Some(found) = pattern.captures(own) else { continue };
-                for name in pattern.capture_names().flatten() {
-                    if let Some(value) = found.name(name) {
-                        captures.push((name.to_owned(), value.as_str().to_owned()));
-                    }
+        for own in std::iter::once(own).chain(line::second_line(own)) {
+            for number in &candidates {
+                let Some(rule) = self.rules.get(*number) else { continue };
+                if !rule.sources.is_empty() && !rule.sources.contains(&source()) {
+                    continue;
+                }
+                if let Some((title, function, captures)) = rule.matches(own) {
+                    hit(*number, title, function, captures, parts.caller.to_owned());
+                    return;
                 }
             }
-            let title = captures.iter().fold(rule.title.clone(), |title, (name, value)| {
-                title.replace(&format!("{{{name}}}"), value)
-            });
-            let function =
-                captures.iter().find(|(name, _)| name == "function").map(|(_, value)| value.clone());
-            captures.retain(|(name, _)| name != "function");
-            hit(number, title, function, captures, parts.caller.to_owned());
-            return;
-        }
-    }
-
-    /// Makes events of lines: reads what stands behind a report's first one, leaves out its details, links panics.
-    fn events(&self, text: &[u8], hits: &[Hit], out: &mut Vec<Found>) {
-        // The last report: its record, first line, caller, place among the events.
-        let mut last: Option<(u32, u32, &str, usize)> = None;
-        for (number, hit) in hits.iter().enumerate() {
-            let Some(rule) = self.rules.get(hit.rule) else { continue };
-            let near = |lines: u32| {
-                last.filter(|(record, line, _, _)| *record == hit.record && hit.line - *line <= lines)
-            };
-            if rule.detail
-                && near(DETAIL_LINES).is_some_and(|(_, _, caller, _)| {
-                    caller.is_empty() || hit.caller.is_empty() || caller == hit.caller
-                })
-            {
-                continue;
-            }
-            let mut found = Found {
-                record: hit.record,
-                line_start: hit.line,
-                line_end: hit.line,
-                class: Arc::clone(&rule.class),
-                severity: rule.severity,
-                title: hit.title.clone(),
-                function: hit.function.clone(),
-                fingerprint: 0,
-                attributes: hit.captures.clone(),
-                cause: None,
-                rule: rule.id.clone(),
-            };
-            let mut frames = Vec::new();
-            if let Some(blame) = rule.blame {
-                let is_panic = &*rule.class == "kernel.panic" || &*rule.class == "xen.panic";
-                let next = |report_only: bool| {
-                    hits.iter().skip(number + 1).take(64).find(|next| {
-                        let rule = self.rules.get(next.rule);
-                        rule.is_some_and(|rule| {
-                            rule.blame.is_some()
-                                && !rule.detail
-                                && (!report_only || &*rule.class != "kernel.panic")
-                        })
-                    })
-                };
-                let until = |next: Option<&Hit>| {
-                    next.filter(|next| next.record == hit.record).map_or(hit.record_end, |next| next.start)
-                };
-                let read = |end: usize| {
-                    report::read(Lines { rest: text.get(hit.start..end).unwrap_or_default() }, blame)
-                };
-                let mut report = read(until(next(false)));
-                if !is_panic
-                    && report.frames.is_empty()
-                    && report.pointer.is_none()
-                    && report.locks.is_empty()
-                {
-                    // An old kernel's warning that panics prints its trace behind the panic.
-                    let lines = report.lines;
-                    report = read(until(next(true)));
-                    report.lines = lines;
-                }
-                found.function = report.blamed(blame, hit.function.as_deref());
-                found.line_end = hit.line + u32::try_from(report.lines.saturating_sub(1)).unwrap_or(0);
-                if let Some(function) = &found.function
-                    && !found.title.contains(function.as_str())
-                {
-                    found.title = format!("{} in {function}", found.title);
-                }
-                frames = report
-                    .frames
-                    .iter()
-                    .filter(|frame| !crate::kernel::blame::is_machinery(frame))
-                    .cloned()
-                    .collect();
-                found.attributes.extend(report.attributes);
-                if !report.frames.is_empty() {
-                    found.attributes.push((
-                        "trace".to_owned(),
-                        report
-                            .frames
-                            .get(..report.frames.len().min(TRACE_FRAMES_MAX))
-                            .unwrap_or_default()
-                            .join("\n"),
-                    ));
-                }
-                if is_panic {
-                    found.cause = near(CAUSE_LINES).map(|(_, _, _, place)| place);
-                }
-                last = Some((hit.record, hit.line, &hit.caller, out.len()));
-            }
-            let of_function: Vec<String> = found.function.iter().cloned().chain(frames).collect();
-            found.fingerprint = fingerprint::of(&found.class, &rule.title, &of_function);
-            out.push(found);
         }
     }
 }
@@ -450,24 +295,5 @@ impl Records<'_> {
         self.counted = line_start.max(self.counted);
         self.line = self.line.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
         self.line
-    }
-}
-
-/// Lines without their ends.
-struct Lines<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
-        let line = self.rest.get(..end)?;
-        self.rest = self.rest.get(end + 1..).unwrap_or_default();
-        Some(line)
     }
 }

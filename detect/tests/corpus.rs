@@ -67,6 +67,37 @@ impl Share {
     }
 }
 
+/// How a set of labelled logs was judged.
+#[derive(Default)]
+struct Score {
+    found: Share,
+    classed: Share,
+    blamed: Share,
+    corrupted: Share,
+    negatives: u32,
+}
+
+impl std::fmt::Display for Score {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} crashes: found {:.2} %, class {:.2} %, function {:.2} %, corrupted or whole as labelled {:.2} %; {} without a crash",
+            self.found.asked,
+            self.found.percent(),
+            self.classed.percent(),
+            self.blamed.percent(),
+            self.corrupted.percent(),
+            self.negatives
+        )
+    }
+}
+
+/// Which half a log belongs to: rules were tuned on the first one alone, so that the second one tells whether they
+/// understand the formats or fit the files.
+fn half(name: &str) -> usize {
+    usize::from(xxhash_rust::xxh3::xxh3_64(name.as_bytes()) % 2 == 1)
+}
+
 #[test]
 fn crashes_of_the_corpus_are_found_and_classed() {
     let Some(corpora) = corpora() else { return };
@@ -78,20 +109,21 @@ fn crashes_of_the_corpus_are_found_and_classed() {
         .collect();
     let ending = Regex::new(r" in (?:[^ ]*/ ?)?([\w.]+)$").expect("a pattern");
     let detector = Detector::built_in();
-    let (mut found, mut classed, mut blamed, mut negatives) =
-        (Share::default(), Share::default(), Share::default(), 0);
+    // The first half, the second, both.
+    let mut scores = [Score::default(), Score::default(), Score::default()];
     for entry in fs::read_dir(corpora.join("syzkaller/linux/report")).expect("the corpus is readable") {
         let path = entry.expect("an entry").path();
-        let (title, log) = labelled(&fs::read(&path).expect("a readable log"));
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let told = std::env::var("LASTWORDS_CORPUS_HALF").is_ok_and(|told| told == half(&name).to_string());
+        let bytes = fs::read(&path).expect("a readable log");
+        let labelled_corrupted =
+            bytes.split(|byte| *byte == b'\n').take(20).any(|line| line == b"CORRUPTED: Y");
+        let (title, log) = labelled(&bytes);
         let events = detector.scan_log(&log, false);
         let Some(title) = title else {
-            negatives += 1;
-            assert!(
-                events.is_empty(),
-                "{}: an event where nothing happened: {:?}",
-                path.display(),
-                events[0]
-            );
+            scores[half(&name)].negatives += 1;
+            scores[2].negatives += 1;
+            assert!(events.is_empty(), "{name}: an event where nothing happened: {:?}", events[0]);
             continue;
         };
         let class =
@@ -100,34 +132,46 @@ fn crashes_of_the_corpus_are_found_and_classed() {
             continue;
         }
         let crashes: Vec<&LogFound> = events.iter().filter(|event| is_crash(event)).collect();
-        found.count(!crashes.is_empty());
-        let right: Vec<_> = crashes
-            .into_iter()
+        let right: Vec<&LogFound> = crashes
+            .iter()
+            .copied()
             .filter(|event| class.is_none_or(|class| is_under(&event.class, class)))
             .collect();
-        if class.is_some() {
-            classed.count(!right.is_empty());
+        let function =
+            ending.captures(&title).map(|name| name[1].to_owned()).filter(|name| name != "corrupted");
+        let blames = |function: &String| right.iter().any(|event| event.function.as_ref() == Some(function));
+        let corrupted =
+            crashes.first().is_some_and(|first| first.attributes.iter().any(|(name, _)| name == "corrupted"));
+        for score in [half(&name), 2] {
+            let score = &mut scores[score];
+            score.found.count(!crashes.is_empty());
+            if class.is_some() {
+                score.classed.count(!right.is_empty());
+            }
+            if let Some(function) = &function {
+                score.blamed.count(blames(function));
+            }
+            score.corrupted.count(corrupted == labelled_corrupted);
         }
-        if let Some(function) =
-            ending.captures(&title).map(|name| name[1].to_owned()).filter(|name| name != "corrupted")
-        {
-            blamed.count(right.iter().any(|event| event.function.as_ref() == Some(&function)));
+        if told {
+            if function.as_ref().is_some_and(|function| !blames(function)) || right.is_empty() {
+                let got: Vec<_> =
+                    crashes.iter().map(|event| (&event.rule, &event.function, event.start_line)).collect();
+                println!("{name} | {title} | {got:?}");
+            }
+            if corrupted != labelled_corrupted {
+                println!("{name} | {title} | labelled corrupted: {labelled_corrupted}, got: {corrupted}");
+            }
         }
     }
-    println!(
-        "found {:.2} %, class {:.2} %, function {:.2} %",
-        found.percent(),
-        classed.percent(),
-        blamed.percent()
-    );
-    assert!(found.asked > 300 && negatives > 10, "the corpus is not whole");
-    assert!(found.percent() >= 98.0, "found {:.2} %", found.percent());
-    assert!(classed.percent() >= 97.0, "class {:.2} %", classed.percent());
-    assert!(blamed.percent() >= FUNCTION_PERCENT, "function {:.2} %", blamed.percent());
+    for (score, what) in scores.iter().zip(["first half", "second half", "whole"]) {
+        println!("{what}: {score}");
+        assert!(score.found.percent() >= 99.0, "{what}: {score}");
+        assert!(score.classed.percent() >= 98.0, "{what}: {score}");
+        assert!(score.blamed.percent() >= 95.0, "{what}: {score}");
+    }
+    assert!(scores[2].found.asked > 300 && scores[2].negatives > 10, "the corpus is not whole");
 }
-
-/// The share of functions that must be named rightly.
-const FUNCTION_PERCENT: f64 = 88.0;
 
 /// A shape with values in place of what stands for them.
 fn filled(shape: &str) -> String {

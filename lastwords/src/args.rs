@@ -81,6 +81,9 @@ pub enum Command {
     /// Look after the store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Check and try rules files
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Send this machine's logs to an ingester elsewhere; stores nothing here
     Ship(ShipArgs),
     /// Take in shippers' batches and put them on Kafka; any number of these, behind any load balancer
@@ -247,6 +250,35 @@ pub struct DetectArgs {
     /// A log file (.gz too), or - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// `lastwords rules …`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Rules of detection
+    #[command(subcommand)]
+    Detect(DetectRulesCommand),
+}
+
+/// `lastwords rules detect …`
+#[derive(Debug, Subcommand)]
+pub enum DetectRulesCommand {
+    /// Read rules files and say what is wrong with them: file, line, rule and key
+    Check(RulesFilesArgs),
+    /// Try rules on their own examples, as they would be used: besides the built-in ones
+    Test(RulesFilesArgs),
+}
+
+/// `lastwords rules detect check|test`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  lastwords rules detect check own.toml
+  lastwords rules detect test own.toml && lastwords detect --rules own.toml /var/log/syslog")]
+pub struct RulesFilesArgs {
+    /// Rules files (TOML), used together
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 }
 
 /// `lastwords doctor`

@@ -3,8 +3,10 @@
 /// The parts of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'a> {
-    /// `T123` or `C1`: the task or CPU that printed it, where the kernel says so.
+    /// `T123` or `C1`: the task or CPU that printed it, where the kernel says so; `XEN`: the hypervisor.
     pub caller: &'a str,
+    /// The kernel's clock stands in front.
+    pub clock: bool,
     /// The kernel's own text, without a carriage return. One space behind the prefix is taken off, indentation stays.
     pub text: &'a str,
 }
@@ -15,8 +17,12 @@ const CLOCK_WITHIN: usize = 120;
 /// Takes a line apart.
 pub fn parts(line: &str) -> Parts<'_> {
     let line = line.trim_end_matches(['\r', '\n']);
+    if let Some(text) = xen(line) {
+        return Parts { caller: XEN, clock: false, text };
+    }
     let mut rest = line;
     let mut caller = "";
+    let mut clock = false;
     let mut searched = 0;
     while let Some(open) = find_within(rest, CLOCK_WITHIN - searched.min(CLOCK_WITHIN)) {
         let Some(inner) = rest.get(open + 1..) else { break };
@@ -25,7 +31,7 @@ pub fn parts(line: &str) -> Parts<'_> {
         let after = inner.get(close + 1..).unwrap_or_default();
         if is_clock(content) {
             (rest, searched) = (after, 0);
-            caller = "";
+            (caller, clock) = ("", true);
             if let Some((found, behind)) = caller_of(after) {
                 (caller, rest) = (found, behind);
             }
@@ -48,7 +54,16 @@ pub fn parts(line: &str) -> Parts<'_> {
         }
     }
     let rest = without_level(rest);
-    Parts { caller, text: rest.strip_prefix(' ').unwrap_or(rest) }
+    Parts { caller, clock, text: rest.strip_prefix(' ').unwrap_or(rest) }
+}
+
+/// The hypervisor as a caller: its lines come in between those of the kernel of dom0.
+const XEN: &str = "XEN";
+
+/// A line of Xen's from its mark on.
+fn xen(line: &str) -> Option<&str> {
+    let at = memchr::memmem::find(line.as_bytes().get(..CLOCK_WITHIN.min(line.len()))?, b"(XEN) ")?;
+    line.get(at..)
 }
 
 /// What stands behind the name of the program in a line of syslog's (`Nov 20 15:02:11 hv kernel: `).
@@ -64,6 +79,21 @@ pub fn behind_program(text: &str) -> &str {
         rest.split_once("kernel: ").map_or(text, |(_, rest)| rest)
     })
 }
+
+/// What stands behind `(XEN) `, and behind the date that the hypervisor may put there; everything where it is not Xen's.
+pub fn behind_xen(text: &str) -> &str {
+    let Some(rest) = text.strip_prefix("(XEN) ") else { return text };
+    rest.strip_prefix('[').and_then(|inner| inner.split_once("] ")).map_or(rest, |(_, rest)| rest)
+}
+
+/// Where two lines ran into one: what stands behind the second one's prefix.
+pub fn second_line(text: &str) -> Option<&str> {
+    let clock = find_clock(text, LINE_LOOKED_AT)?;
+    text.get(clock..).map(|text| parts(text).text)
+}
+
+/// How much of a text is searched for a second clock.
+const LINE_LOOKED_AT: usize = 1024;
 
 fn find_within(text: &str, bytes: usize) -> Option<usize> {
     memchr::memchr(b'[', text.as_bytes().get(..bytes.min(text.len())).unwrap_or_default())
@@ -118,10 +148,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lines_that_ran_into_one_are_two() {
+        assert_eq!(
+            second_line("x: allocation failure: 3 bytes[   76.471107] BUG: unable"),
+            Some("BUG: unable")
+        );
+        assert_eq!(second_line("BUG: unable to handle [12] and [0.1]"), None);
+    }
+
+    #[test]
     fn prefixes_are_taken_off_and_indentation_stays() {
         for (line, caller, text) in [
             ("[    4.895213] Kernel panic", "", "Kernel panic"),
-            ("[    4.896376]  dump_stack_lvl+0x44/0x5c\r", "", " dump_stack_lvl+0x44/0x5c"),
+            ("[    4.895213]  dump_stack_lvl+0x44/0x5c\r", "", " dump_stack_lvl+0x44/0x5c"),
             ("[   36.852785][ T3615] BUG: x", "T3615", "BUG: x"),
             ("syzkaller login: [   36.852785][    C1] BUG: x", "C1", "BUG: x"),
             ("<4>BUG: x", "", "BUG: x"),
@@ -129,16 +168,18 @@ mod tests {
             ("Nov 20 15:02:11 hv kernel: [    4.895213] BUG: x", "", "BUG: x"),
             ("Nov 20 15:02:11 hv kernel: BUG: x", "", "Nov 20 15:02:11 hv kernel: BUG: x"),
             (" [<ffffffff81000000>] f+0x1/0x2", "", "[<ffffffff81000000>] f+0x1/0x2"),
-            ("(XEN) Panic on CPU 0:", "", "(XEN) Panic on CPU 0:"),
+            ("(XEN) Panic on CPU 0:", "XEN", "(XEN) Panic on CPU 0:"),
             (
                 "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:",
-                "",
+                "XEN",
                 "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:",
             ),
             ("", "", ""),
             ("[", "", "["),
         ] {
-            assert_eq!(parts(line), Parts { caller, text }, "{line}");
+            let parts = parts(line);
+            assert_eq!((parts.caller, parts.text), (caller, text), "{line}");
+            assert_eq!(parts.clock, line.contains("4.895213") || line.contains("36.852785"), "{line}");
         }
     }
 }

@@ -3,10 +3,14 @@
 //!
 //! - [`line`]: what stands in front of the kernel's own text,
 //! - [`trace`]: functions in the lines of a report,
-//! - [`blame`]: which of them is to blame: the first that is not the machinery that reports,
-//! - [`report`]: all of it together.
+//! - [`details`]: what it says about the machine,
+//! - [`report`]: its lines, as stacks, pointers and locks,
+//! - [`functions`]: which functions work for others, as data,
+//! - [`blame`]: whom it blames, by kind of report.
 
 pub mod blame;
+pub mod details;
+pub mod functions;
 pub mod line;
 pub mod report;
 pub mod trace;

@@ -1,305 +1,302 @@
-//! The lines behind the first one of a report: trace, instruction pointer, taint, version, process.
+//! The lines of one report, read for what decides whom it blames: stacks, instruction pointers, locks. Lines of other
+//! CPUs and tasks that came in between are left out, where the kernel says who printed a line.
 
-use super::{blame, line, trace};
+use std::fmt;
+
+use super::{details::Details, line, line::Parts, trace};
 use crate::fingerprint::plain_function;
 
 /// Lines of one report that are looked at.
 pub const LINES_MAX: usize = 1000;
 
-/// Frames that are kept: a stack that overflowed is named by its far end.
-const FRAMES_MAX: usize = 512;
+/// Bytes of a line that are looked at.
+const LINE_BYTES_MAX: usize = 1024;
 
-/// How the function to blame is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Blame {
-    /// What the first line names, unless that is machinery; then the trace.
+/// Stacks, frames and other things that are kept: a stack that overflowed is named by its far end.
+const ITEMS_MAX: usize = 2048;
+
+/// Lines behind the beginning of a stack within which it has a frame.
+const FRAME_WITHIN_LINES: usize = 15;
+
+/// Something in a report that may name a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// Frames follow.
+    Stack(Stack),
+    /// A function of a stack, of which the kernel is certain.
+    Frame(String),
+    /// An instruction pointer; no function where it points to none of the kernel's.
+    Pointer(Option<String>),
+    /// `at: function` of a lock.
+    LockAt(String),
+    /// `last function: function` of a work.
+    LastFunction(String),
+}
+
+/// Whose a stack is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stack {
+    /// Of whoever printed the report.
+    Own,
+    /// Of who asked for the memory that leaked.
+    Leak,
+    /// Of who first had a lock in the way that is now a danger (`which became … at:`).
+    Became,
+    /// Of who was given the page last.
+    LastGiven,
+    /// Of who asked for, freed or stored a thing earlier.
+    Earlier,
+}
+
+/// In what way a report is not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Corrupted {
+    /// The trace that belongs to it is missing.
+    NoTrace,
+    /// A trace begins, and no function follows.
+    EmptyTrace,
+    /// Another message, with a trace of its own, stands within.
+    Mixed,
+    /// Two lines run into one.
+    Merged,
+    /// The first line ends in the middle.
     Header,
-    /// The instruction pointer, unless it is machinery; then the trace.
-    Pointer,
-    /// The first function of the trace that is not machinery.
-    Stack,
-    /// `at: function` of the first lock that is not machinery, else the trace.
-    Lock,
-    /// `at: function` of the first lock; where that is machinery, the trace.
-    FirstLock,
-    /// The first function of the trace that does not only hand out memory.
-    Allocation,
-    /// Where a task waits.
-    Waiting,
-    /// What an entry into the kernel called before it did not come back.
-    Stall,
-    /// Nobody: the report is about a state.
-    Nobody,
+    /// It is a consequence, and what led to it is not there.
+    NoCause,
+}
+
+impl fmt::Display for Corrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoTrace => "its trace is missing",
+            Self::EmptyTrace => "a trace without functions",
+            Self::Mixed => "another message with a trace stands within",
+            Self::Merged => "two lines run into one",
+            Self::Header => "the first line is not whole",
+            Self::NoCause => "what led to it is missing",
+        })
+    }
 }
 
 /// What a report says behind its first line.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Functions of the trace, innermost first, machinery included.
-    pub frames: Vec<String>,
-    /// The function at the instruction pointer.
-    pub pointer: Option<String>,
-    /// Functions behind `at:` of locks.
-    pub locks: Vec<String>,
-    /// Kernel version, taint, process, CPU, where the report names them.
-    pub attributes: Vec<(String, String)>,
+    /// In their order.
+    pub items: Vec<Item>,
+    /// Of the machine.
+    pub details: Details,
     /// Lines, the first one included.
     pub lines: usize,
-    /// An interrupt's frame was seen: what stands above it is not what was interrupted.
-    interrupted: Option<usize>,
-    traces: usize,
+    /// Lines that were looked at, others' among them.
+    pub looked_at: usize,
+    /// How it is not whole.
+    pub corrupted: Option<Corrupted>,
     /// The line before says that this one is of another place.
     elsewhere: bool,
+    /// A frame was seen, were it only perhaps one.
+    pub has_trace: bool,
+    /// Stacks that have begun.
+    stacks: usize,
+    /// Lines since the first stack began, while it has no frame.
+    empty_since: Option<usize>,
 }
 
-/// Reads the lines of a report; the first of them is its header.
-pub fn read<'a>(lines: impl Iterator<Item = &'a [u8]>, how: Blame) -> Report {
+/// Who prints a report's lines.
+enum Printer {
+    /// A task or a CPU, which the kernel names.
+    Caller(String),
+    /// The kernel: its lines have its clock in front.
+    Clock,
+    /// Nothing tells.
+    Anybody,
+}
+
+impl Printer {
+    fn of(parts: &Parts<'_>) -> Self {
+        match parts {
+            Parts { caller, .. } if !caller.is_empty() => Self::Caller((*caller).to_owned()),
+            Parts { clock: true, .. } => Self::Clock,
+            _ => Self::Anybody,
+        }
+    }
+
+    /// Whether it printed a line. CPUs that were asked where they are answer in their own names.
+    fn printed(&self, parts: &Parts<'_>, cpus_asked: bool) -> bool {
+        match self {
+            Self::Caller(caller) => parts.caller == caller || (cpus_asked && parts.caller.starts_with('C')),
+            Self::Clock => parts.clock && parts.caller.is_empty(),
+            Self::Anybody => true,
+        }
+    }
+}
+
+/// Reads at most so many lines of a report, the first of which is its header.
+pub fn read<'a>(lines: impl Iterator<Item = &'a [u8]>, lines_max: usize) -> Report {
     let mut report = Report::default();
-    let mut caller = String::new();
+    let mut printer = Printer::Anybody;
+    let mut cpus_asked = false;
     let mut last_of_report = 0;
-    for (number, raw) in lines.take(LINES_MAX).enumerate() {
-        let text = String::from_utf8_lossy(raw.get(..raw.len().min(1024)).unwrap_or_default());
+    for (number, raw) in lines.take(lines_max.min(LINES_MAX)).enumerate() {
+        report.looked_at = number + 1;
+        let text = String::from_utf8_lossy(raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or_default());
         let parts = line::parts(&text);
+        let own = line::behind_xen(line::behind_program(parts.text));
         if number == 0 {
-            parts.caller.clone_into(&mut caller);
-            report.details(parts.text);
+            printer = Printer::of(&parts);
+            report.details.take(own.trim_start());
+            if line::second_line(own).is_some() {
+                report.corrupted = Some(Corrupted::Merged);
+            }
             continue;
         }
-        // Another CPU's lines, unless it was asked to tell where it is.
-        if how != Blame::Stall && !caller.is_empty() && !parts.caller.is_empty() && parts.caller != caller {
+        if !printer.printed(&parts, cpus_asked) {
             continue;
         }
-        let text = line::behind_program(parts.text);
-        if is_end(text) {
+        cpus_asked |= own.contains("Sending NMI");
+        if is_end(own) {
             last_of_report = number;
             break;
         }
-        if report.line(text, how) {
+        if FOREIGN.iter().any(|words| own.contains(words)) && !matches!(printer, Printer::Caller(_)) {
+            if !report.has_trace {
+                report.mark(Corrupted::Mixed);
+            }
+            break;
+        }
+        if report.line(own) {
             last_of_report = number;
         }
+    }
+    if report.empty_since.is_some() {
+        report.mark(Corrupted::EmptyTrace);
     }
     report.lines = last_of_report + 1;
     report
 }
 
 impl Report {
+    /// Whether it names any function.
+    pub fn is_empty(&self) -> bool {
+        self.items.iter().all(|item| matches!(item, Item::Stack(_) | Item::Pointer(None)))
+    }
+
+    /// Says in what way it is not whole; the first that was seen stays.
+    pub fn mark(&mut self, corrupted: Corrupted) {
+        self.corrupted.get_or_insert(corrupted);
+    }
+
     /// Takes one line; whether it belongs to the report for certain.
-    fn line(&mut self, text: &str, how: Blame) -> bool {
+    fn line(&mut self, text: &str) -> bool {
         let trimmed = text.trim_start();
         if std::mem::replace(&mut self.elsewhere, trimmed.starts_with("Preemption disabled at:")) {
             return true;
         }
+        if let Some(since) = &mut self.empty_since {
+            *since += 1;
+            if *since > FRAME_WITHIN_LINES || trimmed.starts_with("(stack is not available)") {
+                if *since > FRAME_WITHIN_LINES {
+                    self.mark(Corrupted::EmptyTrace);
+                }
+                self.empty_since = None;
+            }
+        }
+        if let Some(stack) = stack(trimmed) {
+            if self.empty_since.is_some() {
+                self.mark(Corrupted::EmptyTrace);
+            }
+            self.stacks += 1;
+            self.empty_since = (self.stacks == 1).then_some(0);
+            self.item(Item::Stack(stack));
+            return true;
+        }
         if let Some(frame) = trace::frame(text) {
-            let function = plain_function(frame.function);
-            if frame.pointer {
-                if self.pointer.is_none() {
-                    self.pointer = Some(function.to_owned());
-                }
-                if how == Blame::Stall
-                    && (self.frames.is_empty() || self.interrupted == Some(self.frames.len()))
-                {
-                    self.frames.push(function.to_owned());
-                } else if how == Blame::Stall
-                    && self.interrupted.is_none()
-                    && self.frames.iter().any(|frame| blame::is_tick(frame))
-                {
-                    self.interrupted = Some(self.frames.len());
-                    self.frames.push(function.to_owned());
-                }
-                return true;
-            }
-            if how == Blame::Stall
-                && (function.contains("apic_timer_interrupt")
-                    || function.ends_with("_interrupt")
-                    || function == "el1_irq"
-                    || function.starts_with("asm_sysvec"))
-            {
-                let above = self.frames.get(self.interrupted.unwrap_or(0)..).unwrap_or_default();
-                if above.is_empty()
-                    || (self.interrupted.is_none() && above.iter().any(|frame| blame::is_tick(frame)))
-                {
-                    self.interrupted = Some(self.frames.len());
-                }
-                return true;
-            }
-            let first_trace = self.traces <= 1
-                || how == Blame::Stall
-                || (matches!(how, Blame::Lock | Blame::FirstLock) && self.traces <= 2);
-            if !frame.uncertain && self.frames.len() < FRAMES_MAX && first_trace {
-                self.frames.push(function.to_owned());
-            }
+            self.frame(&frame);
             return true;
         }
-        if is_trace_begin(trimmed) {
-            // Where a thing was allocated, or another process, is another trace.
-            if self.frames.iter().any(|frame| !blame::is_machinery(frame)) || self.traces == 0 {
-                self.traces += 1;
-            }
-            return true;
-        }
-        if is_other_trace(trimmed) && !self.frames.is_empty() {
-            self.traces += 2;
+        if trace::is_pointer(trimmed) {
+            self.item(Item::Pointer(None));
             return true;
         }
         if let Some((_, at)) = text.split_once("at: ")
-            && let Some((function, _)) = trace::symbol(at).or_else(|| {
-                at.split_once(' ').filter(|(_, place)| place.contains(".c:") || place.contains(".h:"))
-            })
+            && let Some((function, before)) = trace::symbol(at)
+            && before.split_whitespace().all(trace::is_address)
         {
-            self.locks.push(plain_function(function).to_owned());
+            self.item(Item::LockAt(plain_function(function).to_owned()));
             return true;
         }
-        self.details(trimmed)
+        if let Some((_, function)) = text.split_once("last function: ") {
+            self.item(Item::LastFunction(function.trim().to_owned()));
+            return true;
+        }
+        self.details.take(trimmed)
     }
 
-    /// Version, taint, process and CPU.
-    fn details(&mut self, text: &str) -> bool {
-        let mut known = false;
-        if let Some(at) = text.find("CPU: ") {
-            known = true;
-            self.word("cpu", text.get(at + 5..));
+    fn frame(&mut self, frame: &trace::Frame<'_>) {
+        let function = plain_function(frame.function);
+        if frame.pointer {
+            return self.item(Item::Pointer(Some(function.to_owned())));
         }
-        if let Some(at) = text.find("Comm: ") {
-            known = true;
-            self.word("process", text.get(at + 6..));
-            for mark in ["Not tainted", "Tainted: "] {
-                if let Some(tainted) = text.find(mark) {
-                    let rest = text.get(tainted + mark.len()..).unwrap_or_default();
-                    let rest = rest.split_once("RIP").map_or(rest, |(before, _)| before);
-                    if mark == "Tainted: " {
-                        let taint: Vec<&str> =
-                            rest.split_whitespace().take_while(|word| word.len() == 1).collect();
-                        self.put("taint", taint.join(""));
-                    }
-                    let version = rest.split_whitespace().find(|word| {
-                        word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.')
-                    });
-                    self.put("kernel", version.unwrap_or_default().to_owned());
-                    break;
-                }
+        if frame.inline {
+            return;
+        }
+        if function.starts_with("should_fail") {
+            self.mark(Corrupted::Mixed);
+        }
+        // A frame that is only perhaps one shows that the trace is there.
+        self.empty_since = None;
+        self.has_trace = true;
+        if frame.uncertain {
+            return;
+        }
+        for name in [Some(function), frame.caller.map(plain_function)].into_iter().flatten() {
+            // A line that names two functions names the second again on the next one.
+            if frame.caller.is_none() || !matches!(self.items.last(), Some(Item::Frame(last)) if last == name)
+            {
+                self.item(Item::Frame(name.to_owned()));
             }
-        }
-        known
-            || [
-                "Code: ",
-                "RSP: ",
-                "RAX: ",
-                "RBP: ",
-                "R10: ",
-                "R13: ",
-                "CR2: ",
-                "CS: ",
-                "FS: ",
-                "DR0: ",
-                "DR3: ",
-                "Hardware name: ",
-                "Modules linked in",
-                "---[",
-                "RIP: ",
-                "RDX: ",
-                "x29: ",
-                "pstate: ",
-                "Kernel Offset: ",
-                "Rebooting in",
-            ]
-            .iter()
-            .any(|begin| text.starts_with(begin))
-    }
-
-    fn word(&mut self, key: &str, text: Option<&str>) {
-        let word = text.unwrap_or_default().split_whitespace().next().unwrap_or_default();
-        self.put(key, word.to_owned());
-    }
-
-    fn put(&mut self, key: &str, value: String) {
-        if !value.is_empty() && !self.attributes.iter().any(|(known, _)| known == key) {
-            self.attributes.push((key.to_owned(), value));
         }
     }
 
-    /// The function to blame.
-    pub fn blamed(&self, how: Blame, header: Option<&str>) -> Option<String> {
-        self.blamed_as_written(how, header).map(|function| blame::without_entry_prefix(&function).to_owned())
-    }
-
-    fn blamed_as_written(&self, how: Blame, header: Option<&str>) -> Option<String> {
-        let stack = || self.frames.iter().find(|frame| !blame::is_machinery(frame)).cloned();
-        let header = header.map(plain_function);
-        let plausible =
-            |name: Option<&str>| name.filter(|name| !blame::is_machinery(name)).map(str::to_owned);
-        match how {
-            Blame::Nobody => None,
-            Blame::Header => plausible(header).or_else(stack).or_else(|| header.map(str::to_owned)),
-            Blame::Pointer => {
-                plausible(self.pointer.as_deref()).or_else(stack).or_else(|| self.pointer.clone())
-            }
-            Blame::Stack => {
-                stack().or_else(|| plausible(self.pointer.as_deref())).or_else(|| header.map(str::to_owned))
-            }
-            Blame::Lock => self.locks.iter().find(|name| !blame::is_machinery(name)).cloned().or_else(stack),
-            Blame::FirstLock => self
-                .locks
-                .first()
-                .filter(|name| !blame::is_machinery(name))
-                .cloned()
-                .or_else(stack)
-                .or_else(|| self.locks.iter().find(|name| !blame::is_machinery(name)).cloned()),
-            Blame::Allocation => self
-                .frames
-                .iter()
-                .find(|frame| !blame::is_machinery(frame) && !blame::is_allocation(frame))
-                .cloned(),
-            Blame::Waiting => {
-                let frames: Vec<&str> = self.frames.iter().map(String::as_str).collect();
-                blame::waiting(&frames).map(str::to_owned)
-            }
-            Blame::Stall => {
-                let from = self.interrupted.unwrap_or(0);
-                let frames: Vec<&str> = self
-                    .frames
-                    .iter()
-                    .skip(from)
-                    .map(String::as_str)
-                    .filter(|frame| !blame::is_machinery(frame))
-                    .collect();
-                blame::stalled(&frames).map(str::to_owned)
-            }
+    fn item(&mut self, item: Item) {
+        if self.items.len() < ITEMS_MAX {
+            self.items.push(item);
         }
     }
 }
 
-fn is_trace_begin(text: &str) -> bool {
-    let text = text.trim_start();
-    [
-        "Call Trace",
-        "Call trace",
-        "Backtrace:",
-        "backtrace:",
-        "stack backtrace:",
-        "Stack trace",
-        "Xen call trace",
-    ]
-    .iter()
-    .any(|begin| text.starts_with(begin))
-}
+/// Messages that have a trace of their own and are no report.
+const FOREIGN: &[&str] =
+    &["FAULT_INJECTION: forcing a failure", "vmalloc: allocation failure", "FAULT_FLAG_ALLOW_RETRY missing"];
 
-/// Where else an object was used, or what else runs.
-fn is_other_trace(text: &str) -> bool {
-    [
+/// The stack that begins behind a line.
+fn stack(text: &str) -> Option<Stack> {
+    let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    if begins(&["Call Trace", "Call trace", "Backtrace:", "Xen call trace"]) {
+        Some(Stack::Own)
+    } else if begins(&["backtrace:", "backtrace (crc"]) {
+        Some(Stack::Leak)
+    } else if text.contains("which became ") && text.trim_end().ends_with("at:") {
+        Some(Stack::Became)
+    } else if text.starts_with("page last allocated") {
+        Some(Stack::LastGiven)
+    } else if begins(&[
         "Allocated by",
+        "Allocated:",
         "Freed by",
+        "Freed:",
+        "allocated by",
+        "freed by",
+        "page last free",
         "Last potentially related",
+        "Second to last potentially",
         "Uninit was",
         "Local variable",
-        "Showing all locks",
-        "NMI backtrace for cpu",
-        "Memory state around",
-        "The buggy address",
-    ]
-    .iter()
-    .any(|begin| text.starts_with(begin))
-        && !text.starts_with("NMI backtrace")
+    ]) || text.contains("to a HARDIRQ-irq-unsafe lock")
+    {
+        Some(Stack::Earlier)
+    } else {
+        None
+    }
 }
 
 fn is_end(text: &str) -> bool {

@@ -9,15 +9,21 @@ pub struct Frame<'a> {
     pub uncertain: bool,
     /// The line names the instruction pointer.
     pub pointer: bool,
+    /// Inlined into the next one: only logs that were symbolised have it.
+    pub inline: bool,
+    /// The next one, where the line names it, too.
+    pub caller: Option<&'a str>,
 }
 
 /// The function that a line names, if it names one.
 pub fn frame(text: &str) -> Option<Frame<'_>> {
     let pointer = is_pointer(text);
-    if let Some(function) = arm_line(text) {
-        return Some(Frame { function, uncertain: false, pointer: false });
+    if let Some((function, caller)) = arm_line(text) {
+        return Some(Frame { function, uncertain: false, pointer: false, inline: false, caller });
     }
-    let (function, before) = symbol(text).or_else(|| source_line(text))?;
+    let symbol = symbol(text);
+    let inline = symbol.is_none();
+    let (function, before) = symbol.or_else(|| source_line(text))?;
     // Within a line of words (`... at: f+0x1/0x2`) the function is no frame of the trace.
     let lead = before.trim();
     let lead = ["<IRQ>", "<NMI>", "<TASK>", "<EOI>", "<UNK>"]
@@ -28,12 +34,12 @@ pub fn frame(text: &str) -> Option<Frame<'_>> {
         lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
     let lead =
         lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
-    let uncertain = lead == "?" || lead.ends_with(" ?");
+    let uncertain = lead == "?" || lead.ends_with(" ?") || text.trim_end().ends_with("(unreliable)");
     let is_trace = lead.is_empty()
         || lead == "?"
-        || lead.starts_with("(XEN)")
+        || matches!(lead, "R" | "F" | "S")
         || lead.split_whitespace().all(is_address);
-    (pointer || is_trace).then_some(Frame { function, uncertain, pointer })
+    (pointer || is_trace).then_some(Frame { function, uncertain, pointer, inline, caller: None })
 }
 
 /// Every `function+0x12/0x34` of a line, wherever it stands.
@@ -57,7 +63,7 @@ pub fn symbol(text: &str) -> Option<(&str, &str)> {
 }
 
 /// `[<8010d0a8>] (dump_backtrace) from [<8010d35c>] (show_stack+0x18/0x1c)` and ` f from g+0x18/0x1c`, as 32-bit ARM has it.
-fn arm_line(text: &str) -> Option<&str> {
+fn arm_line(text: &str) -> Option<(&str, Option<&str>)> {
     let (left, right) = text.split_once(" from ")?;
     if !right.contains("+0x") {
         return None;
@@ -67,7 +73,8 @@ fn arm_line(text: &str) -> Option<&str> {
         left.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(left, |(_, rest)| rest.trim());
     let left = left.trim_start_matches('(').trim_end_matches(')');
     let name = left.split('+').next()?;
-    (!name.is_empty() && name.bytes().all(is_name_byte)).then_some(name)
+    let caller = symbol(right).map(|(caller, _)| caller);
+    (!name.is_empty() && name.bytes().all(is_name_byte)).then_some((name, caller))
 }
 
 /// `  function net/core/dev.c:12 [inline]`, as symbolised traces have it.
@@ -85,14 +92,16 @@ fn source_line(text: &str) -> Option<(&str, &str)> {
     (is_file && is_name && line.bytes().all(|byte| byte.is_ascii_digit())).then_some((function, ""))
 }
 
-fn is_pointer(text: &str) -> bool {
+/// Whether a line says where the CPU was.
+pub fn is_pointer(text: &str) -> bool {
     const POINTERS: [&str; 10] =
         ["RIP: ", "RIP  ", "pc : ", "PC is at ", "EIP: ", "EIP is at ", "NIP [", "epc : ", "RIP [", "IP: "];
     let text = text.trim_start();
     POINTERS.iter().any(|pointer| text.starts_with(pointer))
 }
 
-fn is_address(lead: &str) -> bool {
+/// Whether a word is an address.
+pub fn is_address(lead: &str) -> bool {
     let hex = lead.trim_matches(|c: char| matches!(c, '[' | ']' | '<' | '>' | '(' | ')'));
     hex.len() >= 8 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -108,7 +117,9 @@ mod tests {
     #[test]
     fn frames_in_the_forms_of_kernels() {
         let check = |text: &str, function: Option<&str>, uncertain: bool, pointer: bool| {
-            let expected = function.map(|function| Frame { function, uncertain, pointer });
+            let inline = text.ends_with("[inline]");
+            let expected =
+                function.map(|function| Frame { function, uncertain, pointer, inline, caller: None });
             assert_eq!(frame(text), expected, "{text}");
         };
         check(" dump_stack_lvl+0x44/0x5c", Some("dump_stack_lvl"), false, false);
@@ -136,6 +147,16 @@ mod tests {
             Some("sched_show_task"),
             false,
             false,
+        );
+        assert_eq!(
+            frame("[<818e9a30>] (__fortify_panic) from [<8062a3b0>] (ext4_fileattr_get+0x0/0x78)"),
+            Some(Frame {
+                function: "__fortify_panic",
+                uncertain: false,
+                pointer: false,
+                inline: false,
+                caller: Some("ext4_fileattr_get")
+            })
         );
         check("RIP: 0033:0x47b7a0", None, false, false);
         check("Code: 40 00 48", None, false, false);

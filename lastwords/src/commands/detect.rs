@@ -8,12 +8,13 @@ use std::{
 
 use anyhow::Context as _;
 use flate2::read::MultiGzDecoder;
-use lastwords_detect::{Detector, LogFound};
+use lastwords_detect::LogFound;
 use serde_json::{Value, json};
 
+use super::rules;
 use crate::{
     args::DetectArgs,
-    outcome::{Outcome, UsageError, printed},
+    outcome::{Outcome, printed},
     output::{self, Format},
 };
 
@@ -22,7 +23,7 @@ use crate::{
 /// # Errors
 /// Where the file or a rules file cannot be read, or rules are wrong.
 pub fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
-    let detector = detector(&detect.rules)?;
+    let detector = rules::detector(&rules::read(&detect.rules)?)?;
     let text = read(&detect.file)?;
     let found = detector.scan_log(&text, detect.all);
     let rows: Vec<Value> = found.iter().map(row).collect();
@@ -38,7 +39,8 @@ pub fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::found(!rows.is_empty()))
 }
 
-const COLUMNS: &[&str] = &["class", "title", "function", "start_line", "end_line", "fingerprint", "severity"];
+const COLUMNS: &[&str] =
+    &["class", "title", "function", "start_line", "end_line", "fingerprint", "severity", "rule", "cause"];
 const TABLE: &[&str] = &["start_line", "end_line", "severity", "class", "title"];
 
 fn row(found: &LogFound) -> Value {
@@ -51,23 +53,11 @@ fn row(found: &LogFound) -> Value {
         // As text: JSON's numbers are not exact beyond 53 bits.
         "fingerprint": format!("{:016x}", found.fingerprint),
         "severity": found.severity.as_str(),
+        "rule": found.rule,
+        // The number of the event, from 0, that led to this one.
+        "cause": found.cause,
+        "attributes": found.attributes.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
     })
-}
-
-fn detector(rules: &[std::path::PathBuf]) -> anyhow::Result<Detector> {
-    if rules.is_empty() {
-        return Ok(Detector::built_in());
-    }
-    let texts: Vec<String> = rules
-        .iter()
-        .map(|path| {
-            std::fs::read_to_string(path).map_err(|error| {
-                UsageError(format!("the rules file {} cannot be read: {error}", path.display()))
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Detector::with_rules(&texts).map_err(|error| UsageError(format!("--rules: {error}")).into())
 }
 
 /// The whole file, unpacked where it is gzip.

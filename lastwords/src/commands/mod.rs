@@ -9,6 +9,7 @@ mod ingest;
 mod kafka;
 mod quarantine;
 mod query;
+mod rules;
 mod ship;
 mod store;
 mod up;
@@ -19,7 +20,7 @@ use std::{future::Future, time::Duration};
 use anyhow::Context as _;
 
 use crate::{
-    args::{Args, Command, ConfigCommand, KafkaCommand, StoreCommand},
+    args::{Args, Command, ConfigCommand, KafkaCommand, RulesCommand, StoreCommand},
     outcome::Outcome,
     telemetry,
 };
@@ -48,6 +49,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Config(ConfigCommand::Check(check)) => config_check::run(&check),
         Command::Store(StoreCommand::Migrate(migrate)) => block_on(store::migrate(&migrate)),
         Command::Store(StoreCommand::Serve(serve)) => block_on(store::serve(&serve)),
+        Command::Rules(RulesCommand::Detect(detect)) => rules::run(&detect),
         Command::Ship(ship) => block_on(ship::run(&ship)),
         Command::Ingest(ingest) => block_on(ingest::run(&ingest)),
         Command::Write(write) => block_on(write::run(&write)),

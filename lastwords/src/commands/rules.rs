@@ -1,0 +1,153 @@
+//! `lastwords rules detect check|test`: says whether rules files can be used, and whether rules find what they say.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use lastwords_detect::{Detector, check, rules};
+
+use crate::{
+    args::{DetectRulesCommand, RulesFilesArgs},
+    outcome::{Outcome, UsageError},
+};
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a file cannot be read or is no rules file; what is wrong with which rule.
+pub fn run(command: &DetectRulesCommand) -> anyhow::Result<Outcome> {
+    match command {
+        DetectRulesCommand::Check(files) => check_files(files),
+        DetectRulesCommand::Test(files) => test_files(files),
+    }
+}
+
+/// Reads rules files for use besides the built-in rules: each text with its path.
+///
+/// # Errors
+/// The file that cannot be read.
+pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(&Path, String)>> {
+    paths
+        .iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                UsageError(format!("the rules file {} cannot be read: {error}", path.display()))
+            })?;
+            Ok((path.as_path(), text))
+        })
+        .collect()
+}
+
+/// A detector with these rules files, each of which is named in its errors.
+///
+/// # Errors
+/// File, line, rule and key of what cannot be used.
+pub fn detector(files: &[(&Path, String)]) -> anyhow::Result<Detector> {
+    for (path, text) in files {
+        rules::parse(text).map_err(|error| UsageError(format!("{}: {error}", path.display())))?;
+    }
+    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
+    Detector::with_rules(&texts).map_err(|error| {
+        let names: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+        UsageError(format!("{}: {error}", names.join(", "))).into()
+    })
+}
+
+fn check_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
+    let files = read(&args.files)?;
+    detector(&files)?;
+    for (path, text) in &files {
+        let count = rules::parse(text).context("it was read a moment ago")?.len();
+        println!("{}: {count} {} can be used", path.display(), plural(count, "rule"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn test_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
+    let files = read(&args.files)?;
+    let detector = detector(&files)?;
+    let mut failed = 0;
+    for (path, text) in &files {
+        let rules = rules::parse(text).context("it was read a moment ago")?;
+        let mut examples = 0;
+        for rule in &rules {
+            examples += rule.examples.len() + rule.counterexamples.len();
+            for failure in check::examples(&detector, rule) {
+                failed += 1;
+                println!("{}: line {}, rule {}: {failure}", path.display(), rule.line, rule.id);
+            }
+        }
+        println!(
+            "{}: {} {}, {examples} {}",
+            path.display(),
+            rules.len(),
+            plural(rules.len(), "rule"),
+            plural(examples, "example")
+        );
+    }
+    if failed == 0 {
+        println!("all are found as they say");
+        return Ok(Outcome::Done);
+    }
+    println!("{failed} {}", plural(failed, "failure"));
+    Ok(Outcome::Failed)
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests end by panicking")]
+
+    use super::*;
+
+    const RULE: &str =
+        "[[rule]]\nid = 'own'\nclass = 'guest.crash'\nseverity = 'error'\nliterals = ['flux']\ntitle = 't'\n";
+
+    fn outcome(text: &str, test: bool) -> Result<Outcome, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.toml");
+        std::fs::write(&file, text).unwrap();
+        let args = RulesFilesArgs { files: vec![file] };
+        let command = if test { DetectRulesCommand::Test(args) } else { DetectRulesCommand::Check(args) };
+        run(&command).map_err(|error| {
+            assert!(error.is::<UsageError>(), "{error}");
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn rules_are_tried_on_their_own_examples() {
+        let with = |examples: &str| format!("{RULE}{examples}\n");
+        assert_eq!(outcome(&with("examples = ['a flux burnt']"), true), Ok(Outcome::Done));
+        assert_eq!(outcome(&with("examples = ['a fluke']"), true), Ok(Outcome::Failed));
+        assert_eq!(outcome(RULE, true), Ok(Outcome::Failed));
+        assert_eq!(
+            outcome(&with("examples = ['a flux']\ncounterexamples = ['no flux']"), true),
+            Ok(Outcome::Failed)
+        );
+        assert_eq!(outcome(RULE, false), Ok(Outcome::Done));
+    }
+
+    #[test]
+    fn errors_name_file_line_rule_and_key() {
+        for (text, expected) in [
+            (
+                format!("# own\n{}", RULE.replace("'error'", "'bad'")),
+                "own.toml: line 2, rule own, severity: bad",
+            ),
+            (RULE.replace("'flux'", "'fl'"), "line 1, rule own, literals: "),
+            (RULE.replace("'guest.crash'", "'gremlins'"), "line 1, rule own, class: "),
+            (RULE.replace("'t'", "'{t}'"), "line 1, rule own, title: {t}"),
+            (format!("{RULE}pattern = '('\n"), "line 1, rule own, pattern: "),
+            (format!("{RULE}colour = 'red'\n"), "unknown field `colour`"),
+            (format!("{RULE}{RULE}"), "rule own, id: another rule has this name"),
+            (RULE.replace("'own'", "'panic'"), "rule panic, id: another rule has this name"),
+        ] {
+            let error = outcome(&text, false).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+            assert!(error.contains("own.toml"), "{error}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 //! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own,
 //! - [`check`]: rules against their own examples,
 //! - [`classes`]: the tree of classes and the names that people use for them,
+//! - [`template`]: a message with everything masked that differs from one time to the next,
 //! - [`fingerprint`]: what is equal for equal crashes on different machines.
 
 pub mod check;
@@ -15,6 +16,7 @@ pub mod fingerprint;
 pub mod kernel;
 pub mod rules;
 pub mod scan;
+pub mod template;
 
 pub use classes::{ClassNames, is_under};
 pub use events::Found;

@@ -1,33 +1,31 @@
-//! The template of a message: its text with everything masked that differs from one time to the next. The same message
-//! has the same template on every machine, since nothing is learnt and nothing is kept: what a word is masked as depends
-//! on the word alone.
+//! The template of a message: its text with everything masked that differs from one time to the next. Nothing is learnt
+//! and nothing is kept, so that the same message has the same template on every machine, today and in a year.
 //!
-//! A text is cut into runs of letters, digits and `_`, with `.`, `:`, `-`, `/`, `@`, `+` and `=` between them. Masked are, from
-//! the widest form to the narrowest:
+//! Masked are, the widest form first:
 //!
-//! - a universally unique identifier: `⟨uuid⟩`, an address of the network (IPv4, IPv6, MAC, with port or length): `⟨addr⟩`,
-//!   a place on a bus (`0000:01:00.0`): `⟨addr⟩`,
-//! - a path with at least two `/`, or that begins with one: `⟨path⟩`,
-//! - what stands between quotation marks: `⟨text⟩`,
-//! - numbers, also with a sign, a fraction, a unit or in base 16 (from 0x, or eight digits on): `⟨n⟩`,
-//! - digits at the end of a name (`eth0`, `sda1`, `kworker/0`), which count things: `⟨n⟩`.
+//! - what stands in quotation marks: `⟨text⟩`,
+//! - universally unique identifiers: `⟨uuid⟩`,
+//! - addresses of networks (IPv4, IPv6, MAC) and places on buses (`0000:01:00.0`): `⟨addr⟩`,
+//! - paths and URLs, which begin with `/` or hold two of them: `⟨path⟩`,
+//! - numbers, in base 16 too, with a sign or a unit, and several of them joined by signs (`1.5`, `0-3,5`, `15:02:11`): `⟨n⟩`,
+//! - digits at the end of a name, which count things (`eth0`, `sda1`): `⟨n⟩`.
 //!
-//! Spaces in a row count as one, and a sequence of masks of the same kind as one mask.
+//! Spaces in a row are one.
 
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes of a message that its template looks at.
 pub const BODY_BYTES_MAX: usize = 4096;
 
-/// The fingerprint of a message's template: equal for messages that differ only in what is masked, anywhere and always.
-/// Nothing is allocated.
+/// Bytes of an address or a path that are looked at to tell that it is one.
+const RUN_BYTES_MAX: usize = 256;
+
+/// The fingerprint of a message's template: equal for messages that differ only in what is masked. Nothing is allocated.
 pub fn template(body: &[u8]) -> u64 {
-    let mut hash = Xxh3::new();
-    // Few and small pieces are gathered before they are hashed.
-    let mut gathered = Gathered { bytes: [0; GATHERED_BYTES], length: 0 };
-    pieces(body, |piece| gathered.push(&mut hash, piece));
-    gathered.flush(&mut hash);
-    hash.digest()
+    let mut gathered = Gathered { hash: Xxh3::new(), bytes: [0; GATHERED_BYTES], length: 0 };
+    pieces(body, |piece| gathered.push(piece));
+    gathered.flush();
+    gathered.hash.digest()
 }
 
 /// The template itself, for people.
@@ -39,121 +37,110 @@ pub fn text(body: &[u8]) -> String {
 
 const GATHERED_BYTES: usize = 256;
 
-/// Bytes on their way into a hash.
+/// Pieces on their way into a hash, which takes many small ones slowly.
 struct Gathered {
+    hash: Xxh3,
     bytes: [u8; GATHERED_BYTES],
     length: usize,
 }
 
 impl Gathered {
-    fn push(&mut self, hash: &mut Xxh3, piece: &[u8]) {
+    fn push(&mut self, piece: &[u8]) {
         if self.length + piece.len() > GATHERED_BYTES {
-            self.flush(hash);
+            self.flush();
         }
         match self.bytes.get_mut(self.length..self.length + piece.len()) {
             Some(place) => {
                 place.copy_from_slice(piece);
                 self.length += piece.len();
             }
-            None => hash.update(piece),
+            None => self.hash.update(piece),
         }
     }
 
-    fn flush(&mut self, hash: &mut Xxh3) {
-        hash.update(self.bytes.get(..self.length).unwrap_or_default());
+    fn flush(&mut self) {
+        self.hash.update(self.bytes.get(..self.length).unwrap_or_default());
         self.length = 0;
     }
 }
 
-/// What a piece of text is masked as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mask {
-    Uuid,
-    Address,
-    Path,
-    Text,
-    Number,
-}
-
-impl Mask {
-    fn sign(self) -> &'static [u8] {
-        match self {
-            Mask::Uuid => "⟨uuid⟩",
-            Mask::Address => "⟨addr⟩",
-            Mask::Path => "⟨path⟩",
-            Mask::Text => "⟨text⟩",
-            Mask::Number => "⟨n⟩",
-        }
-        .as_bytes()
-    }
-}
+const TEXT: &[u8] = "⟨text⟩".as_bytes();
+const UUID: &[u8] = "⟨uuid⟩".as_bytes();
+const ADDRESS: &[u8] = "⟨addr⟩".as_bytes();
+const PATH: &[u8] = "⟨path⟩".as_bytes();
+const NUMBER: &[u8] = "⟨n⟩".as_bytes();
 
 /// Calls for each piece of the template, in order.
 fn pieces(body: &[u8], mut each: impl FnMut(&[u8])) {
     let body = body.get(..body.len().min(BODY_BYTES_MAX)).unwrap_or(body).trim_ascii();
-    let mut at = 0;
-    let mut masked = None;
-    while let Some(byte) = body.get(at) {
-        let rest = body.get(at..).unwrap_or_default();
-        if byte.is_ascii_whitespace() {
-            at += rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let mut rest = body;
+    // What stands before the place where we are.
+    let mut before = b' ';
+    // Runs are looked at as a whole where they begin; within them words are.
+    let mut within_run = false;
+    while let Some(&byte) = rest.first() {
+        let taken = if byte.is_ascii_whitespace() {
             each(b" ");
-            continue;
-        }
-        if let Some(length) = quoted(body, at) {
+            count(rest, |byte| byte.is_ascii_whitespace())
+        } else if let Some(length) = quoted(rest, before) {
             each(rest.get(..1).unwrap_or_default());
-            each(Mask::Text.sign());
+            each(TEXT);
             each(rest.get(length - 1..length).unwrap_or_default());
-            (at, masked) = (at + length, None);
-            continue;
-        }
-        if !is_word(*byte) && *byte != b'/' {
-            // A comma between masks does not end their sequence.
-            if *byte != b',' {
-                masked = None;
-            }
+            length
+        } else if let Some((mask, length)) = (!within_run).then(|| whole(rest)).flatten() {
+            each(mask);
+            length
+        } else if is_word(byte) {
+            word(rest, &mut each)
+        } else if matches!(byte, b'-' | b'+')
+            && !is_word(before)
+            && rest.get(1).is_some_and(u8::is_ascii_digit)
+        {
+            // A sign in front of a number.
+            1
+        } else {
             each(rest.get(..1).unwrap_or_default());
-            at += 1;
-            continue;
-        }
-        let run = rest.get(..rest.iter().take_while(|byte| is_run(**byte)).count()).unwrap_or_default();
-        let run = trimmed(run);
-        if let Some(mask) = whole(run) {
-            each(mask.sign());
-            (at, masked) = (at + run.len(), Some(mask));
-            continue;
-        }
-        let word = rest.get(..rest.iter().take_while(|byte| is_word(**byte)).count().max(1)).unwrap_or_default();
-        masked = of_word(word, masked, &mut each);
-        at += word.len();
+            1
+        };
+        before = taken.checked_sub(1).and_then(|last| rest.get(last)).copied().unwrap_or(byte);
+        rest = rest.get(taken..).unwrap_or_default();
+        within_run = is_run(before);
     }
 }
 
-/// The length of what stands in quotation marks from a place on, marks included. An apostrophe within a word is none.
-fn quoted(body: &[u8], at: usize) -> Option<usize> {
-    let mark = *body.get(at).filter(|byte| matches!(byte, b'"' | b'\''))?;
-    if at.checked_sub(1).and_then(|before| body.get(before)).is_some_and(|before| is_word(*before)) {
+fn count(text: &[u8], wanted: impl Fn(u8) -> bool) -> usize {
+    text.iter().position(|byte| !wanted(*byte)).unwrap_or(text.len())
+}
+
+/// The length of what stands in quotation marks, marks included. An apostrophe within a word is none.
+fn quoted(rest: &[u8], before: u8) -> Option<usize> {
+    let mark = *rest.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    if is_word(before) {
         return None;
     }
-    let within = memchr::memchr(mark, body.get(at + 1..)?)?;
-    let behind = body.get(at + within + 2);
-    (within > 0 && behind.is_none_or(|behind| !is_word(*behind))).then_some(within + 2)
+    let within = memchr::memchr(mark, rest.get(1..)?).filter(|within| *within > 0)?;
+    rest.get(within + 2).is_none_or(|behind| !is_word(*behind)).then_some(within + 2)
 }
 
-/// A run of signs without what ends a sentence.
-fn trimmed(run: &[u8]) -> &[u8] {
-    let length = run.iter().rposition(|byte| is_word(*byte) || *byte == b'/').map_or(run.len(), |last| last + 1);
-    run.get(..length).unwrap_or(run)
-}
-
-/// What a whole run is.
-fn whole(run: &[u8]) -> Option<Mask> {
-    if is_uuid(run) {
-        Some(Mask::Uuid)
-    } else if is_address(run) {
-        Some(Mask::Address)
-    } else if is_path(run) {
-        Some(Mask::Path)
+/// What a run of letters, digits and joining signs is as a whole, and its length.
+fn whole(rest: &[u8]) -> Option<(&'static [u8], usize)> {
+    let length = count(rest.get(..rest.len().min(RUN_BYTES_MAX)).unwrap_or(rest), is_run);
+    let is_cut = length == RUN_BYTES_MAX;
+    let run = rest.get(..length)?;
+    // What ends a sentence or a clause is not of it.
+    let length = run.iter().rposition(|byte| is_word(*byte) || *byte == b'/').map_or(0, |last| last + 1);
+    let run = run.get(..length)?;
+    let (mut slashes, mut joints) = (0, 0);
+    for byte in run {
+        slashes += usize::from(*byte == b'/');
+        joints += usize::from(matches!(byte, b'.' | b':' | b'-'));
+    }
+    if joints >= 2 && is_uuid(run) {
+        Some((UUID, length))
+    } else if joints >= 2 && is_address(run) {
+        Some((ADDRESS, length))
+    } else if slashes >= 2 || (slashes == 1 && length > 1 && run.first() == Some(&b'/')) {
+        Some((PATH, if is_cut { count(rest, is_run) } else { length }))
     } else {
         None
     }
@@ -166,56 +153,70 @@ fn is_uuid(run: &[u8]) -> bool {
         })
 }
 
-/// IPv4 with port or length, IPv6 and MAC addresses, places on buses: groups of digits between dots and colons.
 fn is_address(run: &[u8]) -> bool {
-    let digits = run.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'/' | b'-'));
-    let count = |sign: u8| run.iter().filter(|byte| **byte == sign).count();
-    let (dots, colons) = (count(b'.'), count(b':'));
-    let decimal = || run.iter().all(|byte| !byte.is_ascii_alphabetic());
-    let groups_of_two = || {
-        run.split(|byte| matches!(byte, b':' | b'-')).all(|group| group.len() == 2) && (colons == 5 || count(b'-') == 5)
-    };
-    digits
-        && ((dots == 3 && colons <= 1 && decimal() && run.first().is_some_and(u8::is_ascii_digit))
-            || (colons >= 2 && run.first() != Some(&b'/') && count(b'-') == 0)
-            || groups_of_two())
+    if !run.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'/' | b'-')) {
+        return false;
+    }
+    let of = |sign: u8| run.iter().filter(|byte| **byte == sign).count();
+    let (dots, colons, dashes) = (of(b'.'), of(b':'), of(b'-'));
+    let has_letters = run.iter().any(u8::is_ascii_alphabetic);
+    let is_ipv4 = dots == 3 && colons <= 1 && dashes == 0 && !has_letters;
+    let is_ipv6 = dashes == 0 && (colons >= 6 || memchr::memmem::find(run, b"::").is_some());
+    let is_mac = (colons == 5 && dashes == 0 || dashes == 5 && colons == 0)
+        && run.split(|byte| matches!(byte, b':' | b'-')).all(|group| group.len() == 2);
+    let is_bus = (1..=2).contains(&colons)
+        && dots == 1
+        && dashes == 0
+        && run
+            .split(|byte| *byte == b':')
+            .rev()
+            .take(1)
+            .all(|last| last.len() == 4 && last.get(2) == Some(&b'.'));
+    is_ipv4 || is_ipv6 || is_mac || is_bus
 }
 
-fn is_path(run: &[u8]) -> bool {
-    let slashes = run.iter().filter(|byte| **byte == b'/').count();
-    let begins = run.first() == Some(&b'/');
-    (begins && run.len() > 1) || (slashes >= 2 && !run.contains(&b'='))
-}
-
-/// Takes a word without signs: what is a number is masked, and the digits at a name's end.
-fn of_word(word: &[u8], masked: Option<Mask>, each: &mut impl FnMut(&[u8])) -> Option<Mask> {
+/// Takes a word: a number, with those that are joined to it, or a name whose last digits count things.
+fn word(rest: &[u8], each: &mut impl FnMut(&[u8])) -> usize {
+    let length = count(rest, is_word);
+    let word = rest.get(..length).unwrap_or_default();
     if is_number(word) {
-        // `1.5`, `1:2`, `-3`: one number, not two.
-        if masked != Some(Mask::Number) {
-            each(Mask::Number.sign());
-        }
-        return Some(Mask::Number);
+        each(NUMBER);
+        return length + joined(rest.get(length..).unwrap_or_default());
     }
     let name = word.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
-    let (name, digits) = word.split_at(name);
-    each(name);
-    if digits.is_empty() {
-        return None;
+    each(word.get(..name).unwrap_or_default());
+    if name == length {
+        return length;
     }
-    each(Mask::Number.sign());
-    Some(Mask::Number)
+    each(NUMBER);
+    length + joined(rest.get(length..).unwrap_or_default())
 }
 
-/// Decimal with a unit of up to three letters, or base 16.
+/// The length of numbers that are joined to one by signs.
+fn joined(rest: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(more) = rest.get(length..) {
+        let next = more.get(1..).unwrap_or_default();
+        let word = next.get(..count(next, is_word)).unwrap_or_default();
+        if !more.first().is_some_and(|sign| b".,:-/+".contains(sign)) || !is_number(word) {
+            break;
+        }
+        length += 1 + word.len();
+    }
+    length
+}
+
+/// Decimal, with a unit of up to three letters; base 16 behind 0x, with a leading digit, or from eight digits on.
 fn is_number(word: &[u8]) -> bool {
-    let decimal = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let decimal = count(word, |byte| byte.is_ascii_digit());
     let unit = word.get(decimal..).unwrap_or_default();
-    let has_unit = unit.len() <= 3 && unit.iter().all(u8::is_ascii_alphabetic);
-    let base_16 = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
-    (decimal > 0 && has_unit)
-        || word.strip_prefix(b"0x").or_else(|| word.strip_prefix(b"0X")).is_some_and(base_16)
-        || (word.len() >= 8 && base_16(word) && word.iter().any(u8::is_ascii_digit))
-        || (decimal > 0 && base_16(word))
+    let is_hex = || unit.iter().all(u8::is_ascii_hexdigit);
+    if decimal == 0 {
+        return word.len() >= 8 && is_hex() && word.iter().any(u8::is_ascii_digit);
+    }
+    (unit.len() <= 3 && unit.iter().all(u8::is_ascii_alphabetic))
+        || is_hex()
+        || (matches!(unit.first(), Some(b'x' | b'X')) && unit.iter().skip(1).all(u8::is_ascii_hexdigit))
 }
 
 /// What words are made of. Bytes beyond ASCII are letters of some script.
@@ -223,33 +224,87 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// What whole runs are made of.
+/// What runs are made of.
 fn is_run(byte: u8) -> bool {
-    is_word(byte) || matches!(byte, b'.' | b':' | b'-' | b'/' | b'@' | b'+' | b'=')
+    is_word(byte) || matches!(byte, b'.' | b':' | b'-' | b'/')
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn what_differs_is_masked() {
         for (body, expected) in [
-            ("Accepted publickey for root from 192.0.2.7 port 52144 ssh2", "Accepted publickey for root from ⟨addr⟩ port ⟨n⟩ ssh⟨n⟩"),
+            (
+                "Accepted publickey for root from 192.0.2.7 port 52144 ssh2",
+                "Accepted publickey for root from ⟨addr⟩ port ⟨n⟩ ssh⟨n⟩",
+            ),
             ("Started Session 12 of user root.", "Started Session ⟨n⟩ of user root."),
-            ("BUG: unable to handle page fault for address: ffff888012345678", "BUG: unable to handle page fault for address: ⟨n⟩"),
-            ("eth0: link down", "eth⟨n⟩: link down"),
+            (
+                "unable to handle page fault for address: ffff888012345678",
+                "unable to handle page fault for address: ⟨n⟩",
+            ),
+            ("eth0: link down; sda1, sda2", "eth⟨n⟩: link down; sda⟨n⟩, sda⟨n⟩"),
             ("domain 4dea22b3-1d52-d8f3-2516-782e98ab3fa0 is gone", "domain ⟨uuid⟩ is gone"),
             ("ixgbe 0000:01:00.0: Reset adapter", "ixgbe ⟨addr⟩: Reset adapter"),
             ("cannot open /var/lib/x/y.db: no such file", "cannot open ⟨path⟩: no such file"),
+            ("GET https://example.org/a?b=1", "GET ⟨path⟩?b=⟨n⟩"),
             ("cannot open \"my file\": it's gone", "cannot open \"⟨text⟩\": it's gone"),
-            ("took 1.532 s, 12ms, 0x1f", "took ⟨n⟩.⟨n⟩ s, ⟨n⟩, ⟨n⟩"),
+            ("took 1.532 s, then 12ms; -3 and 0x1f", "took ⟨n⟩ s, then ⟨n⟩; ⟨n⟩ and ⟨n⟩"),
+            ("cpus 0-3,5 at 15:02:11", "cpus ⟨n⟩ at ⟨n⟩"),
             ("from 52:54:00:12:34:56 to fe80::1", "from ⟨addr⟩ to ⟨addr⟩"),
-            ("  two   spaces ", "two spaces"),
-            ("read/write failed", "read/write failed"),
+            ("I/O error, dev sda, read/write", "I/O error, dev sda, read/write"),
+            ("kworker/0:1H and kworker/12:3", "kworker/⟨n⟩ and kworker/⟨n⟩"),
+            ("  two   spaces \n", "two spaces"),
+            ("feed deadbeef cafe", "feed deadbeef cafe"),
             ("", ""),
         ] {
             assert_eq!(text(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    fn word_of_letters() -> impl Strategy<Value = String> {
+        "[g-z]{1,9}"
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_fingerprint_is_the_templates(body in prop::collection::vec(any::<u8>(), 0..600)) {
+            let mut whole = Vec::new();
+            pieces(&body, |piece| whole.extend_from_slice(piece));
+            prop_assert_eq!(template(&body), xxhash_rust::xxh3::xxh3_64(&whole));
+        }
+
+        #[test]
+        fn other_values_make_no_other_template(
+            words in prop::collection::vec(word_of_letters(), 1..8),
+            one in prop::collection::vec((any::<u32>(), any::<u64>(), any::<[u8; 4]>()), 8),
+            other in prop::collection::vec((any::<u32>(), any::<u64>(), any::<[u8; 4]>()), 8),
+        ) {
+            let message = |values: &[(u32, u64, [u8; 4])]| {
+                words.iter().zip(values).map(|(word, (number, address, [a, b, c, d]))| {
+                    format!("{word} {number} ({word}{number}) at {address:#x} from {a}.{b}.{c}.{d}:{number}, /{word}/{number}\n")
+                }).collect::<String>()
+            };
+            prop_assert_eq!(template(message(&one).as_bytes()), template(message(&other).as_bytes()));
+        }
+
+        #[test]
+        fn other_words_make_another_template(
+            words in prop::collection::vec(word_of_letters(), 1..8),
+            place in any::<prop::sample::Index>(),
+            number in any::<u32>(),
+        ) {
+            let message = |words: &[String]| format!("{} {number}", words.join(" "));
+            let mut others = words.clone();
+            let place = place.index(others.len());
+            others[place].push('y');
+            prop_assert_ne!(template(message(&words).as_bytes()), template(message(&others).as_bytes()));
         }
     }
 }

@@ -199,27 +199,32 @@ fn filled(shape: &str) -> String {
     placeholder.replace_all(shape, value).into_owned()
 }
 
+/// Shapes that are a report's further lines, or say how a line came here: no event by themselves.
+const NO_EVENT: &[&str] = &[
+    "linux.nmi_backtrace",
+    "linux.oops.reboot",
+    "transport.guest_console_prefix",
+    "transport.wall",
+    "xen.dump.banner",
+    "xen.panic.reason.error_code",
+    "xen.panic.reason.nmi_ctx",
+    "xen.panic.rule",
+];
+
 #[test]
 fn shapes_of_messages_are_found_and_benign_ones_raise_nothing() {
     let Some(corpora) = corpora() else { return };
     let signals = fs::read_to_string(corpora.join("signals.tsv")).expect("signals.tsv is readable");
     let detector = Detector::built_in();
-    let mut share = Share::default();
+    let mut missed = Vec::new();
     for (name, shape) in signals.lines().skip(1).filter_map(|line| line.split_once('\t')) {
         let line = filled(shape);
         let found = detector.scan_log(line.as_bytes(), true);
-        if name.starts_with("benign.") {
+        if name.starts_with("benign.") || NO_EVENT.contains(&name) {
             assert!(found.is_empty(), "{name}: {line}: {found:?}");
-        } else {
-            if found.is_empty() {
-                println!("not found: {name}: {line}");
-            }
-            share.count(!found.is_empty());
+        } else if found.is_empty() {
+            missed.push(format!("{name}: {line}"));
         }
     }
-    println!("{:.1} % of {} shapes", share.percent(), share.asked);
-    assert!(share.percent() >= SIGNALS_PERCENT, "{:.1} % of {} shapes", share.percent(), share.asked);
+    assert!(missed.is_empty(), "{missed:#?}");
 }
-
-/// The share of shapes that are events; others are a report's further lines or nothing by themselves.
-const SIGNALS_PERCENT: f64 = 69.0;

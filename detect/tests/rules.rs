@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use lastwords_detect::{ClassNames, Detector, check};
+use lastwords_detect::{ClassNames, Detector, check, rules};
 
 #[test]
 fn every_rule_finds_its_examples_and_leaves_its_counterexamples() {
@@ -73,4 +73,18 @@ fn a_user_s_rule_makes_events() {
     let found = detector.scan_log(b"a\nthe flux capacitor k3 burnt\n", false);
     let told: Vec<_> = found.iter().map(|event| (event.title.as_str(), event.start_line)).collect();
     assert_eq!(told, [("k3 burnt", 2)]);
+}
+
+#[test]
+fn the_rule_in_the_documentation_works() {
+    let documentation = include_str!("../../docs/detection.md");
+    let example = documentation
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("an example");
+    let detector = Detector::with_rules(&[example]).expect("the rule is right");
+    for rule in rules::parse(example).expect("the rule is right") {
+        assert_eq!(check::examples(&detector, &rule), [], "{}", rule.id);
+    }
 }

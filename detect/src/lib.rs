@@ -1,6 +1,7 @@
 //! What happened, recognised in log text. Pure. In flow order:
 //!
 //! - [`scan`]: one search of the whole text for literals; only lines that have one are looked at closer,
+//! - `stems`: what it searches for,
 //! - [`events`]: what was found becomes events; further lines of a report are read with it,
 //! - [`kernel`]: a parser of the Linux kernel's (and Xen's) crash reports,
 //! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own,
@@ -16,6 +17,7 @@ pub mod fingerprint;
 pub mod kernel;
 pub mod rules;
 pub mod scan;
+mod stems;
 pub mod template;
 
 pub use classes::{ClassNames, is_under};

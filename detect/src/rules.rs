@@ -114,6 +114,8 @@ pub struct Rule {
     pub severity: Severity,
     /// At least one is in every line of the rule.
     pub literals: Vec<String>,
+    /// What a line's own text begins with, as far as its pattern says so plainly.
+    pub(crate) begins_with: Option<String>,
     /// What the line's own text must be.
     pub pattern: Option<Regex>,
     /// What it must not be.
@@ -146,14 +148,20 @@ pub(crate) type Matched = (String, Option<String>, Vec<(String, String)>);
 impl Rule {
     /// What the rule makes of a line's own text.
     pub(crate) fn matches(&self, own: &str) -> Option<Matched> {
+        if self.begins_with.as_ref().is_some_and(|begin| !own.starts_with(begin.as_str())) {
+            return None;
+        }
         if self.except.as_ref().is_some_and(|except| except.is_match(own)) {
             return None;
         }
-        let mut captures = Vec::new();
-        let mut function = None;
-        let mut title = self.title.clone();
+        let (mut captures, mut function, mut title) = (Vec::new(), None, String::new());
         if let Some(pattern) = &self.pattern {
+            // Captures are allocated, and most lines that are looked at don't fit.
+            if !pattern.is_match(own) {
+                return None;
+            }
             let found = pattern.captures(own)?;
+            title.clone_from(&self.title);
             for name in pattern.capture_names().flatten() {
                 let value = found.name(name).map_or("", |value| value.as_str());
                 title = title.replace(&format!("{{{name}}}"), value);
@@ -163,6 +171,9 @@ impl Rule {
                     _ => captures.push((name.to_owned(), value.to_owned())),
                 }
             }
+        }
+        if self.pattern.is_none() {
+            title.clone_from(&self.title);
         }
         Some((title, function, captures))
     }
@@ -265,6 +276,7 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         .map_err(|problem| wrong("skip", problem))?;
     Ok(Rule {
         line,
+        begins_with: raw.pattern.as_deref().filter(|_| !raw.anywhere).map(plain_beginning),
         pattern,
         except,
         class: raw.class.into(),
@@ -282,6 +294,37 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         counterexamples: raw.counterexamples,
         id: raw.id,
     })
+}
+
+/// A pattern up to where it is more than plain text. What could still be repeated or be one of several is left out.
+fn plain_beginning(pattern: &str) -> String {
+    let plain = pattern.find(|c: char| r"\.+*?()|[]{}^$#&-~".contains(c)).unwrap_or(pattern.len());
+    let repeated = pattern.get(plain..).is_some_and(|rest| rest.starts_with(['?', '*', '{']));
+    let mut begin = pattern.get(..plain).unwrap_or_default().to_owned();
+    if repeated {
+        begin.pop();
+    }
+    if pattern.contains('|') && !is_bracketed(pattern) {
+        begin.clear();
+    }
+    begin
+}
+
+/// Whether every `|` of a pattern stands in brackets.
+fn is_bracketed(pattern: &str) -> bool {
+    let mut depth = 0_u32;
+    let mut escaped = false;
+    for c in pattern.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 /// The names in braces of a title.

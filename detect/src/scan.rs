@@ -1,16 +1,20 @@
 //! One search of the whole text for the rules' literals; what has none is never looked at again.
 
-use aho_corasick::{AhoCorasick, MatchKind, packed};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, packed};
 use lastwords_record::{Severity, Source};
 
 use crate::{
     events::{self, Found, Hit},
     kernel::line,
     rules::{self, Rule, RulesError},
+    stems,
 };
 
 /// Bytes of a line that rules look at.
 const LINE_BYTES_MAX: usize = 2048;
+
+/// Bytes of all literals up to which the search within lines is a table: about 300 bytes for each.
+const TABLE_LITERAL_BYTES_MAX: usize = 64 * 1024;
 
 /// An event in a raw log; lines count from 1, both ends inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,33 +44,12 @@ pub struct LogFound {
 /// Finds events in text.
 pub struct Detector {
     rules: Vec<Rule>,
-    /// The first search, of the whole text: literals' beginnings, as many to a searcher as vectors can hold.
+    /// The first search, of the whole text.
     quick: Vec<packed::Searcher>,
     /// The search within lines, and in place of the first where there are too many literals.
     exact: AhoCorasick,
     /// The rule of each literal of `exact`.
     rule_of: Vec<usize>,
-}
-
-/// Bytes of a literal that the first search looks for: enough to be rare, and literals that begin alike are one.
-const STEM_BYTES: usize = 9;
-/// Patterns that one vector search holds.
-const VECTOR_PATTERNS: usize = 64;
-
-/// Searchers that find the beginning of every literal; none where this machine has no vectors for it.
-fn quick(literals: &[&str]) -> Vec<packed::Searcher> {
-    let mut stems: Vec<&[u8]> = literals
-        .iter()
-        .map(|literal| literal.as_bytes().get(..STEM_BYTES).unwrap_or(literal.as_bytes()))
-        .collect();
-    stems.sort_unstable();
-    stems.dedup();
-    let holds_another = |stem: &&[u8]| {
-        stems.iter().any(|other| other.len() < stem.len() && memchr::memmem::find(stem, other).is_some())
-    };
-    let stems: Vec<&[u8]> = stems.iter().filter(|stem| !holds_another(stem)).copied().collect();
-    let searchers: Option<Vec<_>> = stems.chunks(VECTOR_PATTERNS).map(packed::Searcher::new).collect();
-    searchers.unwrap_or_default()
 }
 
 impl std::fmt::Debug for Detector {
@@ -88,11 +71,20 @@ impl Detector {
     /// # Errors
     /// Where a text is no rules file or a rule cannot be used.
     pub fn with_rules(texts: &[&str]) -> Result<Self, RulesError> {
-        let mut rules = Vec::new();
-        for text in texts {
-            rules.extend(rules::parse(text)?);
-        }
+        let mut rules = read(texts)?;
         rules.extend(rules::built_in()?);
+        Self::of(rules)
+    }
+
+    /// With these rules and no others, each text a rules file.
+    ///
+    /// # Errors
+    /// As [`Detector::with_rules`].
+    pub fn with_only(texts: &[&str]) -> Result<Self, RulesError> {
+        Self::of(read(texts)?)
+    }
+
+    fn of(rules: Vec<Rule>) -> Result<Self, RulesError> {
         rules::names_are_unique(&rules)?;
         let mut literals = Vec::new();
         let mut rule_of = Vec::new();
@@ -102,11 +94,14 @@ impl Detector {
                 rule_of.push(number);
             }
         }
+        // A quarter of the instructions of the other kinds, for memory that grows with the literals.
+        let is_small = literals.iter().map(|literal| literal.len()).sum::<usize>() <= TABLE_LITERAL_BYTES_MAX;
         let exact = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
+            .kind(is_small.then_some(AhoCorasickKind::DFA))
             .build(&literals)
             .map_err(|error| RulesError::Search(error.to_string()))?;
-        let quick = quick(&literals);
+        let quick = stems::searchers(&rules);
         Ok(Self { rules, quick, exact, rule_of })
     }
 
@@ -263,6 +258,14 @@ impl Detector {
             }
         }
     }
+}
+
+fn read(texts: &[&str]) -> Result<Vec<Rule>, RulesError> {
+    let mut rules = Vec::new();
+    for text in texts {
+        rules.extend(rules::parse(text)?);
+    }
+    Ok(rules)
 }
 
 /// Which record and which line a place is in; places only grow.

@@ -9,7 +9,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     if rules.is_empty() {
         return;
     }
-    let Ok(detector) = Detector::with_rules(&[text]) else { return };
+    let Ok(detector) = Detector::with_only(&[text]) else { return };
     for rule in &rules {
         let _ = check::examples(&detector, rule);
     }

@@ -68,16 +68,13 @@ fn xen(line: &str) -> Option<&str> {
 
 /// What stands behind the name of the program in a line of syslog's (`Nov 20 15:02:11 hv kernel: `).
 pub fn behind_program(text: &str) -> &str {
-    let within = text
-        .char_indices()
-        .take_while(|(at, _)| *at < CLOCK_WITHIN)
-        .last()
-        .map_or(0, |(at, c)| at + c.len_utf8());
-    let head = text.get(..within).unwrap_or(text);
-    head.find(" kernel: ").or_else(|| head.strip_prefix("kernel: ").map(|_| 0)).map_or(text, |at| {
-        let rest = text.get(at..).unwrap_or_default();
-        rest.split_once("kernel: ").map_or(text, |(_, rest)| rest)
-    })
+    const KERNEL: &str = "kernel: ";
+    if let Some(rest) = text.strip_prefix(KERNEL) {
+        return rest;
+    }
+    let head = text.as_bytes().get(..text.len().min(CLOCK_WITHIN)).unwrap_or_default();
+    let program = memchr::memmem::find(head, b" kernel: ");
+    program.and_then(|at| text.get(at + 1 + KERNEL.len()..)).unwrap_or(text)
 }
 
 /// What stands behind `(XEN) `, and behind the date that the hypervisor may put there; everything where it is not Xen's.

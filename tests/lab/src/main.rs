@@ -9,8 +9,10 @@
 mod bench;
 mod faults;
 mod figures;
+mod fleet;
 mod lines;
 mod process;
+mod proxy;
 mod score;
 
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ enum Command {
     /// Times the product on made-up but realistic input.
     #[command(subcommand)]
     Bench(Bench),
-    /// Kills processes at random moments while files grow and rotate, then counts every line.
+    /// Breaks things at random moments while files grow and rotate, then counts every line.
     Faults(faults::Options),
     /// Scores detection on the corpus of labelled kernel crashes.
     Score(score::Options),
@@ -53,6 +55,8 @@ enum Command {
 enum Bench {
     /// `lastwords import`, beside the engine's own insert rate for the same rows and schema.
     Import(bench::import::Options),
+    /// The way through Kafka beside the direct one: CPU per line.
+    Kafka(bench::kafka::Options),
     /// The shipper on a finished file, every batch acknowledged by a sink that discards.
     Ship(bench::ship::Options),
     /// A question over many events, beside the bare time-bucketed join.
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<Option<Figures>> {
     Ok(Some(match command {
         Command::Bench(Bench::Import(options)) => bench::import::run(options)?,
+        Command::Bench(Bench::Kafka(options)) => bench::kafka::run(options)?,
         Command::Bench(Bench::Ship(options)) => bench::ship::run(options)?,
         Command::Bench(Bench::Question(options)) => bench::question::run(options)?,
         Command::Faults(options) => faults::run(options)?,

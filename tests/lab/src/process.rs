@@ -52,6 +52,23 @@ pub fn own_cpu() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
+/// What a running process has used so far, threads that have ended included.
+///
+/// # Errors
+/// Where there is no such process.
+pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    // The name may hold spaces and brackets; what follows its last bracket is numbers. See proc(5).
+    let (_, numbers) = stat.rsplit_once(')').with_context(|| format!("{path} is not as proc(5) says"))?;
+    let mut fields = numbers.split_ascii_whitespace().skip(11);
+    let mut ticks = || -> anyhow::Result<u64> { Ok(fields.next().context("too few fields")?.parse()?) };
+    let (user, system) = (ticks()?, ticks()?);
+    // SAFETY: a plain library call without pointers.
+    let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) })?.max(1);
+    Ok(Duration::from_millis((user + system) * 1_000 / per_second))
+}
+
 fn time(value: libc::timeval) -> Duration {
     Duration::from_micros(u64::try_from(value.tv_sec * 1_000_000 + value.tv_usec).unwrap_or(0))
 }

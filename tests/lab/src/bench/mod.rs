@@ -1,5 +1,6 @@
 //! Benchmarks of the whole product, each beside something to compare with, measured in one run.
 
 pub mod import;
+pub mod kafka;
 pub mod question;
 pub mod ship;

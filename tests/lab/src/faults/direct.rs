@@ -1,10 +1,6 @@
-//! `lastwords up` and `lastwords import` killed at random moments while files grow and rotate; afterwards every
-//! line that was written must be stored exactly once, and in order within its file.
-//!
-//! Lines carry their identity (`file`, `number`), so that nothing is inferred from counts alone.
+//! `lastwords up` and `lastwords import`, killed.
 
 use std::{
-    collections::HashMap,
     fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -12,33 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use crate::{figures::Figures, process};
-
-/// Which faults.
-#[derive(clap::Args)]
-pub struct Options {
-    /// Which way lines take to the store.
-    #[arg(long, value_enum, default_value_t = Way::Direct)]
-    path: Way,
-    /// Seed of all that is random.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// How many processes are killed.
-    #[arg(long, default_value_t = 200)]
-    count: u32,
-    /// Keep the data folder and print where it is.
-    #[arg(long)]
-    keep: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Way {
-    /// Without Kafka.
-    Direct,
-}
+use crate::{
+    faults::{
+        compare::{Comparison, compare},
+        files::{Growing, Written, line},
+    },
+    figures::Figures,
+    process,
+};
 
 const GROWING_FILES: usize = 4;
 /// Every fourth fault is an import's.
@@ -50,14 +30,11 @@ const SETTLE_SECONDS_MAX: u64 = 180;
 ///
 /// # Errors
 /// Where a process cannot be run at all; lost and doubled lines are figures, not errors.
-pub fn run(options: &Options) -> anyhow::Result<Figures> {
-    let Way::Direct = options.path;
-    let folder = tempfile::tempdir()?;
-    let root = if options.keep { folder.keep() } else { folder.path().to_owned() };
-    let mut fleet = Fleet::new(&root, options.seed)?;
+pub fn run(root: &Path, seed: u64, count: u32) -> anyhow::Result<Figures> {
+    let mut fleet = Fleet::new(root, seed)?;
     fleet.begin()?;
     let (mut ups, mut imports) = (0_u32, 0_u32);
-    for fault in 0..options.count {
+    for fault in 0..count {
         if fault % IMPORT_EVERY == IMPORT_EVERY - 1 {
             fleet.kill_import()?;
             imports += 1;
@@ -65,24 +42,18 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
             fleet.kill_up()?;
             ups += 1;
         }
-        eprint!("\rfaults: {}/{}", fault + 1, options.count);
+        eprint!("\rfaults: {}/{count}", fault + 1);
     }
     eprintln!();
     fleet.finish_imports()?;
     let stored = fleet.settle()?;
-    if options.keep {
-        eprintln!("faults: kept in {}", root.display());
-    }
 
     let mut figures = Figures::default();
     figures.push("killed up", ups, "");
     figures.push("killed import", imports, "");
-    figures.push("rotations", fleet.rotations, "");
-    figures.push("lines written", fleet.written(), "");
-    figures.push("lines stored", stored.rows, "");
-    figures.at_most("out of order", stored.out_of_order, "lines", 0.0);
-    figures.at_most("doubled", stored.doubled, "lines", 0.0);
-    figures.at_most("lost", stored.lost, "lines", 0.0);
+    figures.push("rotations", fleet.growing.rotations, "");
+    figures.push("lines written", fleet.written.total(), "");
+    stored.push_to(&mut figures);
     Ok(figures)
 }
 
@@ -91,19 +62,10 @@ struct Fleet {
     rng: StdRng,
     lastwords: PathBuf,
     data: PathBuf,
-    logs: PathBuf,
     config: PathBuf,
-    /// Lines written so far, per file name in a line's identity.
-    numbers: HashMap<String, u64>,
+    growing: Growing,
+    written: Written,
     imports: Vec<(String, PathBuf)>,
-    rotations: u64,
-}
-
-struct Stored {
-    rows: u64,
-    lost: f64,
-    doubled: f64,
-    out_of_order: f64,
 }
 
 impl Fleet {
@@ -116,11 +78,17 @@ impl Fleet {
             rng: StdRng::seed_from_u64(seed),
             lastwords: process::binary("lastwords")?,
             data: root.join("data"),
-            logs,
             config,
-            numbers: HashMap::new(),
+            growing: Growing {
+                folder: logs,
+                names: (0..GROWING_FILES).map(|number| format!("grow{number}")).collect(),
+                generations: 3,
+                rotation: 0.03,
+                lines_max: 400,
+                rotations: 0,
+            },
+            written: Written::default(),
             imports: Vec::new(),
-            rotations: 0,
         })
     }
 
@@ -139,10 +107,6 @@ impl Fleet {
         up.kill()?;
         up.wait()?;
         Ok(())
-    }
-
-    fn written(&self) -> u64 {
-        self.numbers.values().sum()
     }
 
     /// Starts `up`, lets the files grow for a random while, kills it, and lets them grow on.
@@ -190,46 +154,19 @@ impl Fleet {
 
     fn new_import(&mut self) -> anyhow::Result<(String, PathBuf)> {
         let name = format!("import{}", self.imports.len());
-        let path = self.logs.with_file_name(format!("{name}.txt"));
+        let path = self.growing.folder.with_file_name(format!("{name}.txt"));
         let mut out = std::io::BufWriter::new(File::create(&path)?);
         for number in 0..IMPORT_LINES {
             writeln!(out, "{}", line(&name, number))?;
         }
         out.flush()?;
-        self.numbers.insert(name.clone(), IMPORT_LINES);
+        self.written.0.insert(name.clone(), IMPORT_LINES);
         self.imports.push((name.clone(), path.clone()));
         Ok((name, path))
     }
 
-    /// Appends lines to a random file; now and then renames it away and begins it anew.
     fn grow(&mut self) -> anyhow::Result<()> {
-        let name = format!("grow{}", self.rng.random_range(0..GROWING_FILES));
-        let path = self.logs.join(format!("{name}.log"));
-        let count = self.rng.random_range(1..400);
-        let number = self.numbers.entry(name.clone()).or_default();
-        let mut text = String::new();
-        for _ in 0..count {
-            text.push_str(&line(&name, *number));
-            text.push('\n');
-            *number += 1;
-        }
-        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-        // In two writes, so that partial last lines are met.
-        let cut = self.rng.random_range(0..text.len());
-        let (first, second) = text.as_bytes().split_at(cut);
-        file.write_all(first)?;
-        file.write_all(second)?;
-        if self.rng.random_bool(0.03) {
-            for generation in (1..3).rev() {
-                let _ = fs::rename(
-                    self.logs.join(format!("{name}.log.{generation}")),
-                    self.logs.join(format!("{name}.log.{}", generation + 1)),
-                );
-            }
-            fs::rename(&path, self.logs.join(format!("{name}.log.1")))?;
-            self.rotations += 1;
-        }
-        Ok(())
+        Ok(self.growing.grow(&mut self.rng, &mut self.written)?)
     }
 
     fn start_up(&self) -> anyhow::Result<Child> {
@@ -259,12 +196,12 @@ impl Fleet {
     }
 
     /// Lets `up` catch up, and compares what is stored with what was written.
-    fn settle(&mut self) -> anyhow::Result<Stored> {
+    fn settle(&mut self) -> anyhow::Result<Comparison> {
         let mut up = self.start_up()?;
         let deadline = Instant::now() + Duration::from_secs(SETTLE_SECONDS_MAX);
         let (mut rows, mut quiet) = (0, 0);
         // All there, or nothing new for a while although there should be.
-        while Instant::now() < deadline && (rows < self.written() || quiet < 3) && quiet < 20 {
+        while Instant::now() < deadline && (rows < self.written.total() || quiet < 3) && quiet < 20 {
             std::thread::sleep(Duration::from_secs(1));
             let now = self.count().unwrap_or(rows);
             quiet = if now == rows { quiet + 1 } else { 0 };
@@ -282,43 +219,14 @@ impl Fleet {
         row["n"].as_u64().or_else(|| row["n"].as_str()?.parse().ok()).context("no count")
     }
 
-    fn compare(&self) -> anyhow::Result<Stored> {
+    fn compare(&self) -> anyhow::Result<Comparison> {
         let rows = self.query(
             "SELECT Body FROM logs WHERE startsWith(Body, 'lab ') ORDER BY Shipper, Epoch, Sequence, Row",
         )?;
-        let mut seen: HashMap<&str, Vec<bool>> = self
-            .numbers
-            .iter()
-            .map(|(name, count)| (name.as_str(), vec![false; usize::try_from(*count).unwrap_or(0)]))
-            .collect();
-        let mut next: HashMap<String, u64> = HashMap::new();
-        let mut stored = Stored { rows: 0, lost: 0.0, doubled: 0.0, out_of_order: 0.0 };
-        for row in rows {
-            let row = row?;
-            let body = row["Body"].as_str().context("a row without a body")?;
-            let (name, number) = parse(body).with_context(|| format!("a line that nobody wrote: {body}"))?;
-            stored.rows += 1;
-            let place = seen.get_mut(name).and_then(|numbers| numbers.get_mut(usize::try_from(number).ok()?));
-            match place {
-                Some(true) => stored.doubled += 1.0,
-                Some(place) => *place = true,
-                None => bail!("a line that nobody wrote: {body}"),
-            }
-            let expected = next.entry(name.to_owned()).or_default();
-            if number < *expected {
-                stored.out_of_order += 1.0;
-            }
-            *expected = number + 1;
-        }
-        for (name, numbers) in &seen {
-            for (number, _) in numbers.iter().enumerate().filter(|(_, seen)| !**seen) {
-                if stored.lost < 5.0 {
-                    eprintln!("faults: lost {name} {number}");
-                }
-                stored.lost += 1.0;
-            }
-        }
-        Ok(stored)
+        let body = |row: anyhow::Result<serde_json::Value>| {
+            Ok(row?["Body"].as_str().context("a row without a body")?.to_owned())
+        };
+        compare(&self.written, rows.map(body))
     }
 
     /// Runs SQL by the command line, as a user would; one object per row.
@@ -336,18 +244,6 @@ impl Fleet {
         std::io::Seek::rewind(&mut output)?;
         Ok(BufReader::new(output).lines().map(|line| Ok(serde_json::from_str(&line?)?)))
     }
-}
-
-fn line(name: &str, number: u64) -> String {
-    format!(
-        "lab {name} {number} the quick brown fox of test line {:x}",
-        number.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    )
-}
-
-fn parse(body: &str) -> Option<(&str, u64)> {
-    let mut words = body.split(' ').skip(1);
-    Some((words.next()?, words.next()?.parse().ok()?))
 }
 
 /// Collects the growing files and nothing else.

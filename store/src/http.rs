@@ -10,6 +10,7 @@
 //! Sessions are not kept: each statement stands for itself, and `session_id` is accepted without effect.
 
 mod access;
+mod counts;
 mod encoding;
 mod request;
 mod response;
@@ -18,6 +19,7 @@ mod statement;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -26,26 +28,45 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, User};
+use counts::Counts;
 use request::Call;
 use response::{Failure, Reply};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Statement};
 
 /// Connections that a listener keeps at the same time.
 const CONNECTIONS_MAX: usize = 512;
-/// How long open connections may go on when the listener is asked to end.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long statements may go on when the listener is asked to end.
+const DRAIN: Duration = Duration::from_secs(20);
+/// A statement that came in over a port waits so long for its turn, then it is told to come again.
+const TURN_WAIT: Duration = Duration::from_secs(10);
 
-/// Serves the protocol until `shutdown` is ready; then open connections have a few seconds to finish.
+/// What every connection of a listener shares.
+pub(crate) struct Served {
+    engine: Arc<Engine>,
+    access: Access,
+    counts: Counts,
+    turn_wait: Duration,
+}
+
+impl Served {
+    pub(crate) fn new(engine: Arc<Engine>, access: Access) -> Arc<Served> {
+        Arc::new(Served { engine, access, counts: Counts::default(), turn_wait: TURN_WAIT })
+    }
+}
+
+/// Serves the protocol until `shutdown` is ready; then statements under way are finished, within limits.
 pub async fn serve_http(
     listener: TcpListener,
     engine: Arc<Engine>,
     access: Access,
     shutdown: impl Future<Output = ()>,
 ) {
-    let access = Arc::new(access);
+    let served = Served::new(engine, access);
+    let ending = CancellationToken::new();
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -55,7 +76,7 @@ pub async fn serve_http(
                 Ok((stream, _)) => {
                     // Small answers wait for nothing.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(serve_stream(TokioIo::new(stream), Arc::clone(&engine), Arc::clone(&access)));
+                    connections.spawn(serve_stream(TokioIo::new(stream), Arc::clone(&served), ending.clone()));
                 }
                 Err(error) => {
                     // Out of descriptors, mostly: the next attempt would fail at once, too.
@@ -67,32 +88,40 @@ pub async fn serve_http(
         }
     }
     drop(listener);
+    ending.cancel();
     let finished = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, finished).await.is_err() {
-        tracing::warn!("connections were cut off at the end");
+        tracing::warn!("statements were cut off at the end");
     }
 }
 
-/// Serves one connection until it ends.
-pub(crate) async fn serve_stream<S>(stream: S, engine: Arc<Engine>, access: Arc<Access>)
+/// Serves one connection until it ends; when `ending` is cancelled, after the statement under way.
+pub(crate) async fn serve_stream<S>(stream: S, served: Arc<Served>, ending: CancellationToken)
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let (engine, access) = (Arc::clone(&engine), Arc::clone(&access));
-        async move { Ok::<_, Infallible>(handle(request, engine, &access).await) }
+        let served = Arc::clone(&served);
+        async move { Ok::<_, Infallible>(handle(request, &served).await) }
     });
-    let served = hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(1 << 20)
-        .serve_connection(stream, service)
-        .await;
-    if let Err(error) = served {
+        .serve_connection(stream, service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = ending.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
 }
 
-async fn handle(request: Request<Incoming>, engine: Arc<Engine>, access: &Access) -> Reply {
+async fn handle(request: Request<Incoming>, served: &Arc<Served>) -> Reply {
     let path = request.uri().path();
     let plain = match (request.method(), path) {
         (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => {
@@ -101,6 +130,8 @@ async fn handle(request: Request<Incoming>, engine: Arc<Engine>, access: &Access
         (&Method::GET | &Method::HEAD, "/") if request.uri().query().is_none() => {
             Some(response::text(StatusCode::OK, "Ok.\n"))
         }
+        (&Method::GET | &Method::HEAD, "/readyz") => Some(ready(&served.engine).await),
+        (&Method::GET | &Method::HEAD, "/metrics") => Some(response::metrics(served.counts.render())),
         (&Method::GET | &Method::POST, "/") => None,
         (_, "/") => Some(response::text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.\n")),
         _ => Some(response::text(
@@ -113,9 +144,28 @@ async fn handle(request: Request<Incoming>, engine: Arc<Engine>, access: &Access
     }
     let (parts, body) = request.into_parts();
     let answered = async {
-        let rights = access.check(&parts)?;
+        let rights = served.access.check(&parts)?;
         let call = Call::read(&parts, body, rights).await?;
-        statement::answer(call, engine).await
+        statement::answer(call, served).await
     };
-    answered.await.unwrap_or_else(|failure: Failure| failure.reply())
+    served.counts.statements.fetch_add(1, Ordering::Relaxed);
+    answered.await.unwrap_or_else(|failure: Failure| {
+        served.counts.failed.fetch_add(1, Ordering::Relaxed);
+        if matches!(failure, Failure::Busy) {
+            served.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
+        failure.reply()
+    })
+}
+
+/// Whether the engine runs statements.
+async fn ready(engine: &Arc<Engine>) -> Reply {
+    let engine = Arc::clone(engine);
+    let asked = tokio::task::spawn_blocking(move || {
+        engine.run_blocking(&Statement { text: b"SELECT 1", format: "TabSeparated", parameters: &[] }).is_ok()
+    });
+    match asked.await {
+        Ok(true) => response::text(StatusCode::OK, "Ok.\n"),
+        _ => response::text(StatusCode::SERVICE_UNAVAILABLE, "The engine does not answer.\n"),
+    }
 }

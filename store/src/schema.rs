@@ -3,7 +3,11 @@
 //! A database remembers in its table `migrations` which it has had. A program applies what is missing, and refuses a
 //! database that has had one which it does not know.
 
+mod render;
+
 use thiserror::Error;
+
+pub use render::Layout;
 
 use crate::store::{QueryError, Store};
 
@@ -41,12 +45,10 @@ pub enum MigrateError {
 }
 
 impl MigrateError {
-    /// Whether the store did not answer: it may do so later.
-    pub fn is_unreachable(&self) -> bool {
+    /// Whether the store did not answer, or could not do it now: it may later.
+    pub fn is_passing(&self) -> bool {
         match self {
-            MigrateError::Statement { source, .. } | MigrateError::Read(source) => {
-                matches!(source, QueryError::Unreachable(_))
-            }
+            MigrateError::Statement { source, .. } | MigrateError::Read(source) => source.is_passing(),
             MigrateError::Newer { .. } => false,
         }
     }
@@ -61,14 +63,31 @@ struct Applied {
     program: String,
 }
 
+/// All statements that make the schema from nothing, for reading or for running by hand.
+pub fn rendered(layout: &Layout) -> Vec<String> {
+    let mut all = layout.preparations().to_vec();
+    for migration in MIGRATIONS {
+        all.extend(layout.statements(migration));
+        all.push(note(migration));
+    }
+    all
+}
+
+/// The statement by which a database remembers a migration.
+fn note(migration: &Migration) -> String {
+    format!(
+        "INSERT INTO migrations (Number, Name, Program) VALUES ({}, '{}', '{}')",
+        migration.number,
+        migration.name,
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
 pub(crate) async fn migrate(store: &Store) -> Result<u32, MigrateError> {
-    let preparations = [
-        "CREATE DATABASE IF NOT EXISTS lastwords",
-        "CREATE TABLE IF NOT EXISTS lastwords.migrations (Number UInt32, Name String, Program String, Applied DateTime('UTC') DEFAULT now()) \
-         ENGINE = MergeTree ORDER BY Number SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
-    ];
-    for (statement, sql) in preparations.into_iter().enumerate() {
-        store.execute_outside(sql).await.map_err(|source| MigrateError::Statement {
+    let layout =
+        Layout { database: store.database().to_owned(), cluster: store.cluster().map(str::to_owned) };
+    for (statement, sql) in layout.preparations().into_iter().enumerate() {
+        store.execute_outside(&sql).await.map_err(|source| MigrateError::Statement {
             name: "0000_migrations",
             statement,
             source,
@@ -85,29 +104,14 @@ pub(crate) async fn migrate(store: &Store) -> Result<u32, MigrateError> {
     for migration in MIGRATIONS.iter().filter(|m| applied.iter().all(|a| a.number != m.number)) {
         let failed =
             |statement| move |source| MigrateError::Statement { name: migration.name, statement, source };
-        for (statement, sql) in statements(migration.sql).enumerate() {
+        for (statement, sql) in layout.statements(migration).into_iter().enumerate() {
             store.execute(&sql).await.map_err(failed(statement + 1))?;
         }
-        let note = format!(
-            "INSERT INTO migrations (Number, Name, Program) VALUES ({}, '{}', '{}')",
-            migration.number,
-            migration.name,
-            env!("CARGO_PKG_VERSION")
-        );
-        store.execute(&note).await.map_err(failed(0))?;
+        store.execute(&note(migration)).await.map_err(failed(0))?;
         tracing::info!(migration = migration.name, "schema brought up to date");
         done += 1;
     }
     Ok(done)
-}
-
-/// The statements of a file: each ends with a semicolon at the end of a line. `CREATE TABLE` becomes
-/// `CREATE TABLE IF NOT EXISTS`, so that a migration that was killed half way can be run again.
-fn statements(sql: &str) -> impl Iterator<Item = String> {
-    sql.split(";\n")
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(|part| part.trim_end_matches(';').replacen("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
 }
 
 #[cfg(test)]
@@ -124,8 +128,72 @@ mod tests {
 
     #[test]
     fn a_file_is_split_at_semicolons_that_end_a_line() {
-        let found: Vec<String> =
-            statements("-- a; b\nCREATE TABLE x (s String DEFAULT ';');\nSELECT 1;\n").collect();
-        assert_eq!(found, ["-- a; b\nCREATE TABLE IF NOT EXISTS x (s String DEFAULT ';')", "SELECT 1"]);
+        let found: Vec<&str> =
+            render::statements("-- a; b\nCREATE TABLE x (s String DEFAULT ';');\nSELECT 1;\n").collect();
+        assert_eq!(found, ["-- a; b\nCREATE TABLE x (s String DEFAULT ';')", "SELECT 1"]);
+    }
+
+    #[test]
+    fn every_statement_is_one_that_can_be_rendered_for_a_cluster() {
+        for migration in MIGRATIONS {
+            for statement in render::statements(migration.sql) {
+                let known = ["CREATE TABLE ", "ALTER TABLE "]
+                    .iter()
+                    .any(|words| render::named(statement, words).is_some());
+                assert!(known, "{}: {statement}", migration.name);
+            }
+        }
+    }
+
+    fn check(sql: &'static str, cluster: Option<&str>, expected: &[&str]) {
+        let layout = Layout { database: "lw".into(), cluster: cluster.map(str::to_owned) };
+        let migration = Migration { number: 1, name: "x", sql };
+        assert_eq!(layout.statements(&migration), expected, "{sql} {cluster:?}");
+    }
+
+    #[test]
+    fn one_server_gets_the_files_statements() {
+        check(
+            "-- c\nCREATE TABLE x (a Int8) ENGINE = Memory;\n",
+            None,
+            &["-- c\nCREATE TABLE IF NOT EXISTS x (a Int8) ENGINE = Memory"],
+        );
+        check("ALTER TABLE x DROP COLUMN a;\n", None, &["ALTER TABLE x DROP COLUMN a"]);
+    }
+
+    #[test]
+    fn a_cluster_gets_replicated_tables_and_distributed_ones_over_them() {
+        let x = "'/clickhouse/tables/{shard}/lw/x', '{replica}'";
+        let over = "CREATE TABLE IF NOT EXISTS x ON CLUSTER 'c' AS x_local \
+                    ENGINE = Distributed('c', 'lw', 'x_local', cityHash64(Shipper))";
+        check(
+            "CREATE TABLE x\n(a Int8,\n    CONSTRAINT in_time CHECK 1,\n    CONSTRAINT this_run CHECK Planned > nowInBlock() - uptime()\n)\nENGINE = MergeTree\nORDER BY a\nSETTINGS non_replicated_deduplication_window = 5;\n",
+            Some("c"),
+            &[
+                &format!(
+                    "CREATE TABLE IF NOT EXISTS x_local ON CLUSTER 'c'\n(a Int8,\n    CONSTRAINT in_time CHECK 1\n)\nENGINE = ReplicatedMergeTree({x})\nORDER BY a\nSETTINGS replicated_deduplication_window = 5"
+                ),
+                over,
+            ],
+        );
+        check(
+            "CREATE TABLE x (a Int8) ENGINE = ReplacingMergeTree(Version) ORDER BY a;\n",
+            Some("c"),
+            &[
+                &format!(
+                    "CREATE TABLE IF NOT EXISTS x_local ON CLUSTER 'c' (a Int8) ENGINE = ReplicatedReplacingMergeTree({x}, Version) ORDER BY a"
+                ),
+                over,
+            ],
+        );
+        check(
+            "ALTER TABLE x ADD COLUMN b Int8;\nALTER TABLE x ADD INDEX i b TYPE minmax;\n",
+            Some("c"),
+            &[
+                "ALTER TABLE x_local ON CLUSTER 'c' ADD COLUMN b Int8",
+                "ALTER TABLE x ON CLUSTER 'c' ADD COLUMN b Int8",
+                "ALTER TABLE x_local ON CLUSTER 'c' ADD INDEX i b TYPE minmax",
+            ],
+        );
     }
 }

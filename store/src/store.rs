@@ -1,33 +1,33 @@
 //! The store: a ClickHouse server, or the engine in this process behind the same protocol.
 
+pub mod codes;
+mod connect;
+mod error;
 mod memory;
+mod remote;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use clickhouse::Client;
 use clickhouse::error::Error as ClientError;
+use clickhouse::insert_formatted::InsertFormatted;
+use clickhouse::query::BytesCursor;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 
-use crate::engine::{Engine, exception_code};
+pub use error::{Class, InsertError, QueryError};
+use error::{blames_address, never_sent};
+use remote::{Endpoint, Endpoints};
+pub use remote::{RemoteError, RemoteOptions};
+
+use crate::engine::Engine;
 use crate::native::NativeBlock;
 use crate::schema::{self, MigrateError};
 
-/// The database that holds every table.
+/// The database that holds every table, unless another is configured.
 pub const DATABASE: &str = "lastwords";
-
-/// Where a server is.
-#[derive(Debug, Clone)]
-pub struct Remote {
-    /// Its HTTP address, e.g. `http://127.0.0.1:8123`.
-    pub url: String,
-    /// The user.
-    pub user: String,
-    /// The user's password.
-    pub password: String,
-}
 
 /// How a block is inserted.
 #[derive(Debug, Clone, Default)]
@@ -40,58 +40,20 @@ pub struct Inserting {
     pub settings: Vec<(String, String)>,
 }
 
-/// Why an insert failed. Whatever the reason, only reading back tells whether rows are stored.
-#[derive(Debug, Error)]
-#[allow(missing_docs)]
-pub enum InsertError {
-    #[error(
-        "the store refused the block for {table} because it came too late or from before the store's start: {text}"
-    )]
-    TooLate { table: String, text: String },
-    #[error("the store refused the block for {table}, and would again: {text}")]
-    Refused { table: String, code: i32, text: String },
-    #[error("the store could not take the block for {table} now: {text}")]
-    Retryable { table: String, code: i32, text: String },
-    #[error("no answer from the store to the insert into {table}: {text}")]
-    Unanswered { table: String, text: String },
-}
-
-/// Why a query failed.
-#[derive(Debug, Error)]
-#[allow(missing_docs)]
-pub enum QueryError {
-    #[error("{text}")]
-    Statement { code: i32, text: String },
-    #[error("the store could not be reached: {0}")]
-    Unreachable(String),
-    #[error("the store's answer could not be read: {0}")]
-    Answer(String),
-}
-
-impl QueryError {
-    fn of(error: ClientError) -> QueryError {
-        match error {
-            ClientError::BadResponse(text) => {
-                QueryError::Statement { code: exception_code(&text).unwrap_or(0), text }
-            }
-            ClientError::Network(source) => QueryError::Unreachable(source.to_string()),
-            ClientError::TimedOut => QueryError::Unreachable("no answer in time".to_owned()),
-            other => QueryError::Answer(other.to_string()),
-        }
-    }
-}
-
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    client: Client,
-    outside: Client,
+    endpoints: Arc<Endpoints>,
     engine: Option<Arc<Engine>>,
+    database: Arc<str>,
+    cluster: Option<Arc<str>>,
+    shard: u32,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({})", if self.engine.is_some() { "embedded" } else { "remote" })
+        let urls = self.endpoints.list.iter().map(|endpoint| endpoint.url.as_str());
+        write!(f, "Store({})", urls.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -101,14 +63,28 @@ impl Store {
         let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
             .build(memory::Connector::new(Arc::clone(&engine)));
         let outside = Client::with_http_client(http).with_url("http://embedded");
-        Store { client: outside.clone().with_database(DATABASE), outside, engine: Some(engine) }
+        let endpoint = Endpoint::new("embedded".to_owned(), outside, DATABASE);
+        Store {
+            endpoints: Arc::new(Endpoints::embedded(endpoint)),
+            engine: Some(engine),
+            database: DATABASE.into(),
+            cluster: None,
+            shard: 1,
+        }
     }
 
-    /// A server.
-    pub fn remote(remote: &Remote) -> Store {
-        let outside =
-            Client::default().with_url(&remote.url).with_user(&remote.user).with_password(&remote.password);
-        Store { client: outside.clone().with_database(DATABASE), outside, engine: None }
+    /// A server. Nothing is sent yet. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Where an address is none, or the certificates to be trusted cannot be read.
+    pub fn remote(options: &RemoteOptions) -> Result<Store, RemoteError> {
+        Ok(Store {
+            endpoints: Arc::new(Endpoints::remote(options)?),
+            engine: None,
+            database: options.database.as_str().into(),
+            cluster: options.cluster.as_deref().map(Into::into),
+            shard: options.shard,
+        })
     }
 
     /// The engine, if it is in this process.
@@ -116,9 +92,14 @@ impl Store {
         self.engine.as_ref()
     }
 
-    /// ClickHouse's official client, on our database.
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// The database that holds our tables.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The cluster, where the tables are Replicated and Distributed.
+    pub fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
     }
 
     /// Brings the schema up to date; says how many migrations were applied.
@@ -137,8 +118,31 @@ impl Store {
             return Ok(());
         }
         let sql = format!("INSERT INTO {table} ({}) FORMAT Native", block.columns.join(", "));
-        let mut insert = self
-            .client
+        let mut failure = ClientError::TimedOut;
+        for place in self.endpoints.order() {
+            let Some(endpoint) = self.endpoints.list.get(place) else { continue };
+            let insert = self.prepared(&endpoint.client, &sql, inserting);
+            match send(insert, block.bytes.clone()).await {
+                Ok(()) => {
+                    self.endpoints.answered(place);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.note(place, &error);
+                    let elsewhere = never_sent(&error);
+                    failure = error;
+                    // What has been sent in part may be stored: only reading back tells.
+                    if !elsewhere {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(InsertError::of(table, &failure))
+    }
+
+    fn prepared(&self, client: &Client, sql: &str, inserting: &Inserting) -> InsertFormatted {
+        let mut insert = client
             .insert_formatted_with(sql)
             // One block has to become one part: nothing may cut or merge it on its way.
             .with_setting("max_insert_block_size", "100000000")
@@ -152,23 +156,60 @@ impl Store {
                 .with_setting("insert_deduplicate", "1")
                 .with_setting("insert_deduplication_token", token);
         }
+        if self.cluster.is_some() {
+            // Through the Distributed table to one shard, whole, so that a block stays one part: sharding keys would
+            // cut it. It is answered when the most of that shard's replicas have it.
+            insert = insert
+                .with_setting("insert_shard_id", self.shard.to_string())
+                .with_setting("distributed_foreground_insert", "1")
+                .with_setting("insert_quorum", "auto");
+        }
         for (name, value) in &inserting.settings {
             insert = insert.with_setting(name, value);
         }
-        insert = insert.with_timeouts(inserting.timeout, inserting.timeout);
-        let failed = |error| InsertError::of(table, error);
-        insert.send(block.bytes).await.map_err(failed)?;
-        insert.end().await.map_err(failed)
+        insert.with_timeouts(inserting.timeout, inserting.timeout)
+    }
+
+    /// Looks at what an error says about the address.
+    fn note(&self, place: usize, error: &ClientError) {
+        if blames_address(error) {
+            self.endpoints.failed(place, &error::explain(error));
+        } else {
+            self.endpoints.answered(place);
+        }
     }
 
     /// Runs a statement without an answer.
     pub async fn execute(&self, sql: &str) -> Result<(), QueryError> {
-        self.client.query_raw(sql).execute().await.map_err(QueryError::of)
+        self.execute_by(sql, |endpoint| &endpoint.client).await
     }
 
     /// Runs a statement without an answer and without our database, which need not exist yet.
     pub(crate) async fn execute_outside(&self, sql: &str) -> Result<(), QueryError> {
-        self.outside.query_raw(sql).execute().await.map_err(QueryError::of)
+        self.execute_by(sql, |endpoint| &endpoint.outside).await
+    }
+
+    async fn execute_by(&self, sql: &str, client: fn(&Endpoint) -> &Client) -> Result<(), QueryError> {
+        let mut failure = ClientError::TimedOut;
+        for place in self.endpoints.order() {
+            let Some(endpoint) = self.endpoints.list.get(place) else { continue };
+            let running = client(endpoint).query_raw(sql).execute();
+            match within(self.endpoints.answer_timeout, running).await {
+                Ok(()) => {
+                    self.endpoints.answered(place);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.note(place, &error);
+                    let elsewhere = never_sent(&error);
+                    failure = error;
+                    if !elsewhere {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(QueryError::of(&failure))
     }
 
     /// An answer's bytes in the given format, chunk by chunk. `parameters` fill `{name:Type}` in the text.
@@ -179,14 +220,20 @@ impl Store {
         format: &str,
         settings: &[(&str, &str)],
     ) -> Result<AnswerBytes, QueryError> {
-        let mut query = self.client.query_raw(sql);
-        for (name, value) in parameters {
-            query = query.param(name, value);
+        let mut attempts = VecDeque::new();
+        for place in self.endpoints.order() {
+            let Some(endpoint) = self.endpoints.list.get(place) else { continue };
+            let mut query = endpoint.client.query_raw(sql);
+            for (name, value) in parameters {
+                query = query.param(name, value);
+            }
+            for (name, value) in settings {
+                query = query.with_setting(*name, *value);
+            }
+            // Nothing is sent before its first chunk is asked for.
+            attempts.push_back((place, query.fetch_bytes(format).map_err(|error| QueryError::of(&error))?));
         }
-        for (name, value) in settings {
-            query = query.with_setting(*name, *value);
-        }
-        query.fetch_bytes(format).map(AnswerBytes).map_err(QueryError::of)
+        Ok(AnswerBytes { store: self.clone(), attempts, begun: false })
     }
 
     /// The rows of a small answer. 64-bit integers come as numbers.
@@ -225,20 +272,28 @@ impl Store {
             ("placement", "Planned"),
         ] {
             let sql = "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}";
-            let tables: Vec<Table> = self.rows_with(sql, &[("database", DATABASE), ("table", table)]).await?;
+            // On a cluster rows are kept by the tables under the Distributed ones.
+            let (stored, on_cluster) = match &self.cluster {
+                Some(cluster) => (format!("{table}_local"), format!(" ON CLUSTER '{cluster}'")),
+                None => (table.to_owned(), String::new()),
+            };
+            let tables: Vec<Table> =
+                self.rows_with(sql, &[("database", &self.database), ("table", &stored)]).await?;
             let Some(Table { engine_full }) = tables.first() else {
                 return Err(QueryError::Answer(format!(
-                    "table {table} is missing: the store has not been migrated"
+                    "table {stored} is missing: the store has not been migrated"
                 )));
             };
             // Changing a TTL rewrites parts; it is left alone where it is as wanted.
             match days {
                 Some(days) if !engine_full.contains(&format!("+ toIntervalDay({days}) ")) => {
-                    self.execute(&format!("ALTER TABLE {table} MODIFY TTL {since} + toIntervalDay({days})"))
-                        .await?;
+                    self.execute(&format!(
+                        "ALTER TABLE {stored}{on_cluster} MODIFY TTL {since} + toIntervalDay({days})"
+                    ))
+                    .await?;
                 }
                 None if engine_full.contains(" TTL ") => {
-                    self.execute(&format!("ALTER TABLE {table} REMOVE TTL")).await?
+                    self.execute(&format!("ALTER TABLE {stored}{on_cluster} REMOVE TTL")).await?
                 }
                 _ => {}
             }
@@ -263,15 +318,17 @@ impl Store {
 
 impl Store {
     /// Whether the store refuses every insert that was planned then, from now on: because it takes them for
-    /// `lasts_s` seconds only, or because it has been started since (with a second to spare, since clocks of the
-    /// store are whole seconds).
+    /// `lasts_s` seconds only, or, where it is one server, because it has been started since (with a second to spare,
+    /// since clocks of the store are whole seconds).
     pub async fn is_over(&self, planned_s: u32, lasts_s: u32) -> Result<bool, QueryError> {
         #[derive(serde::Deserialize)]
         struct Over {
             over: u8,
         }
+        let one = self.endpoints.list.len() == 1 && self.cluster.is_none();
         let sql = format!(
-            "SELECT toUnixTimestamp(now()) > {planned_s} + {lasts_s} OR {planned_s} + 1 < toUnixTimestamp(now() - uptime()) AS over"
+            "SELECT toUnixTimestamp(now()) > {planned_s} + {lasts_s} \
+             OR {one} AND {planned_s} + 1 < toUnixTimestamp(now() - uptime()) AS over"
         );
         let rows: Vec<Over> = self.rows(&sql).await?;
         rows.first()
@@ -280,8 +337,29 @@ impl Store {
     }
 }
 
+async fn send(mut insert: InsertFormatted, bytes: Bytes) -> Result<(), ClientError> {
+    insert.send(bytes).await?;
+    insert.end().await
+}
+
+/// Waits so long at most.
+async fn within<T>(
+    limit: Option<Duration>,
+    running: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, running).await.unwrap_or(Err(ClientError::TimedOut)),
+        None => running.await,
+    }
+}
+
 /// An answer that is still coming.
-pub struct AnswerBytes(clickhouse::query::BytesCursor);
+pub struct AnswerBytes {
+    store: Store,
+    /// The address that is asked, and those that may be asked instead until the first chunk has come.
+    attempts: VecDeque<(usize, BytesCursor)>,
+    begun: bool,
+}
 
 impl std::fmt::Debug for AnswerBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -292,35 +370,38 @@ impl std::fmt::Debug for AnswerBytes {
 impl AnswerBytes {
     /// The next chunk, none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
-        self.0.next().await.map_err(QueryError::of)
+        let endpoints = &self.store.endpoints;
+        loop {
+            let Some((place, cursor)) = self.attempts.front_mut() else { return Ok(None) };
+            match within(endpoints.answer_timeout, cursor.next()).await {
+                Ok(chunk) => {
+                    if !self.begun {
+                        endpoints.answered(*place);
+                        self.begun = true;
+                    }
+                    return Ok(chunk);
+                }
+                Err(error) => {
+                    self.store.note(*place, &error);
+                    // Reading changes nothing: it can be done again elsewhere.
+                    if self.begun || self.attempts.len() == 1 || !blames_address(&error) {
+                        return Err(QueryError::of(&error));
+                    }
+                    self.attempts.pop_front();
+                }
+            }
+        }
     }
 
     /// All of it.
     pub async fn collect(mut self) -> Result<Bytes, QueryError> {
-        self.0.collect().await.map_err(QueryError::of)
-    }
-}
-
-/// ClickHouse's codes of errors that pass: memory and thread limits, too many parts or statements, disk, Keeper.
-const PASSING: &[i32] = &[159, 160, 202, 209, 210, 236, 241, 242, 243, 252, 279, 319, 394, 439, 668, 999];
-/// Code of a violated constraint.
-const VIOLATED_CONSTRAINT: i32 = 469;
-
-impl InsertError {
-    fn of(table: &str, error: ClientError) -> InsertError {
-        let table = table.to_owned();
-        match error {
-            ClientError::BadResponse(text) => match exception_code(&text) {
-                Some(VIOLATED_CONSTRAINT) if text.contains("in_time") || text.contains("this_run") => {
-                    InsertError::TooLate { table, text }
-                }
-                Some(code) if PASSING.contains(&code) => InsertError::Retryable { table, code, text },
-                // Files and disks answer with text; a full disk passes.
-                Some(code) if text.contains("No space left") => InsertError::Retryable { table, code, text },
-                Some(code) => InsertError::Refused { table, code, text },
-                None => InsertError::Unanswered { table, text },
-            },
-            other => InsertError::Unanswered { table, text: other.to_string() },
+        let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next().await? else { return Ok(first) };
+        let mut all = BytesMut::from(first);
+        all.extend_from_slice(&second);
+        while let Some(chunk) = self.next().await? {
+            all.extend_from_slice(&chunk);
         }
+        Ok(all.freeze())
     }
 }

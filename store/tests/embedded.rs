@@ -67,7 +67,7 @@ async fn a_block_that_the_store_cannot_read_is_refused_for_good() {
     let refused = store.insert_native("logs", cut, &with_token("t1")).await;
     assert!(matches!(refused, Err(InsertError::Refused { .. })), "{refused:?}");
     let nowhere = store.insert_native("nowhere", block.encode(), &with_token("t1")).await;
-    assert!(matches!(nowhere, Err(InsertError::Refused { code: 60, .. })), "{nowhere:?}");
+    assert!(matches!(nowhere, Err(InsertError::Retryable { code: 60, .. })), "{nowhere:?}");
     assert_eq!(count(&store, "logs").await, 0);
 }
 

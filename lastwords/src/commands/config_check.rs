@@ -57,6 +57,9 @@ const COLUMNS: &[&str] = &[
     "kafka.partitions",
     "store.url",
     "store.user",
+    "store.ca_file",
+    "store.database",
+    "store.cluster",
 ];
 
 /// The configuration under its keys; no secret is in it.
@@ -87,7 +90,10 @@ fn shown(config: &Config) -> serde_json::Value {
         "kafka.topic": config.kafka.as_ref().map(|kafka| &kafka.topic),
         "kafka.group": config.kafka.as_ref().map(|kafka| &kafka.group),
         "kafka.partitions": config.kafka.as_ref().map(|kafka| kafka.partitions),
-        "store.url": config.store.as_ref().map(|store| &store.url),
+        "store.url": config.store.as_ref().map(|store| &store.urls),
         "store.user": config.store.as_ref().map(|store| &store.user),
+        "store.ca_file": config.store.as_ref().map(|store| &store.ca_file),
+        "store.database": config.store.as_ref().map(|store| &store.database),
+        "store.cluster": config.store.as_ref().map(|store| &store.cluster),
     })
 }

@@ -68,8 +68,8 @@ async fn open(place: &PlaceArgs) -> anyhow::Result<Holder> {
     if let Some(remote) = &config.store
         && place.data.is_none()
     {
-        let store = Store::remote(remote);
-        Contents::of(&store).await.with_context(|| format!("the store at {}", remote.url))?;
+        let store = Store::remote(remote)?;
+        Contents::of(&store).await.with_context(|| format!("the store at {}", remote.urls.join(", ")))?;
         return Ok(Holder { store, _open: None });
     }
     let lock = config

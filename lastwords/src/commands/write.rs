@@ -62,8 +62,9 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
         tokio::spawn(serve_health(listener, metrics, ready, shutdown.clone().cancelled_owned()));
         tracing::info!(what = "http", %address, "serving");
     }
-    let store = Store::remote(&remote);
-    let Some(migrated) = shutdown.run_until_cancelled(migrate(&store, &remote.url)).await else {
+    let store = Store::remote(&remote)?;
+    let urls = remote.urls.join(", ");
+    let Some(migrated) = shutdown.run_until_cancelled(migrate(&store, &urls)).await else {
         return Ok(Outcome::Done);
     };
     migrated?;
@@ -72,7 +73,7 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
         block: BlockLimits { rows_max: BLOCK_ROWS_MAX, bytes_max: BLOCK_BYTES_MAX, ..BlockLimits::default() },
         grace: config.grace,
     };
-    tracing::info!(topic = group.kafka.topic, group = group.kafka.group, store = remote.url, "writing");
+    tracing::info!(topic = group.kafka.topic, group = group.kafka.group, store = urls, "writing");
     run_group(group, store, Arc::new(Detector::built_in()), counters, states, shutdown).await?;
     tracing::info!("stopped");
     Ok(Outcome::Done)
@@ -83,7 +84,7 @@ async fn migrate(store: &Store, url: &str) -> anyhow::Result<()> {
     loop {
         match store.migrate().await {
             Ok(_) => return Ok(()),
-            Err(error) if error.is_unreachable() => {
+            Err(error) if error.is_passing() => {
                 tracing::warn!(url, %error, "the store does not answer; trying again");
                 tokio::time::sleep(STORE_PAUSE).await;
             }

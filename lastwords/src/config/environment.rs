@@ -3,6 +3,7 @@
 use super::{
     ConfigError,
     file::{ListenText, Raw, Size},
+    fleet::Urls,
 };
 use crate::args;
 
@@ -37,6 +38,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("LASTWORDS_STORE_USER", "store.user"),
     ("LASTWORDS_STORE_PASSWORD", "-"),
     ("LASTWORDS_STORE_PASSWORD_FILE", "store.password_file"),
+    ("LASTWORDS_STORE_CA_FILE", "store.ca_file"),
+    ("LASTWORDS_STORE_DATABASE", "store.database"),
+    ("LASTWORDS_STORE_CLUSTER", "store.cluster"),
 ];
 
 /// Lays every variable that is set over what the file says.
@@ -79,9 +83,12 @@ fn set(raw: &mut Raw, key: &str, value: &str) -> Result<(), String> {
         "collect.saturation_share" => raw.collect.saturation_share = Some(number(value)?),
         "ship.ingester" => raw.ship.ingester = text(),
         "kafka.brokers" => raw.kafka.brokers = text(),
-        "store.url" => raw.store.url = text(),
+        "store.url" => raw.store.url = Some(Urls::One(value.to_owned())),
         "store.user" => raw.store.user = text(),
         "store.password_file" => raw.store.password_file = Some(value.into()),
+        "store.ca_file" => raw.store.ca_file = Some(value.into()),
+        "store.database" => raw.store.database = text(),
+        "store.cluster" => raw.store.cluster = text(),
         other => return Err(format!("no key {other} to set")),
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! `[kafka]` and `[store]`: what a fleet has and one machine has not.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use lastwords_ingester::kafka::KafkaOptions;
-use lastwords_store::Remote;
+use lastwords_store::RemoteOptions;
 use serde::Deserialize;
 
 use super::{ConfigError, first_line};
@@ -28,9 +28,23 @@ pub struct RawKafka {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStore {
-    pub url: Option<String>,
+    pub url: Option<Urls>,
     pub user: Option<String>,
     pub password_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub database: Option<String>,
+    pub cluster: Option<String>,
+    pub shard: Option<u32>,
+    pub connect_timeout_seconds: Option<u64>,
+    pub answer_timeout_seconds: Option<u64>,
+}
+
+/// One address or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "an address such as \"http://HOST:8123\" or a list of them")]
+pub enum Urls {
+    One(String),
+    Several(Vec<String>),
 }
 
 /// Checks `[kafka]`; none where no brokers are named.
@@ -71,18 +85,74 @@ pub fn kafka(raw: RawKafka) -> Result<Option<KafkaOptions>, ConfigError> {
 pub fn store(
     raw: RawStore,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Remote>, ConfigError> {
-    let Some(url) = raw.url else { return Ok(None) };
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err(ConfigError::Value {
-            key: "store.url".into(),
-            wanted: "the address of ClickHouse's HTTP interface, http://HOST:8123",
-            found: url,
-        });
+) -> Result<Option<RemoteOptions>, ConfigError> {
+    let urls = match raw.url {
+        None => return Ok(None),
+        // The environment has no lists.
+        Some(Urls::One(urls)) => urls.split(',').map(|url| url.trim().to_owned()).collect(),
+        Some(Urls::Several(urls)) => urls,
+    };
+    let value =
+        |key: &str, wanted, found: String| ConfigError::Value { key: format!("store.{key}"), wanted, found };
+    const URL: &str = "the address of ClickHouse's HTTP interface, http://HOST:8123 or https://HOST:8443, or a list of them";
+    if urls.is_empty() {
+        return Err(value("url", URL, "[]".to_owned()));
     }
-    let password = match &raw.password_file {
-        Some(path) => first_line(path)?,
+    for url in &urls {
+        let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            return Err(value("url", URL, url.clone()));
+        }
+    }
+    let mut options = RemoteOptions::new(urls);
+    options.password = match &raw.password_file {
+        Some(path) => first_line(path)
+            .map_err(|error| value("password_file", "a file that can be read", error.to_string()))?,
         None => environment("LASTWORDS_STORE_PASSWORD").unwrap_or_default(),
     };
-    Ok(Some(Remote { url, user: raw.user.unwrap_or_else(|| "default".to_owned()), password }))
+    if let Some(path) = &raw.ca_file
+        && let Err(error) = std::fs::File::open(path)
+    {
+        let found = format!("{}: {error}", path.display());
+        return Err(value("ca_file", "a file of PEM certificates that can be read", found));
+    }
+    options.ca_file = raw.ca_file;
+    if let Some(user) = raw.user {
+        options.user = user;
+    }
+    if let Some(database) = raw.database {
+        if !is_name(&database, "_") {
+            return Err(value("database", "a name of letters, digits and _", database));
+        }
+        options.database = database;
+    }
+    if let Some(cluster) = raw.cluster {
+        if !is_name(&cluster, "_-.") {
+            return Err(value("cluster", "a cluster's name of letters, digits, _, - and .", cluster));
+        }
+        options.cluster = Some(cluster);
+    }
+    if let Some(shard) = raw.shard {
+        if shard == 0 {
+            return Err(value("shard", "1 or more", shard.to_string()));
+        }
+        options.shard = shard;
+    }
+    for (key, given, limit) in [
+        ("connect_timeout_seconds", raw.connect_timeout_seconds, &mut options.connect_timeout),
+        ("answer_timeout_seconds", raw.answer_timeout_seconds, &mut options.answer_timeout),
+    ] {
+        match given {
+            Some(0) => return Err(value(key, "1 or more", "0".to_owned())),
+            Some(seconds) => *limit = Duration::from_secs(seconds),
+            None => {}
+        }
+    }
+    Ok(Some(options))
+}
+
+/// Whether this can be a name in ClickHouse's statements, and in a path of Keeper.
+fn is_name(text: &str, further: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || further.contains(letter))
 }

@@ -18,7 +18,7 @@ use std::{
 use jiff::tz::TimeZone;
 use lastwords_ingester::kafka::KafkaOptions;
 use lastwords_shipper::{discover::Pattern, uplink::TlsOptions};
-use lastwords_store::Remote;
+use lastwords_store::RemoteOptions;
 
 pub use environment::VARIABLES;
 pub use error::ConfigError;
@@ -53,7 +53,7 @@ pub struct Config {
     /// Kafka, where `ingest` and `write` meet.
     pub kafka: Option<KafkaOptions>,
     /// The ClickHouse server; none: the engine in the data folder.
-    pub store: Option<Remote>,
+    pub store: Option<RemoteOptions>,
     /// How `ship` does; none: plain text.
     pub ingester_tls: Option<TlsOptions>,
     /// How long a shutdown may take.

@@ -74,6 +74,36 @@ fn errors_name_file_line_and_key() {
             "[ship.tls]\nca_file = \"/c\"\nkey_file = \"/k\"\n",
             "DIR/lastwords.toml:3: key `ship.tls.key_file`: wanted certificate_file, too",
         ),
+        (
+            "[store]\nurl = \"store:8123\"\n",
+            "DIR/lastwords.toml:2: key `store.url`: wanted the address of ClickHouse",
+        ),
+        ("[store]\nurl = []\n", "DIR/lastwords.toml:2: key `store.url`: wanted the address of ClickHouse"),
+        (
+            "[store]\nurl = [\"http://a\", \"b\"]\n",
+            "DIR/lastwords.toml:2: key `store.url`: wanted the address",
+        ),
+        (
+            "[store]\nurl = \"http://a\"\nca_file = \"/nowhere/ca.pem\"\n",
+            "DIR/lastwords.toml:3: key `store.ca_file`: wanted a file of PEM certificates that can be read, found \"/nowhere",
+        ),
+        (
+            "[store]\nurl = \"http://a\"\npassword_file = \"/nowhere/pw\"\n",
+            "DIR/lastwords.toml:3: key `store.password_file`: wanted a file that can be read",
+        ),
+        (
+            "[store]\nurl = \"http://a\"\ndatabase = \"a`b\"\n",
+            "DIR/lastwords.toml:3: key `store.database`: wanted a name of letters",
+        ),
+        (
+            "[store]\nurl = \"http://a\"\ncluster = \"{c}\"\n",
+            "DIR/lastwords.toml:3: key `store.cluster`: wanted a cluster's name",
+        ),
+        ("[store]\nurl = 7\n", "DIR/lastwords.toml:2: key `store.url`: an address such as"),
+        (
+            "[store]\nurl = \"http://a\"\nanswer_timeout_seconds = 0\n",
+            "DIR/lastwords.toml:3: key `store.answer_timeout_seconds`: wanted 1 or more",
+        ),
         ("[clickhouse]\nlisten = \"0.0.0.0:8123\"\n", "clickhouse.listen = 0.0.0.0:8123 is not loopback"),
     ];
     for (text, expected) in cases {
@@ -149,4 +179,19 @@ fn the_documented_configuration_is_valid_and_says_the_defaults() {
         let key = key.rsplit('.').next().unwrap();
         assert!(text.contains(&format!("{key} = ")), "{name}: {key} is not documented");
     }
+}
+
+#[test]
+fn the_stores_addresses_are_one_or_a_list() {
+    let urls = |text: &str, variables: &[(&str, &str)]| {
+        loaded(text, variables, Flags::default()).unwrap().store.map(|store| store.urls)
+    };
+    let both = Some(vec!["http://a:8123".to_owned(), "https://b".to_owned()]);
+    assert_eq!(urls("", &[]), None);
+    assert_eq!(urls("[store]\nurl = \"http://a:8123\"\n", &[]).unwrap().len(), 1);
+    assert_eq!(urls("[store]\nurl = [\"http://a:8123\", \"https://b\"]\n", &[]), both);
+    assert_eq!(
+        urls("[store]\nurl = \"http://x\"\n", &[("LASTWORDS_STORE_URL", "http://a:8123, https://b")]),
+        both
+    );
 }

@@ -66,6 +66,8 @@ pub(super) enum Failure {
     Encoding(String),
     /// The client went away.
     Gone(String),
+    /// Too many statements are running.
+    Busy,
     /// The engine is being closed.
     Closing,
 }
@@ -104,6 +106,12 @@ impl Failure {
                 StatusCode::BAD_REQUEST,
                 210,
                 format!("Code: 210. DB::Exception: The body was cut off: {text}. (NETWORK_ERROR)"),
+            ),
+            Failure::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                202,
+                "Code: 202. DB::Exception: Too many simultaneous queries; come again. (TOO_MANY_SIMULTANEOUS_QUERIES)"
+                    .to_owned(),
             ),
             Failure::Closing => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -218,6 +226,14 @@ fn content_type(format: &str) -> &'static str {
 /// A plain text.
 pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
     text_reply(status, text.to_owned())
+}
+
+/// Prometheus' text.
+pub(super) fn metrics(text: String) -> Reply {
+    let mut reply = text_reply(StatusCode::OK, text);
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
 }
 
 fn text_reply(status: StatusCode, text: String) -> Reply {

@@ -4,12 +4,15 @@ mod guard;
 mod words;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::Served;
 use super::access::Rights;
+use super::counts::During;
 use super::encoding::{Coding, Encoder};
 use super::request::{Call, Data, STATEMENT_BYTES_MAX};
 use super::response::{self, Chunks, Cut, Failure, Head, Reply, exception_frame};
@@ -23,8 +26,10 @@ const CHUNKS_WAITING: usize = 4;
 const FORMAT: &str = "TabSeparated";
 
 /// Runs the statement and gives its answer, which may still be coming.
-pub(super) async fn answer(mut call: Call, engine: Arc<Engine>) -> Result<Reply, Failure> {
-    let slot = engine.slot(call.rights != Rights::All).await.ok_or(Failure::Closing)?;
+pub(super) async fn answer(mut call: Call, served: &Arc<Served>) -> Result<Reply, Failure> {
+    let engine = Arc::clone(&served.engine);
+    let slot = turn(&call, served).await?;
+    let during = During::new(&served.counts.running);
     let number = engine.statement_id();
     let query_id =
         call.query_id.take().unwrap_or_else(|| format!("lastwords-{}-{number}", std::process::id()));
@@ -39,6 +44,8 @@ pub(super) async fn answer(mut call: Call, engine: Arc<Engine>) -> Result<Reply,
     };
     abandoned.armed = false;
     let begun = running?;
+    served.counts.rows_inserted.fetch_add(begun.statistics.rows_written, Ordering::Relaxed);
+    drop(during);
     let head = Head {
         format: &format,
         query_id: &query_id,
@@ -47,6 +54,19 @@ pub(super) async fn answer(mut call: Call, engine: Arc<Engine>) -> Result<Reply,
         tag: &begun.tag,
     };
     Ok(response::answer(&head, begun.body))
+}
+
+/// Waits for a place among the running statements; whoever came over a port not for ever.
+async fn turn(call: &Call, served: &Served) -> Result<OwnedSemaphorePermit, Failure> {
+    let over_port = call.rights != Rights::All;
+    let _during = During::new(&served.counts.waiting);
+    let slot = served.engine.slot(over_port);
+    let slot = if over_port {
+        tokio::time::timeout(served.turn_wait, slot).await.map_err(|_| Failure::Busy)?
+    } else {
+        slot.await
+    };
+    slot.ok_or(Failure::Closing)
 }
 
 /// An answer whose beginning is known.

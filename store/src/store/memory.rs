@@ -10,9 +10,10 @@ use hyper::rt::ReadBufCursor;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::http::{Access, serve_stream};
+use crate::http::{Access, Served, serve_stream};
 
 /// Bytes that fit into the pipe in each direction.
 const PIPE_BYTES: usize = 1 << 20;
@@ -20,12 +21,12 @@ const PIPE_BYTES: usize = 1 << 20;
 /// Makes connections to the handler.
 #[derive(Clone)]
 pub(super) struct Connector {
-    engine: Arc<Engine>,
+    served: Arc<Served>,
 }
 
 impl Connector {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Connector { engine }
+        Connector { served: Served::new(engine, Access::Process) }
     }
 }
 
@@ -40,10 +41,7 @@ impl tower_service::Service<Uri> for Connector {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let engine = Arc::clone(&self.engine);
-        tokio::spawn(
-            async move { serve_stream(TokioIo::new(theirs), engine, Arc::new(Access::Process)).await },
-        );
+        tokio::spawn(serve_stream(TokioIo::new(theirs), Arc::clone(&self.served), CancellationToken::new()));
         Box::pin(std::future::ready(Ok(Pipe(TokioIo::new(ours)))))
     }
 }

@@ -1,0 +1,239 @@
+//! A server, or several addresses of the same store, and which of them is asked.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clickhouse::Client;
+use hyper::Uri;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use thiserror::Error;
+
+use super::{DATABASE, connect};
+
+/// An idle connection is kept so long; ClickHouse closes its end after 3 s.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Where a store is and how it is spoken to.
+#[derive(Clone)]
+pub struct RemoteOptions {
+    /// HTTP addresses of the same store, the preferred one first: of one server, or of the replicas of one shard. What
+    /// one of them has stored has to be seen through the others.
+    pub urls: Vec<String>,
+    /// The user.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+    /// The database that holds our tables.
+    pub database: String,
+    /// Certificates (PEM) that sign the servers' certificates; none: what the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// Name of the cluster whose tables are Replicated and Distributed; none: a single server.
+    pub cluster: Option<String>,
+    /// The shard of the cluster that takes our inserts, from 1; the same for all writers of one topic.
+    pub shard: u32,
+    /// For name, TCP and TLS of a new connection together.
+    pub connect_timeout: Duration,
+    /// Longest silence while an answer is waited for. Inserts bring their own.
+    pub answer_timeout: Duration,
+    /// An address that failed is not asked for so long, unless all have failed.
+    pub return_after: Duration,
+}
+
+impl RemoteOptions {
+    /// The defaults for some addresses.
+    pub fn new(urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        RemoteOptions {
+            urls: urls.into_iter().map(Into::into).collect(),
+            user: "default".to_owned(),
+            password: String::new(),
+            database: DATABASE.to_owned(),
+            ca_file: None,
+            cluster: None,
+            shard: 1,
+            connect_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(120),
+            return_after: Duration::from_secs(30),
+        }
+    }
+}
+
+impl std::fmt::Debug for RemoteOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteOptions")
+            .field("urls", &self.urls)
+            .field("user", &self.user)
+            .field("database", &self.database)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why options cannot be used.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum RemoteError {
+    #[error("wanted at least one address of a ClickHouse server, http://HOST:8123")]
+    NoUrl,
+    #[error(
+        "wanted the address of ClickHouse's HTTP interface, http://HOST:8123 or https://HOST:8443, found {0:?}"
+    )]
+    Url(String),
+    #[error("the certificates {} cannot be read: {source}", path.display())]
+    CaFile { path: PathBuf, source: std::io::Error },
+    #[error("the certificates {} cannot be used: {reason}; wanted PEM certificates of authorities", path.display())]
+    Ca { path: PathBuf, reason: String },
+    #[error("no trusted certificates were found on this machine: install ca-certificates, or name a ca_file")]
+    NoSystemTrust,
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+/// One address.
+pub(super) struct Endpoint {
+    pub(super) url: String,
+    /// The client on our database.
+    pub(super) client: Client,
+    /// The client without one.
+    pub(super) outside: Client,
+    down_until: Mutex<Option<Instant>>,
+}
+
+impl Endpoint {
+    pub(super) fn new(url: String, outside: Client, database: &str) -> Endpoint {
+        Endpoint {
+            url,
+            client: outside.clone().with_database(database),
+            outside,
+            down_until: Mutex::new(None),
+        }
+    }
+
+    fn down_until(&self) -> Option<Instant> {
+        *self.down_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All addresses of the store.
+pub(super) struct Endpoints {
+    pub(super) list: Vec<Endpoint>,
+    pub(super) answer_timeout: Option<Duration>,
+    return_after: Duration,
+}
+
+impl Endpoints {
+    /// The engine in this process: one, which is not given up on.
+    pub(super) fn embedded(endpoint: Endpoint) -> Endpoints {
+        Endpoints { list: vec![endpoint], answer_timeout: None, return_after: Duration::ZERO }
+    }
+
+    /// Servers.
+    pub(super) fn remote(options: &RemoteOptions) -> Result<Endpoints, RemoteError> {
+        if options.urls.is_empty() {
+            return Err(RemoteError::NoUrl);
+        }
+        let mut secure = false;
+        for url in &options.urls {
+            let uri: Uri = url.parse().map_err(|_| RemoteError::Url(url.clone()))?;
+            match (uri.scheme_str(), uri.host()) {
+                (Some("http"), Some(_)) => {}
+                (Some("https"), Some(_)) => secure = true,
+                _ => return Err(RemoteError::Url(url.clone())),
+            }
+        }
+        let tls = if secure { Some(connect::trust(options.ca_file.as_deref())?) } else { None };
+        let connector = connect::Connector { tls, timeout: options.connect_timeout };
+        let list = options.urls.iter().map(|url| {
+            let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .build(connector.clone());
+            let outside = Client::with_http_client(http)
+                .with_url(url)
+                .with_user(&options.user)
+                .with_password(&options.password);
+            Endpoint::new(url.clone(), outside, &options.database)
+        });
+        Ok(Endpoints {
+            list: list.collect(),
+            answer_timeout: Some(options.answer_timeout),
+            return_after: options.return_after,
+        })
+    }
+
+    /// The addresses in the order in which they are to be tried.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let now = Instant::now();
+        let down: Vec<Option<Instant>> = self.list.iter().map(Endpoint::down_until).collect();
+        order(&down, now)
+    }
+
+    /// Notes that an address does not do its service.
+    pub(super) fn failed(&self, place: usize, reason: &str) {
+        let Some(endpoint) = self.list.get(place) else { return };
+        let mut down = endpoint.down_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if down.is_none() && self.list.len() > 1 {
+            tracing::warn!(url = endpoint.url, reason, "the store is asked elsewhere");
+        }
+        *down = Some(Instant::now() + self.return_after);
+    }
+
+    /// Notes that an address answers.
+    pub(super) fn answered(&self, place: usize) {
+        let Some(endpoint) = self.list.get(place) else { return };
+        let mut down = endpoint.down_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if down.take().is_some() && self.list.len() > 1 {
+            tracing::info!(url = endpoint.url, "the store answers again");
+        }
+    }
+}
+
+/// Whoever is not down in the order of preference, then the others, who comes back first first.
+fn order(down_until: &[Option<Instant>], now: Instant) -> Vec<usize> {
+    let mut places: Vec<(Option<Instant>, usize)> =
+        down_until.iter().map(|until| until.filter(|until| *until > now)).zip(0..).collect();
+    places.sort();
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_address_that_is_up_is_asked_first_and_again_after_a_while() {
+        let now = Instant::now();
+        let ahead = |seconds| Some(now + Duration::from_secs(seconds));
+        for (down, expected) in [
+            (vec![None, None, None], vec![0, 1, 2]),
+            (vec![ahead(9), None, None], vec![1, 2, 0]),
+            (vec![ahead(9), ahead(3), None], vec![2, 1, 0]),
+            (vec![ahead(9), ahead(3)], vec![1, 0]),
+            // Its time is over: it is asked again.
+            (vec![ahead(0), None], vec![0, 1]),
+        ] {
+            assert_eq!(order(&down, now), expected, "{down:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_none_are_refused() {
+        for url in ["", "store:8123", "ftp://store", "http://", "/ping"] {
+            let refused = Endpoints::remote(&RemoteOptions::new([url])).err();
+            assert!(
+                matches!(&refused, Some(RemoteError::Url(found)) if found == url),
+                "{url:?}: {refused:?}"
+            );
+        }
+        assert!(matches!(
+            Endpoints::remote(&RemoteOptions::new(Vec::<String>::new())),
+            Err(RemoteError::NoUrl)
+        ));
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let options = RemoteOptions { password: "sesame".into(), ..RemoteOptions::new(["http://store"]) };
+        assert!(!format!("{options:?}").contains("sesame"));
+    }
+}

@@ -327,8 +327,8 @@ impl Store {
         }
         let one = self.endpoints.list.len() == 1 && self.cluster.is_none();
         let sql = format!(
-            "SELECT toUnixTimestamp(now()) > {planned_s} + {lasts_s} \
-             OR {one} AND {planned_s} + 1 < toUnixTimestamp(now() - uptime()) AS over"
+            "SELECT toUInt8(toUnixTimestamp(now()) > {planned_s} + {lasts_s} \
+             OR {one} AND {planned_s} + 1 < toUnixTimestamp(now() - uptime())) AS over"
         );
         let rows: Vec<Over> = self.rows(&sql).await?;
         rows.first()

@@ -9,7 +9,11 @@
 
 use std::{fs, path::PathBuf};
 
-use lastwords_detect::{Detector, LogFound, is_under};
+use lastwords_detect::{Detector, Found, LogFound, is_under};
+use lastwords_record::{
+    Severity, Source,
+    group::{Grouper, Verdict},
+};
 use regex::{Captures, Regex};
 
 /// The corpora; none where they are not there, which fails where everything must be checked.
@@ -45,7 +49,7 @@ fn labelled(bytes: &[u8]) -> (Option<String>, Vec<u8>) {
     (title, log[..end].to_vec())
 }
 
-fn is_crash(event: &LogFound) -> bool {
+fn is_crash(event: &Told) -> bool {
     ["kernel.", "memory.", "xen."].iter().any(|root| event.class.starts_with(root))
 }
 
@@ -100,6 +104,63 @@ fn half(name: &str) -> usize {
 
 #[test]
 fn crashes_of_the_corpus_are_found_and_classed() {
+    let detector = Detector::built_in();
+    judge("whole logs", |log| {
+        detector
+            .scan_log(log, false)
+            .into_iter()
+            .map(|LogFound { class, rule, function, attributes, .. }| Told {
+                class,
+                rule,
+                function,
+                attributes,
+            })
+            .collect()
+    });
+}
+
+/// As they come into the store: lines grouped to records by the shipper.
+#[test]
+fn crashes_of_the_corpus_are_found_in_records() {
+    let detector = Detector::built_in();
+    judge("records", |log| {
+        let (mut text, mut ends, mut open) = (Vec::new(), Vec::new(), false);
+        let mut grouper = Grouper::new();
+        for line in log.split(|byte| *byte == b'\n') {
+            let verdict = grouper.push(line);
+            if !(matches!(verdict, Verdict::Continues | Verdict::Ends) && open) && !text.is_empty() {
+                ends.push(u32::try_from(text.len()).expect("small"));
+            }
+            text.extend_from_slice(line);
+            text.push(b'\n');
+            open = grouper.is_open() || verdict == Verdict::Begins;
+        }
+        ends.push(u32::try_from(text.len()).expect("small"));
+        let mut found = Vec::new();
+        detector.scan(&text, &ends, |_| Source::Console, &mut found);
+        found
+            .into_iter()
+            .filter(|event| event.severity != Severity::Info)
+            .map(|Found { class, rule, function, attributes, .. }| Told {
+                class: class.to_string(),
+                rule,
+                function,
+                attributes,
+            })
+            .collect()
+    });
+}
+
+/// What an event is judged by.
+#[derive(Debug)]
+struct Told {
+    class: String,
+    rule: String,
+    function: Option<String>,
+    attributes: Vec<(String, String)>,
+}
+
+fn judge(what: &str, detect: impl Fn(&[u8]) -> Vec<Told>) {
     let Some(corpora) = corpora() else { return };
     let classes: Vec<(Regex, String)> = fs::read_to_string(corpora.join("classes.tsv"))
         .expect("classes.tsv is readable")
@@ -108,7 +169,6 @@ fn crashes_of_the_corpus_are_found_and_classed() {
         .map(|(pattern, class)| (Regex::new(pattern).expect("a pattern"), class.to_owned()))
         .collect();
     let ending = Regex::new(r" in (?:[^ ]*/ ?)?([\w.]+)$").expect("a pattern");
-    let detector = Detector::built_in();
     // The first half, the second, both.
     let mut scores = [Score::default(), Score::default(), Score::default()];
     for entry in fs::read_dir(corpora.join("syzkaller/linux/report")).expect("the corpus is readable") {
@@ -119,7 +179,7 @@ fn crashes_of_the_corpus_are_found_and_classed() {
         let labelled_corrupted =
             bytes.split(|byte| *byte == b'\n').take(20).any(|line| line == b"CORRUPTED: Y");
         let (title, log) = labelled(&bytes);
-        let events = detector.scan_log(&log, false);
+        let events = detect(&log);
         let Some(title) = title else {
             scores[half(&name)].negatives += 1;
             scores[2].negatives += 1;
@@ -131,8 +191,8 @@ fn crashes_of_the_corpus_are_found_and_classed() {
         if class == Some("-") {
             continue;
         }
-        let crashes: Vec<&LogFound> = events.iter().filter(|event| is_crash(event)).collect();
-        let right: Vec<&LogFound> = crashes
+        let crashes: Vec<&Told> = events.iter().filter(|event| is_crash(event)).collect();
+        let right: Vec<&Told> = crashes
             .iter()
             .copied()
             .filter(|event| class.is_none_or(|class| is_under(&event.class, class)))
@@ -155,8 +215,7 @@ fn crashes_of_the_corpus_are_found_and_classed() {
         }
         if told {
             if function.as_ref().is_some_and(|function| !blames(function)) || right.is_empty() {
-                let got: Vec<_> =
-                    crashes.iter().map(|event| (&event.rule, &event.function, event.start_line)).collect();
+                let got: Vec<_> = crashes.iter().map(|event| (&event.rule, &event.function)).collect();
                 println!("{name} | {title} | {got:?}");
             }
             if corrupted != labelled_corrupted {
@@ -164,7 +223,8 @@ fn crashes_of_the_corpus_are_found_and_classed() {
             }
         }
     }
-    for (score, what) in scores.iter().zip(["first half", "second half", "whole"]) {
+    for (score, half) in scores.iter().zip(["first half", "second half", "both"]) {
+        let what = format!("{what}, {half}");
         println!("{what}: {score}");
         assert!(score.found.percent() >= 99.0, "{what}: {score}");
         assert!(score.classed.percent() >= 98.0, "{what}: {score}");

@@ -26,14 +26,20 @@ fn a_recorded_guests_death_is_found_with_its_lines() {
     assert_eq!(panics.len(), 1, "{found:#?}");
     for event in &found {
         let keys: Vec<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
-        for key in ["class", "title", "function", "start_line", "end_line", "fingerprint", "severity"] {
+        for key in ["class", "title", "function", "start_line", "end_line", "fingerprint", "severity"]
+            .into_iter()
+            .chain(["rule", "cause", "attributes"])
+        {
             assert!(keys.contains(&key), "{key} is missing in {event}");
         }
-        assert_eq!(keys.len(), 7, "{keys:?}");
+        assert_eq!(keys.len(), 10, "{keys:?}");
         let (start, end) = (event["start_line"].as_u64().unwrap(), event["end_line"].as_u64().unwrap());
         assert!(1 <= start && start <= end && end <= lines.len() as u64, "{event}");
         assert_ne!(event["severity"], "info");
     }
+    let told = &panics[0]["attributes"];
+    assert!(told["kernel"].as_str().is_some_and(|kernel| kernel.starts_with("6.")), "{told}");
+    assert!(told["trace"].as_str().is_some_and(|trace| trace.contains("sysrq_handle_crash")), "{told}");
     let line = usize::try_from(panics[0]["start_line"].as_u64().unwrap()).unwrap();
     assert!(lines[line - 1].contains("Kernel panic - not syncing"), "line {line}: {}", lines[line - 1]);
 }

@@ -13,7 +13,9 @@ const HEAD_BYTES: usize = 4;
 const VECTOR_PATTERNS: usize = 64;
 /// Literals that begin alike with so many bytes are looked for by those alone, where there are so many of them.
 const COMMON_BYTES: usize = 5;
-const COMMON_LITERALS: usize = 4;
+const COMMON_LITERALS: usize = 3;
+/// How rare such a beginning must be: `kernel` is in every line of the kernel's, `BUG: ` in few.
+const COMMON_RARITY: u32 = 12;
 
 /// Searchers that between them find every line in which one of the rules' literals is, and few others; none where this
 /// machine has no vectors for them.
@@ -53,6 +55,7 @@ fn common_beginnings(rules: &[Rule]) -> Vec<&[u8]> {
     let literals = || rules.iter().flat_map(|rule| &rule.literals).map(|literal| literal.as_bytes());
     let mut common: Vec<&[u8]> = literals()
         .filter_map(|literal| literal.get(..COMMON_BYTES))
+        .filter(|begin| begin.iter().map(|byte| rarity(*byte)).sum::<u32>() >= COMMON_RARITY)
         .filter(|begin| literals().filter(|literal| literal.starts_with(begin)).count() >= COMMON_LITERALS)
         .chain(literals().filter(|short| short.len() <= STEM_BYTES))
         .collect();
@@ -111,6 +114,9 @@ mod tests {
             for literal in &rule.literals {
                 assert!(begins || holds_any(literal.as_bytes(), &stems), "rule {}: {literal}", rule.id);
             }
+        }
+        for ordinary in ["kernel: ", "possible", "Started", "Accepted", "error", "failed", "the "] {
+            assert!(!holds_any(ordinary.as_bytes(), &stems), "{ordinary}");
         }
         // Each further vector search costs every byte of every log.
         assert!(stems.len() <= 3 * VECTOR_PATTERNS, "{} stems", stems.len());

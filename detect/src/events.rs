@@ -9,6 +9,7 @@ use crate::{
     fingerprint,
     kernel::{
         blame::{self, Blame},
+        line,
         report::{self, Corrupted, Report},
     },
     rules::Rule,
@@ -242,6 +243,7 @@ impl Reading<'_> {
             let lines = u32::try_from(memchr::memchr_iter(b'\n', before).count()).unwrap_or(0);
             found.line_start = self.hit.line.saturating_sub(lines);
             found.line_end = self.hit.line;
+            self.xen_reason(found);
             return self.read(dump, Until::Report);
         }
         let mut report = self.read(self.hit.start, Until::Report);
@@ -284,6 +286,20 @@ impl Reading<'_> {
             }
         }
         self.hit.record_end
+    }
+
+    /// The line behind the header of Xen's panic says why.
+    fn xen_reason(&self, found: &mut Found) {
+        let text = self.text.get(self.hit.start..self.hit.record_end).unwrap_or_default();
+        let Some(reason) = (Lines { rest: text }).nth(1) else { return };
+        let text =
+            String::from_utf8_lossy(reason.get(..reason.len().min(HEADER_BYTES_MAX)).unwrap_or_default());
+        let parts = line::parts(&text);
+        let reason = line::behind_xen(parts.text).trim();
+        if parts.caller == line::XEN && !reason.is_empty() && !reason.starts_with('*') {
+            found.title = format!("{}: {reason}", found.title);
+            found.line_end += 1;
+        }
     }
 
     /// Where Xen's dump begins that stands before its panic.

@@ -124,16 +124,15 @@ fn crashes_of_the_corpus_are_found_and_classed() {
 fn crashes_of_the_corpus_are_found_in_records() {
     let detector = Detector::built_in();
     judge("records", |log| {
-        let (mut text, mut ends, mut open) = (Vec::new(), Vec::new(), false);
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
         let mut grouper = Grouper::new();
         for line in log.split(|byte| *byte == b'\n') {
-            let verdict = grouper.push(line);
-            if !(matches!(verdict, Verdict::Continues | Verdict::Ends) && open) && !text.is_empty() {
+            let begins = matches!(grouper.push(line), Verdict::Alone | Verdict::Begins);
+            if begins && !text.is_empty() {
                 ends.push(u32::try_from(text.len()).expect("small"));
             }
             text.extend_from_slice(line);
             text.push(b'\n');
-            open = grouper.is_open() || verdict == Verdict::Begins;
         }
         ends.push(u32::try_from(text.len()).expect("small"));
         let mut found = Vec::new();

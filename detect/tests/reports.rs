@@ -263,7 +263,8 @@ fn xen_panics_and_domain_crashes_are_one_event_each() {
 (XEN) [2026-11-20 15:02:11.132] ****************************************
 ";
     let events = scan(panic);
-    assert_eq!(told(&events), [("xen.panic", Some("p2m_pod_demand_populate"), 1, 10)]);
+    assert_eq!(told(&events), [("xen.panic", Some("p2m_pod_demand_populate"), 1, 11)]);
+    assert_eq!(events[0].title, "Xen panic: FATAL PAGE FAULT in p2m_pod_demand_populate");
     assert_eq!(attribute(&events[0], "trace"), Some("p2m_pod_demand_populate\nept_get_entry"));
     let bug = panic.replace("FATAL PAGE FAULT", "Xen BUG at p2m-pod.c:1105");
     let bug = format!("(XEN) [2026-11-20 15:02:11.119] Xen BUG at p2m-pod.c:1105\n{bug}");

@@ -58,7 +58,7 @@ pub fn parts(line: &str) -> Parts<'_> {
 }
 
 /// The hypervisor as a caller: its lines come in between those of the kernel of dom0.
-const XEN: &str = "XEN";
+pub const XEN: &str = "XEN";
 
 /// A line of Xen's from its mark on.
 fn xen(line: &str) -> Option<&str> {

@@ -94,8 +94,24 @@ fn source_line(text: &str) -> Option<(&str, &str)> {
 
 /// Whether a line says where the CPU was.
 pub fn is_pointer(text: &str) -> bool {
-    const POINTERS: [&str; 10] =
-        ["RIP: ", "RIP  ", "pc : ", "PC is at ", "EIP: ", "EIP is at ", "NIP [", "epc : ", "RIP [", "IP: "];
+    const POINTERS: &[&str] = &[
+        // x86
+        "RIP: ",
+        "RIP  ",
+        "RIP [",
+        "EIP: ",
+        "EIP is at ",
+        "IP: ",
+        // arm64, arm
+        "pc : ",
+        "PC is at ",
+        // powerpc, riscv and mips, s390, loongarch
+        "NIP [",
+        "epc : ",
+        "epc   : ",
+        "Krnl PSW : ",
+        "ERA: ",
+    ];
     let text = text.trim_start();
     POINTERS.iter().any(|pointer| text.starts_with(pointer))
 }
@@ -129,6 +145,14 @@ mod tests {
         check("RIP: 0010:native_safe_halt+0xe/0x10", Some("native_safe_halt"), false, true);
         check("RIP: 0010:[<ffffffff81>]  [<ffffffff81>] f+0x1/0x2", Some("f"), false, true);
         check("pc : el1_abort+0x14/0x20", Some("el1_abort"), false, true);
+        check(
+            "Krnl PSW : 0704d00180000000 00000000001c4b32 (ext4_find+0x12/0x34)",
+            Some("ext4_find"),
+            false,
+            true,
+        );
+        check("([<00000000001c4b32>] ext4_find+0x12/0x34)", Some("ext4_find"), false, false);
+        check("epc   : 80123456 ext4_find+0x12/0x34", Some("ext4_find"), false, true);
         check(" tcp_sendmsg net/ipv4/tcp.c:12 [inline]", Some("tcp_sendmsg"), false, false);
         check(
             "IP: [<ffffffff810a376f>] __call_rcu+0x1f/0x280 kernel/rcu/tree.c:3046",

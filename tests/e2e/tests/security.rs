@@ -145,7 +145,7 @@ fn plain_text_beyond_loopback_is_refused_unless_told_and_then_said() {
     let refused = run(["up", "--no-collect", "--listen", "0.0.0.0:0", "--http-listen", "off", "--data"]
         .into_iter()
         .chain([data.to_str().unwrap()]))
-    .expect(2);
+    .expect(3);
     assert!(refused.stderr.contains("is not loopback and has no TLS"), "{}", refused.stderr);
     let up = command([
         "up",

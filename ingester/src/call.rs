@@ -24,7 +24,7 @@ use crate::{
     accept::Peer,
     admit::{Admission, AdmitOptions},
     queue::{Durability, Pending, Queue, WriteError},
-    refusals::Refused,
+    refusals::{Refusals, Refused},
     write::now_ns,
 };
 
@@ -74,7 +74,8 @@ impl<Q: Queue> Call<Q> {
         let mut workers = JoinSet::new();
         let stop = self.drain.begin.clone();
         workers.spawn(submit(self.queue.clone(), to_submit, submitted, self.responses.clone(), stop));
-        workers.spawn(acknowledge(to_acknowledge, Arc::clone(&in_flight), self.responses.clone()));
+        let refusals = Arc::clone(&self.options.refusals);
+        workers.spawn(acknowledge(to_acknowledge, Arc::clone(&in_flight), self.responses.clone(), refusals));
         let barred = barred(self.peer.as_ref());
         tokio::pin!(barred);
         let ended = loop {
@@ -221,6 +222,7 @@ async fn acknowledge(
     mut submitted: mpsc::UnboundedReceiver<Submitted>,
     in_flight: Arc<AtomicU64>,
     responses: Responses,
+    refusals: Arc<Refusals>,
 ) {
     while let Some((id, bytes, pending)) = submitted.recv().await {
         match pending.await {
@@ -243,8 +245,10 @@ async fn acknowledge(
             }
             Err(WriteError::Refused(detail)) => {
                 in_flight.fetch_sub(bytes, Ordering::Relaxed);
+                let reason = v1::rejection::Reason::TooLarge;
+                refusals.count(Refused::Batch(reason));
                 tracing::warn!(batch = %id, detail, "a batch is refused");
-                let reason = v1::rejection::Reason::TooLarge.into();
+                let reason = reason.into();
                 let rejection = Rejection { epoch: id.epoch, sequence: id.sequence, reason, detail };
                 if responses.send(Ok(response(Message::Rejection(rejection)))).await.is_err() {
                     return;

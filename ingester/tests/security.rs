@@ -18,6 +18,7 @@ use fleet::{Ca, Ingester, Log, Shipper, Valid, on_one_thread, over_tls, until};
 use lastwords_ingester::{
     TlsFiles,
     refusals::{CallReason as Call, ConnectionReason as Connection, Refused},
+    tls::Looked,
 };
 use lastwords_proto::v1::rejection::Reason;
 use lastwords_shipper::{
@@ -249,6 +250,24 @@ fn a_batch_for_another_host_is_rejected_and_the_stream_goes_on() {
 }
 
 #[test]
+fn a_batch_that_the_queue_refuses_for_good_is_rejected_and_counted() {
+    on_one_thread(async {
+        let ingester = Ingester::start(None).await;
+        ingester.queue.refuse(1);
+        let mut shipper = Shipper::start(Uplink::Grpc(ingester.address.to_string()), "hv01");
+        shipper.send(1).await;
+        shipper.send(2).await;
+        match shipper.report().await {
+            Report::Rejected { sequence: 1, reason } => assert!(reason.contains("too large"), "{reason}"),
+            other => panic!("wanted a rejection, found {other:?}"),
+        }
+        shipper.acknowledged(2).await;
+        assert_eq!(ingester.queue.taken(), [2]);
+        assert_eq!(ingester.refusals.of(Refused::Batch(Reason::TooLarge)), 1);
+    });
+}
+
+#[test]
 fn changed_certificates_are_taken_without_a_restart_and_broken_ones_are_not() {
     on_one_thread(async {
         let log = Log::take();
@@ -287,10 +306,7 @@ fn changed_certificates_are_taken_without_a_restart_and_broken_ones_are_not() {
             assert_eq!(ingester.refusals.of(Refused::Reload), number - 1, "{}", log.text());
             fs::write(path, kept).unwrap();
             // Mended: nothing has changed then.
-            assert!(matches!(
-                ingester.tls.as_ref().unwrap().refresh(),
-                lastwords_ingester::tls::Looked::Unchanged
-            ));
+            assert!(matches!(ingester.tls.as_ref().unwrap().refresh(), Looked::Unchanged));
         }
         assert_eq!(
             log.text().matches("cannot be used; the old ones stay in use").count(),
@@ -324,7 +340,18 @@ fn changed_certificates_are_taken_without_a_restart_and_broken_ones_are_not() {
         next.issue(dir, "hv01", &["hv01"], Valid::Now);
         second.send(9).await;
         second.acknowledged(9).await;
-        assert_eq!(ingester.queue.taken(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        // A broken one leaves the one before in use, there as here.
+        fs::write(&identity.certificate_file, "garbage").unwrap();
+        let both = fs::read_to_string(&trusted).unwrap() + &fs::read_to_string(&trusted_next).unwrap();
+        fs::write(files.client_ca_file.as_deref().unwrap(), both).unwrap();
+        assert!(matches!(ingester.tls.as_ref().unwrap().refresh(), Looked::Replaced));
+        until("the shipper calls again", || {
+            log.text().contains("those of the connection before stay in use")
+        })
+        .await;
+        second.send(10).await;
+        second.acknowledged(10).await;
+        assert_eq!(ingester.queue.taken(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     });
 }
 

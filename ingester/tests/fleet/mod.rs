@@ -122,6 +122,8 @@ pub struct Kept(Arc<Mutex<Inside>>);
 struct Inside {
     taken: Vec<BatchId>,
     hold: bool,
+    /// Numbers that are refused for good.
+    refused: Vec<u64>,
     held: VecDeque<oneshot::Sender<()>>,
 }
 
@@ -130,6 +132,11 @@ impl Kept {
         let this = Kept::default();
         this.0.lock().unwrap().hold = true;
         this
+    }
+
+    /// Refuses this number from now on.
+    pub fn refuse(&self, sequence: u64) {
+        self.0.lock().unwrap().refused.push(sequence);
     }
 
     /// Numbers of what was taken.
@@ -148,6 +155,9 @@ impl Queue for Kept {
     async fn submit(&self, envelope: Bytes) -> Result<Pending, SubmitError> {
         let id = Batch::open(&envelope)?.header.id;
         let mut inside = self.0.lock().unwrap();
+        if inside.refused.contains(&id.sequence) {
+            return Ok(Box::pin(async { Err(WriteError::Refused("too large for this queue".to_owned())) }));
+        }
         inside.taken.push(id);
         let held = inside.hold.then(|| {
             let (sender, receiver) = oneshot::channel();

@@ -38,6 +38,10 @@ const COLUMNS: &[&str] = &[
     "host.name",
     "listen.grpc",
     "listen.http",
+    "listen.insecure",
+    "listen.tls.certificate_file",
+    "listen.tls.key_file",
+    "listen.tls.client_ca_file",
     "clickhouse.listen",
     "clickhouse.user",
     "engine.library",
@@ -67,12 +71,17 @@ fn shown(config: &Config) -> serde_json::Value {
     let listen =
         |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
     let clickhouse = config.listen.clickhouse.as_ref();
+    let tls = config.listen.security.tls.as_ref();
     json!({
         "data": config.data.root(),
         "grace_seconds": config.grace.as_secs(),
         "host.name": config.host.name,
         "listen.grpc": listen(config.listen.grpc),
         "listen.http": listen(config.listen.http),
+        "listen.insecure": config.listen.security.insecure,
+        "listen.tls.certificate_file": tls.map(|tls| &tls.certificate_file),
+        "listen.tls.key_file": tls.map(|tls| &tls.key_file),
+        "listen.tls.client_ca_file": tls.and_then(|tls| tls.client_ca_file.as_ref()),
         "clickhouse.listen": listen(clickhouse.map(|clickhouse| clickhouse.address)),
         "clickhouse.user": clickhouse.map(|clickhouse| &clickhouse.user),
         "engine.library": config.engine.library,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lastwords_tls::{IdentityError, PemError, PemFile, check_pair};
+use lastwords_tls::{IdentityError, Leaf, PemError, PemFile, check_pair};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 /// From so few days on, the log warns.
@@ -33,6 +33,15 @@ pub struct IdentityFiles {
     pub key_file: PathBuf,
 }
 
+impl IdentityFiles {
+    fn read(&self) -> Result<(PemFile, PemFile, Leaf), IdentityError> {
+        let certificate = PemFile::read(&self.certificate_file)?;
+        let key = PemFile::read_key(&self.key_file)?;
+        let (_, _, leaf) = check_pair(&certificate, &key)?;
+        Ok((certificate, key, leaf))
+    }
+}
+
 /// Why files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -45,6 +54,15 @@ pub enum TlsError {
 }
 
 impl TlsOptions {
+    /// When this host's certificate ends, in UTC seconds; none: it has none.
+    ///
+    /// # Errors
+    /// Where the files cannot be used.
+    pub fn not_after_s(&self) -> Result<Option<i64>, TlsError> {
+        self.load()?;
+        Ok(self.identity.as_ref().map(IdentityFiles::read).transpose()?.map(|read| read.2.not_after_s))
+    }
+
     /// Reads the files.
     ///
     /// # Errors
@@ -56,9 +74,7 @@ impl TlsOptions {
             .ca_certificate(Certificate::from_pem(ca.bytes()))
             .timeout(HANDSHAKE_TIMEOUT);
         if let Some(files) = &self.identity {
-            let certificate = PemFile::read(&files.certificate_file).map_err(IdentityError::from)?;
-            let key = PemFile::read_key(&files.key_file).map_err(IdentityError::from)?;
-            let (_, _, leaf) = check_pair(&certificate, &key)?;
+            let (certificate, key, leaf) = files.read()?;
             let days = leaf.days_left(SystemTime::now());
             if days < WARN_DAYS {
                 let file = files.certificate_file.display();

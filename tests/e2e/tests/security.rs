@@ -131,6 +131,8 @@ fn a_host_writes_as_itself_alone_and_doctor_says_how_it_stands() {
     };
     doctor(&listen, "each writes only as the host that its certificate names");
     doctor(&listen, "listen.tls.certificate_file: ends in ");
+    let shipping = dir.join("hv01-hv01/lastwords.toml");
+    doctor(&fs::read_to_string(shipping).unwrap(), "ship.tls.certificate_file: ends in ");
     doctor("[listen]\ngrpc = \"0.0.0.0:4320\"\ninsecure = true\n", "insecure: plain text");
     fs::set_permissions(dir.join("ingester.key"), fs::Permissions::from_mode(0o644)).unwrap();
     doctor(&listen, "key `listen.tls.key_file`");

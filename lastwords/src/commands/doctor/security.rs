@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use lastwords_shipper::uplink::TlsOptions;
 use lastwords_tls::certificate::days_left;
 
 use super::Finding;
@@ -9,6 +10,7 @@ use crate::config::Config;
 
 /// From so few days on, somebody should have renewed it.
 const WARN_DAYS: i64 = 14;
+const CERTIFICATES: &str = "certificates";
 const MANUAL: &str = "docs/security.md shows how certificates are made";
 
 pub fn check(config: &Config) -> Vec<Finding> {
@@ -47,24 +49,31 @@ fn listener(config: &Config) -> Finding {
 }
 
 fn certificates(config: &Config) -> Vec<Finding> {
-    const CHECK: &str = "certificates";
-    let tls = match config.listen_tls() {
-        Ok(None) => return Vec::new(),
-        Ok(Some(tls)) => tls,
-        Err(error) => return vec![Finding::fail(CHECK, error.to_string(), MANUAL)],
+    let mut findings = match config.listen_tls() {
+        Ok(None) => Vec::new(),
+        Ok(Some(tls)) => tls
+            .expiries()
+            .into_iter()
+            .map(|expiry| end(&format!("listen.tls.{}_file", expiry.which), expiry.not_after_s))
+            .collect(),
+        Err(error) => vec![Finding::fail(CERTIFICATES, error.to_string(), MANUAL)],
     };
-    let finding = |which: &str, not_after_s: i64| {
-        let days = days_left(not_after_s, SystemTime::now());
-        let way_out = "put a new one in its place; it is taken without a restart";
-        match days {
-            ..0 => {
-                Finding::fail(CHECK, format!("listen.tls.{which}_file: ended {} days ago", -days), way_out)
-            }
-            0..WARN_DAYS => {
-                Finding::warn(CHECK, format!("listen.tls.{which}_file: ends in {days} days"), way_out)
-            }
-            _ => Finding::ok(CHECK, format!("listen.tls.{which}_file: ends in {days} days")),
+    match config.ingester_tls.as_ref().map(TlsOptions::not_after_s) {
+        None | Some(Ok(None)) => {}
+        Some(Ok(Some(not_after_s))) => findings.push(end("ship.tls.certificate_file", not_after_s)),
+        Some(Err(error)) => {
+            findings.push(Finding::fail(CERTIFICATES, format!("[ship.tls]: {error}"), MANUAL));
         }
-    };
-    tls.expiries().into_iter().map(|expiry| finding(expiry.which, expiry.not_after_s)).collect()
+    }
+    findings
+}
+
+fn end(key: &str, not_after_s: i64) -> Finding {
+    let days = days_left(not_after_s, SystemTime::now());
+    let way_out = "put a new one in its place; it is taken without a restart";
+    match days {
+        ..0 => Finding::fail(CERTIFICATES, format!("{key}: ended {} days ago", -days), way_out),
+        0..WARN_DAYS => Finding::warn(CERTIFICATES, format!("{key}: ends in {days} days"), way_out),
+        _ => Finding::ok(CERTIFICATES, format!("{key}: ends in {days} days")),
+    }
 }

@@ -4,6 +4,7 @@ pub mod codes;
 mod connect;
 mod error;
 mod memory;
+mod quarantine;
 mod remote;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 pub use error::{Class, InsertError, QueryError};
 use error::{blames_address, never_sent};
 use remote::{Endpoint, Endpoints};
+pub use quarantine::{Quarantined, Settled};
 pub use remote::{RemoteError, RemoteOptions};
 
 use crate::engine::Engine;
@@ -272,11 +274,7 @@ impl Store {
             ("placement", "Planned"),
         ] {
             let sql = "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}";
-            // On a cluster rows are kept by the tables under the Distributed ones.
-            let (stored, on_cluster) = match &self.cluster {
-                Some(cluster) => (format!("{table}_local"), format!(" ON CLUSTER '{cluster}'")),
-                None => (table.to_owned(), String::new()),
-            };
+            let (stored, on_cluster) = self.stored_table(table);
             let tables: Vec<Table> =
                 self.rows_with(sql, &[("database", &self.database), ("table", &stored)]).await?;
             let Some(Table { engine_full }) = tables.first() else {
@@ -299,6 +297,15 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The table that keeps the rows of this one, and what a change of it has to say: on a cluster it lies under the
+    /// Distributed one, on every server.
+    fn stored_table(&self, table: &str) -> (String, String) {
+        match &self.cluster {
+            Some(cluster) => (format!("{table}_local"), format!(" ON CLUSTER '{cluster}'")),
+            None => (table.to_owned(), String::new()),
+        }
     }
 
     /// The store's clock in seconds, for the `Planned` of a new plan. In the first two seconds of the store's life it

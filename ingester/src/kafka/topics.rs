@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
 };
 use thiserror::Error;
@@ -12,6 +14,8 @@ use thiserror::Error;
 use super::KafkaOptions;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long one message is waited for.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Why the topics cannot be used.
 #[derive(Debug, Error)]
@@ -137,4 +141,67 @@ fn check_blocking(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError>
 
 fn failed(options: &KafkaOptions, source: KafkaError) -> TopicError {
     TopicError::Kafka { brokers: options.brokers.clone(), source }
+}
+
+/// How far the writers are on one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionLag {
+    /// The partition.
+    pub partition: i32,
+    /// Batches that are not stored yet.
+    pub batches: i64,
+    /// Age of the oldest of them, seconds; none where there is none.
+    pub seconds: Option<i64>,
+}
+
+/// Says how far the group of writers is, without joining it.
+///
+/// # Errors
+/// Where Kafka does not answer.
+pub async fn lag(options: &KafkaOptions) -> Result<Vec<PartitionLag>, TopicError> {
+    let options = options.clone();
+    let brokers = options.brokers.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        lag_blocking(&options).map_err(|source| failed(&options, source))
+    });
+    asked.await.unwrap_or_else(|_| Err(TopicError::Kafka { brokers, source: KafkaError::Canceled }))
+}
+
+fn lag_blocking(options: &KafkaOptions) -> Result<Vec<PartitionLag>, KafkaError> {
+    let consumer: BaseConsumer = options.consumer().create()?;
+    let mut wanted = TopicPartitionList::new();
+    for partition in 0..options.partitions {
+        wanted.add_partition(&options.topic, partition);
+    }
+    let committed = consumer.committed_offsets(wanted, TIMEOUT)?;
+    let mut lags = Vec::new();
+    for partition in 0..options.partitions {
+        let (low, end) = consumer.fetch_watermarks(&options.topic, partition, TIMEOUT)?;
+        let next = committed
+            .find_partition(&options.topic, partition)
+            .and_then(|element| match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            })
+            .unwrap_or(low)
+            .max(low);
+        let seconds = if next < end { age(&consumer, options, partition, next)? } else { None };
+        lags.push(PartitionLag { partition, batches: (end - next).max(0), seconds });
+    }
+    Ok(lags)
+}
+
+/// Age of the message at an offset, by the broker's stamp.
+fn age(
+    consumer: &BaseConsumer,
+    options: &KafkaOptions,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<i64>, KafkaError> {
+    let mut at = TopicPartitionList::new();
+    at.add_partition_offset(&options.topic, partition, Offset::Offset(offset))?;
+    consumer.assign(&at)?;
+    let message = consumer.poll(LOOK).transpose()?;
+    let stamp_ms = message.and_then(|message| message.timestamp().to_millis());
+    Ok(stamp_ms.map(|stamp_ms| (crate::write::now_ns() / 1_000_000 - stamp_ms).max(0) / 1_000))
 }

@@ -1,9 +1,10 @@
 //! `lastwords doctor`: everything that Lastwords needs on this machine, each with the way out.
 //!
 //! `machine` looks at clock, disk and logs, `guests` at what hypervisors keep of their guests' consoles, `security`
-//! at who may send batches, `store` at the engine, the data folder and what is in it. Nothing is changed.
+//! at who may send batches, `kafka` at topics and how far writers are, `store` at the engine, the data folder and what is in it. Nothing is changed.
 
 mod guests;
+mod kafka;
 mod machine;
 mod security;
 mod store;
@@ -84,6 +85,7 @@ pub async fn run(doctor: &DoctorArgs) -> anyhow::Result<Outcome> {
     }];
     findings.extend(store::check(&config).await);
     findings.extend(security::check(&config));
+    findings.extend(kafka::check(&config).await);
     findings.extend(machine::check(&config).await);
     findings.extend(guests::check());
 

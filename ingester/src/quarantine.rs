@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use lastwords_detect::Detector;
 use lastwords_record::{Batch, BatchId, Compression};
-use lastwords_store::{QueryError, Store};
+use lastwords_store::{QueryError, Store, store::Settled};
 use thiserror::Error;
 
 use crate::{
@@ -49,6 +49,18 @@ impl Aside {
 /// Why a batch stays in quarantine.
 #[derive(Debug, Error)]
 pub enum RetryError {
+    /// No such batch.
+    #[error("it is not in quarantine: `lastwords quarantine list` says what is")]
+    NotThere,
+    /// There is nothing to try.
+    #[error("it could not even be sealed when it was set aside: only its reason is kept")]
+    Empty,
+    /// Whoever sets it aside is at work.
+    #[error("the ledger does not have it yet: its writer has not finished with it; try again in two minutes")]
+    Unsettled,
+    /// The envelope is of another batch than its row says.
+    #[error("its envelope is that of {0}")]
+    Another(BatchId),
     /// It cannot be opened by this program either.
     #[error("it still cannot be opened: {0}")]
     Unopenable(String),
@@ -62,9 +74,12 @@ pub enum RetryError {
 
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Stores what of a batch in quarantine is not stored yet, and gives the number of its records and events. Its number
-/// is in the ledger already, so that no writer touches it. Whoever tries it uses the same tokens, and every unit is in
-/// doubt from the beginning: two that try at once, or one that was killed before, store nothing twice.
+/// Stores what of a batch in quarantine is not stored yet, and gives the number of its records and events.
+///
+/// Its number is in the ledger already, so that no writer touches it: the ledger is written last, and a refusal ends a
+/// block only when nothing of it can arrive any more. Whoever tries it uses the same tokens, and every unit is in doubt
+/// from the beginning: two that try at once, or one that was killed before, store nothing twice. When all units are
+/// there the ledger says so, then the envelope goes; killed in between, the next attempt finds all units there.
 ///
 /// # Errors
 /// Where it stays in quarantine.
@@ -72,14 +87,23 @@ pub async fn retry(
     store: &Store,
     detector: Arc<Detector>,
     id: BatchId,
-    envelope: Bytes,
 ) -> Result<(usize, usize), RetryError> {
+    let envelope = Bytes::from(store.quarantined_envelope(id).await?.ok_or(RetryError::NotThere)?);
+    if envelope.is_empty() {
+        return Err(RetryError::Empty);
+    }
+    if !store.is_in_ledger(id).await? {
+        return Err(RetryError::Unsettled);
+    }
     let opened = tokio::task::spawn_blocking(move || prepare(&detector, id, Incoming::Sealed(envelope)));
     let prepared = match opened.await {
         Ok(prepared @ Prepared::Opened(..)) => prepared,
         Ok(Prepared::Aside(aside)) => return Err(RetryError::Unopenable(aside.reason)),
         Err(error) => return Err(RetryError::Unopenable(error.to_string())),
     };
+    if prepared.id() != id {
+        return Err(RetryError::Another(prepared.id()));
+    }
     let counters = Counters::default();
     let mut refusal = String::new();
     let mut planned_s = planning_time_s(store).await;
@@ -114,27 +138,20 @@ pub async fn retry(
         };
         plan.seen(outcome);
     }
-    drop_one(store, id).await?;
-    let records = match &prepared {
-        Prepared::Opened(batch, _) => batch.records.len(),
-        Prepared::Aside(_) => 0,
+    let Prepared::Opened(batch, found) = &prepared else { return Err(RetryError::Empty) };
+    let hosts: Vec<&str> = batch.header.hosts.iter().map(|host| host.name.as_str()).collect();
+    let settled = Settled {
+        records: batch.records.len(),
+        samples: batch.samples.len(),
+        events: batch.events.len() + found.len(),
+        placements: batch.placements.len(),
+        bytes: u64::from(batch.header.body_bytes),
+        hosts: &hosts.join(","),
     };
-    Ok((records, prepared.events()))
+    store.release_from_quarantine(id, &settled).await?;
+    Ok((settled.records, prepared.events()))
 }
 
 async fn is_stored(store: &Store, unit: Unit, id: BatchId) -> Result<bool, QueryError> {
     Ok(stored_units(store, unit.table, &[id]).await?.iter().any(|(_, stored)| *stored == unit))
-}
-
-/// Takes a batch out of quarantine; its number stays known.
-///
-/// # Errors
-/// Where the store does not answer.
-pub async fn drop_one(store: &Store, id: BatchId) -> Result<(), QueryError> {
-    let BatchId { shipper, epoch, sequence } = id;
-    store
-        .execute(&format!(
-            "DELETE FROM quarantine WHERE Shipper = unhex('{shipper}') AND Epoch = {epoch} AND Sequence = {sequence}"
-        ))
-        .await
 }

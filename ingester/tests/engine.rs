@@ -216,16 +216,91 @@ fn what_is_retried_is_stored_once_and_leaves_the_quarantine() {
             store.execute(&sql).await.unwrap();
         }
         let detector = Arc::new(Detector::built_in());
-        for _ in 0..2 {
-            let envelope = Bytes::from(envelope.to_vec());
-            let stored = retry(&store, Arc::clone(&detector), id, envelope).await.unwrap();
-            assert_eq!(stored, (ROWS, 1));
-        }
+        let stored = retry(&store, Arc::clone(&detector), id).await.unwrap();
+        assert_eq!(stored, (ROWS, 1));
         assert_eq!(number(&store, "count()) AS n FROM logs").await, ROWS as u64);
         assert_eq!(number(&store, "count()) AS n FROM events FINAL").await, 1);
         assert_eq!(number(&store, "count()) AS n FROM quarantine FINAL").await, 0);
-        let damaged = Bytes::from_static(b"no batch");
-        assert!(matches!(retry(&store, detector, id, damaged).await, Err(RetryError::Unopenable(_))));
+        let ledger = format!(
+            "count()) AS n FROM batches WHERE Quarantined = '' AND Records = {ROWS} AND Hosts = 'hv01'"
+        );
+        assert_eq!(number(&store, &ledger).await, 1);
+        let again = retry(&store, detector, id).await;
+        assert!(matches!(again, Err(RetryError::NotThere)), "{again:?}");
+    });
+}
+
+#[test]
+fn what_cannot_be_retried_is_left_alone() {
+    alone("what_cannot_be_retried_is_left_alone", async |folder| {
+        let (store, _direct, _writer) = open(&folder).await;
+        let sealed = batch(1).seal(Compression::DEFAULT).unwrap();
+        let put = async |sequence: u64, envelope: &[u8], known: bool| {
+            let hex: String = envelope.iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = id(sequence);
+            let key = format!(
+                "unhex('{}') AS Shipper, {} AS Epoch, {} AS Sequence",
+                id.shipper, id.epoch, id.sequence
+            );
+            let row = format!(
+                "INSERT INTO quarantine (Shipper, Epoch, Sequence, Time, Reason, Envelope, Planned) SELECT {key}, now64(9), 'x', unhex('{hex}'), now() + 30"
+            );
+            store.execute(&row).await.unwrap();
+            if known {
+                let row = format!(
+                    "INSERT INTO batches (Shipper, Epoch, Sequence, Quarantined, Planned) SELECT {key}, 'x', now() + 30"
+                );
+                store.execute(&row).await.unwrap();
+            }
+        };
+        put(1, &sealed, false).await;
+        put(2, b"no batch", true).await;
+        put(3, &sealed, true).await;
+        put(4, b"", true).await;
+        let tried = async |sequence: u64| {
+            retry(&store, Arc::new(Detector::built_in()), id(sequence)).await.unwrap_err()
+        };
+        assert!(matches!(tried(1).await, RetryError::Unsettled));
+        assert!(matches!(tried(2).await, RetryError::Unopenable(_)));
+        assert!(matches!(tried(3).await, RetryError::Another(found) if found == id(1)));
+        assert!(matches!(tried(4).await, RetryError::Empty));
+        assert_eq!(number(&store, "count()) AS n FROM logs").await, 0);
+        assert_eq!(number(&store, "count()) AS n FROM quarantine FINAL").await, 4);
+    });
+}
+
+#[test]
+fn a_refused_batch_of_which_a_part_is_stored_is_completed_by_a_retry() {
+    alone("a_refused_batch_of_which_a_part_is_stored_is_completed_by_a_retry", async |folder| {
+        let (store, direct, _writer) = open(&folder).await;
+        // The second of the batch's two days is not taken: the first is stored when it is set aside.
+        direct.submit(Incoming::Opened(batch(1))).await.unwrap().await.unwrap();
+        let day = number(&store, "toDate(max(Timestamp))) AS n FROM logs").await;
+        assert!(day > 0);
+        store
+            .execute(&format!(
+                "ALTER TABLE logs ADD CONSTRAINT broken CHECK toUInt64(toDate(Timestamp)) != {day}"
+            ))
+            .await
+            .unwrap();
+        let written = direct.submit(Incoming::Opened(batch(2))).await.unwrap().await.unwrap();
+        assert_eq!(written.quarantined, 1);
+        let part = number(&store, "count()) AS n FROM logs WHERE Sequence = 2").await;
+        assert!(part > 0 && part < ROWS as u64, "{part}");
+        store.execute("ALTER TABLE logs DROP CONSTRAINT broken").await.unwrap();
+        // Two at once, on a store whose writer is at work.
+        let detector = Arc::new(Detector::built_in());
+        let (one, other) =
+            tokio::join!(retry(&store, Arc::clone(&detector), id(2)), retry(&store, detector, id(2)));
+        assert!(one.is_ok() || other.is_ok(), "{one:?} {other:?}");
+        for (rows, expected) in
+            [("logs", ROWS as u64), ("(SELECT DISTINCT Row FROM logs", ROWS as u64), ("quarantine FINAL", 0)]
+        {
+            let end = if rows.starts_with('(') { ")" } else { "" };
+            let found = number(&store, &format!("count()) AS n FROM {rows} WHERE Sequence = 2{end}")).await;
+            assert_eq!(found, expected, "{rows}");
+        }
+        assert_eq!(number(&store, "count()) AS n FROM events FINAL WHERE Sequence = 2").await, 1);
     });
 }
 

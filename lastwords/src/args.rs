@@ -317,7 +317,8 @@ pub struct ConfigCheckArgs {
 /// `lastwords store …`
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
-    /// Bring the store's schema up to this version (`up`, `import` and `query` do so by themselves)
+    /// Bring the schema of a data folder, or of the server of [store], up to this version (`up`, `import`, `query` and
+    /// `write` do so by themselves)
     Migrate(MigrateArgs),
     /// Offer the embedded engine to other processes, as a ClickHouse server over HTTP
     Serve(StoreServeArgs),
@@ -419,10 +420,21 @@ pub struct ServiceArgs {
 
 /// `lastwords store migrate`
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  lastwords store migrate --data /srv/lastwords
+  lastwords store migrate --config lastwords.toml             the server of [store], where --data is not given
+  lastwords store migrate --print --cluster main              what would be run on a cluster; nothing is touched")]
 pub struct MigrateArgs {
-    /// Where.
+    /// Where; without --data the server of [store] in the configuration, if it names one.
     #[command(flatten)]
     pub place: PlaceArgs,
+    /// Print all statements from nothing to the newest schema instead of running what is missing
+    #[arg(long)]
+    pub print: bool,
+    /// With Replicated and Distributed tables for this cluster [default: store.cluster]
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
 }
 
 /// `lastwords ship`

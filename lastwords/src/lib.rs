@@ -8,6 +8,7 @@
 //! - `pipeline`: engine, store and direct queue, opened together on a data folder
 //! - `collect`: what the shipper is told to collect from this machine
 //! - `questions`: questions and SQL, answered here or by a running `up`
+//! - `quarantine`: batches that were set aside, looked after here or by a running `up`
 //! - `http`: the API of `up`, and its client
 //! - `output`, `outcome`: what is printed, and the exit code
 //! - `demo`: the reconstruction that `lastwords demo` imports
@@ -23,6 +24,7 @@ pub mod http;
 pub mod outcome;
 pub mod output;
 pub mod pipeline;
+pub mod quarantine;
 pub mod questions;
 pub mod telemetry;
 

@@ -12,6 +12,7 @@ mod library;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -35,12 +36,20 @@ pub struct EngineOptions {
     /// Statements of this process that run at the same time; others wait. Those that come in over a port have half as
     /// many places, of their own, so that slow clients keep no insert waiting.
     pub statements_max: usize,
+    /// A statement that came in over a port waits so long for a place; then it is told to come again.
+    pub port_wait_max: Duration,
 }
 
 impl EngineOptions {
     /// The defaults for a data folder.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        EngineOptions { library: None, path: path.into(), memory_bytes_max: None, statements_max: 16 }
+        EngineOptions {
+            library: None,
+            path: path.into(),
+            memory_bytes_max: None,
+            statements_max: 16,
+            port_wait_max: Duration::from_secs(10),
+        }
     }
 }
 
@@ -75,6 +84,7 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     port_slots: Arc<Semaphore>,
     statements_max: usize,
+    port_wait_max: Duration,
     statement_ids: AtomicU64,
 }
 
@@ -118,6 +128,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(options.statements_max.max(1))),
             port_slots: Arc::new(Semaphore::new(options.statements_max.div_ceil(2).max(1))),
             statements_max: options.statements_max.max(1),
+            port_wait_max: options.port_wait_max,
             statement_ids: AtomicU64::new(1),
         })
     }
@@ -150,6 +161,11 @@ impl Engine {
     /// Waits for a free place among the running statements.
     pub(crate) async fn slot(&self, over_port: bool) -> Option<OwnedSemaphorePermit> {
         Arc::clone(if over_port { &self.port_slots } else { &self.slots }).acquire_owned().await.ok()
+    }
+
+    /// How long a statement that came in over a port waits for a place.
+    pub(crate) fn port_wait_max(&self) -> Duration {
+        self.port_wait_max
     }
 
     /// A number that no other statement of this process has.

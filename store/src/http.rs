@@ -41,20 +41,17 @@ use crate::engine::{Engine, Statement};
 const CONNECTIONS_MAX: usize = 512;
 /// How long statements may go on when the listener is asked to end.
 const DRAIN: Duration = Duration::from_secs(20);
-/// A statement that came in over a port waits so long for its turn, then it is told to come again.
-const TURN_WAIT: Duration = Duration::from_secs(10);
 
 /// What every connection of a listener shares.
 pub(crate) struct Served {
     engine: Arc<Engine>,
     access: Access,
     counts: Counts,
-    turn_wait: Duration,
 }
 
 impl Served {
     pub(crate) fn new(engine: Arc<Engine>, access: Access) -> Arc<Served> {
-        Arc::new(Served { engine, access, counts: Counts::default(), turn_wait: TURN_WAIT })
+        Arc::new(Served { engine, access, counts: Counts::default() })
     }
 }
 

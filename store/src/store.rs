@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 
 pub use error::{Class, InsertError, QueryError};
 use error::{blames_address, never_sent};
-use remote::{Endpoint, Endpoints};
 pub use quarantine::{Quarantined, Settled};
+use remote::{Endpoint, Endpoints};
 pub use remote::{RemoteError, RemoteOptions};
 
 use crate::engine::Engine;

@@ -1,31 +1,78 @@
 //! `lastwords store …`
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use lastwords_store::{Access, http::User, serve_http};
+use lastwords_store::{
+    Access, Store,
+    http::User,
+    schema::{self, Layout},
+    serve_http,
+    store::DATABASE,
+};
 use tokio::net::TcpListener;
 
 use super::{environment, stop_signal};
 use crate::{
     args::{MigrateArgs, StoreServeArgs},
     config::{self, ConfigError, Flags},
-    outcome::Outcome,
+    outcome::{Outcome, UsageError, printed},
     pipeline::OpenStore,
 };
 
 /// How long a folder that a process before still holds is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// `lastwords store migrate`: opening the store brings its schema up to date.
+/// `lastwords store migrate`: brings a schema up to date, or prints how that is done.
 ///
 /// # Errors
-/// Where the folder is in use, or the engine or a migration fails.
+/// Where the folder is in use, the server does not answer, or the engine or a migration fails.
 pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
-    let config = config::load(&Flags::from(&migrate.place), &environment)?;
+    let mut config = config::load(&Flags::from(&migrate.place), &environment)?;
+    if let Some(cluster) = &migrate.cluster {
+        if !config::is_cluster_name(cluster) {
+            let message = format!(
+                "--cluster: wanted a cluster's name of letters, digits, _, - and ., found {cluster:?}"
+            );
+            return Err(UsageError(message).into());
+        }
+        if let Some(store) = &mut config.store {
+            store.cluster = Some(cluster.clone());
+        }
+    }
+    if migrate.print {
+        let layout = match &config.store {
+            Some(store) => Layout { database: store.database.clone(), cluster: store.cluster.clone() },
+            None => Layout { database: DATABASE.to_owned(), cluster: migrate.cluster.clone() },
+        };
+        let mut out = io::stdout().lock();
+        for statement in schema::rendered(&layout) {
+            printed(writeln!(out, "{statement};\n"))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    if let Some(remote) = &config.store
+        && migrate.place.data.is_none()
+    {
+        let applied = Store::remote(remote)?.migrate().await?;
+        printed(writeln!(
+            io::stdout(),
+            "the schema of {} is up to date ({applied} migrations applied)",
+            remote.urls.join(", ")
+        ))?;
+        return Ok(Outcome::Done);
+    }
+    if migrate.cluster.is_some() {
+        let message = "--cluster is for a server of [store], or with --print: a data folder is one server";
+        return Err(UsageError(message.to_owned()).into());
+    }
     let lock = config.data.try_lock("lastwords store migrate")?;
     OpenStore::open(&config, lock).await?;
-    println!("the schema of {} is up to date", config.data.root().display());
+    printed(writeln!(io::stdout(), "the schema of {} is up to date", config.data.root().display()))?;
     Ok(Outcome::Done)
 }
 
@@ -62,7 +109,8 @@ pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
         tracing::warn!("no password is asked for: whoever is on this machine can change everything");
     }
     let access = Access::Users(vec![User { name: serve.user.clone(), password, writes: true }]);
-    tracing::info!(what = "clickhouse", address = %serve.listen, data = %config.data.root().display(), "serving");
+    let address = listener.local_addr()?;
+    tracing::info!(what = "clickhouse", %address, data = %config.data.root().display(), "serving");
     let stopped = async {
         let signal = stop.await;
         tracing::info!(signal, "stopping");

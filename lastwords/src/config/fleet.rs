@@ -127,7 +127,7 @@ pub fn store(
         options.database = database;
     }
     if let Some(cluster) = raw.cluster {
-        if !is_name(&cluster, "_-.") {
+        if !is_cluster_name(&cluster) {
             return Err(value("cluster", "a cluster's name of letters, digits, _, - and .", cluster));
         }
         options.cluster = Some(cluster);
@@ -149,6 +149,11 @@ pub fn store(
         }
     }
     Ok(Some(options))
+}
+
+/// Whether a cluster can have this name.
+pub fn is_cluster_name(text: &str) -> bool {
+    is_name(text, "_-.")
 }
 
 /// Whether this can be a name in ClickHouse's statements, and in a path of Keeper.

@@ -22,6 +22,7 @@ use lastwords_store::RemoteOptions;
 
 pub use environment::VARIABLES;
 pub use error::ConfigError;
+pub use fleet::is_cluster_name;
 use file::{Raw, RawCollect};
 pub use security::GrpcSecurity;
 

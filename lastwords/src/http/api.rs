@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! POST /api/v1/query   {"question": …} or {"sql": …}, see `questions::Ask`
+//! POST /api/v1/quarantine  {"action": "list"}, or show, retry, drop with "batch", see `quarantine::Act`
 //! GET  /api/v1/store   schema version, batches in quarantine
 //! GET  /healthz        the process lives
 //! GET  /readyz         it takes in and answers; 503 while it starts or ends
@@ -33,6 +34,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use crate::{
     outcome::explain,
     pipeline::Contents,
+    quarantine::{self, Act},
     questions::{self, Ask, Body, Refusal, RefusalKind, Reply},
 };
 
@@ -78,11 +80,15 @@ impl Api {
                 Ok(reply) => replied(reply),
                 Err(refusal) => refused(&refusal),
             },
+            (&Method::POST, "/api/v1/quarantine") => match self.quarantine(request).await {
+                Ok(done) => json_text(StatusCode::OK, &done),
+                Err(refusal) => refused(&refusal),
+            },
             (&Method::GET, "/api/v1/store") => match Contents::of(&self.store).await {
                 Ok(contents) => json_text(StatusCode::OK, &json!(contents)),
                 Err(failure) => refused(&Refusal::failed(explain(&failure))),
             },
-            (_, "/api/v1/query" | "/api/v1/store") => {
+            (_, "/api/v1/query" | "/api/v1/store" | "/api/v1/quarantine") => {
                 error(StatusCode::METHOD_NOT_ALLOWED, "usage", "this path takes another method")
             }
             (_, path) => {
@@ -93,15 +99,31 @@ impl Api {
     }
 
     async fn query(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
-        let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| Refusal::usage(format!("the request's body cannot be read: {error}")))?;
-        let ask: Ask = serde_json::from_slice(&body.to_bytes()).map_err(|error| {
+        let ask: Ask = serde_json::from_slice(&collected(request).await?).map_err(|error| {
             Refusal::usage(format!("wanted {{\"question\": …}} or {{\"sql\": …}}: {error}"))
         })?;
         questions::reply(&self.store, &ask).await
     }
+
+    async fn quarantine(&self, request: Request<Incoming>) -> Result<Value, Refusal> {
+        // A page in a browser can send this type to us only if we said so to a question that we do not answer.
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        if kind.is_none_or(|kind| kind != "application/json") {
+            return Err(Refusal::usage("wanted Content-Type: application/json".to_owned()));
+        }
+        let act: Act = serde_json::from_slice(&collected(request).await?).map_err(|error| {
+            Refusal::usage(format!(
+                "wanted {{\"action\": \"list\"}}, or show, retry or drop with \"batch\": {error}"
+            ))
+        })?;
+        quarantine::act(&self.store, &act).await
+    }
+}
+
+async fn collected(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+    let body = Limited::new(request.into_body(), REQUEST_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| Refusal::usage(format!("the request's body cannot be read: {error}")))?;
+    Ok(body.to_bytes())
 }
 
 fn replied(reply: Reply) -> Response<ResponseBody> {

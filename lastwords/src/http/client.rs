@@ -18,6 +18,7 @@ use super::api::MATCHED_HEADER;
 use crate::{
     outcome::UsageError,
     pipeline::Contents,
+    quarantine::Act,
     questions::{self, Ask, Body, Refusal, Reply},
 };
 
@@ -80,6 +81,18 @@ impl Server {
         Ok(serde_json::from_slice(&read_all(response.into_body(), ERROR_BYTES_MAX).await?)?)
     }
 
+    /// Does something with the quarantine of the server's store.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, or refuses.
+    pub async fn quarantine(&self, act: &Act) -> anyhow::Result<Value> {
+        let response = self.send("POST", "/api/v1/quarantine", serde_json::to_vec(act)?).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refusal(self, response).await);
+        }
+        Ok(serde_json::from_slice(&read_all(response.into_body(), LIST_BYTES_MAX).await?)?)
+    }
+
     async fn send(&self, method: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Response<Incoming>> {
         let (mut sender, host) = match self {
             Server::Socket(socket) => (connect_unix(socket).await?, "localhost".to_owned()),
@@ -123,6 +136,8 @@ async fn refusal(server: &Server, response: Response<Incoming>) -> anyhow::Error
 
 /// An error's body may have so many bytes.
 const ERROR_BYTES_MAX: usize = 1 << 20;
+/// A list of batches in quarantine may have so many.
+const LIST_BYTES_MAX: usize = 256 << 20;
 
 async fn read_all(body: Incoming, bytes_max: usize) -> anyhow::Result<Bytes> {
     match http_body_util::Limited::new(body, bytes_max).collect().await {

@@ -62,7 +62,7 @@ async fn turn(call: &Call, served: &Served) -> Result<OwnedSemaphorePermit, Fail
     let _during = During::new(&served.counts.waiting);
     let slot = served.engine.slot(over_port);
     let slot = if over_port {
-        tokio::time::timeout(served.turn_wait, slot).await.map_err(|_| Failure::Busy)?
+        tokio::time::timeout(served.engine.port_wait_max(), slot).await.map_err(|_| Failure::Busy)?
     } else {
         slot.await
     };

@@ -104,7 +104,11 @@ impl Store {
 
     /// Takes a batch out of quarantine whose rows are all stored now: the ledger says so, then the envelope goes. Both
     /// can be done again.
-    pub async fn release_from_quarantine(&self, id: BatchId, settled: &Settled<'_>) -> Result<(), QueryError> {
+    pub async fn release_from_quarantine(
+        &self,
+        id: BatchId,
+        settled: &Settled<'_>,
+    ) -> Result<(), QueryError> {
         let (batches, on_cluster) = self.stored_table("batches");
         let Settled { records, samples, events, placements, bytes, hosts } = settled;
         let hosts = hosts.replace('\\', "\\\\").replace('\'', "\\'");

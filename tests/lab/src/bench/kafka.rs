@@ -188,9 +188,11 @@ fn through_kafka(folder: &Path, logs: &[(PathBuf, u64)], count: u64) -> anyhow::
     let mut all: Vec<&mut Named> = ingesters.iter_mut().chain(&mut writers).collect();
     all.push(&mut store);
     await_store(client, &mut all)?;
-    // Once the group has settled, its members are ready.
-    for port in [ports[4], ports[6], ports[8], ports[10]] {
-        await_ready(loopback(port), &mut all)?;
+    for ingester in &mut ingesters {
+        await_said(ingester, "serving")?;
+    }
+    for writer in &mut writers {
+        await_said(writer, "partitions come")?;
     }
 
     let before = (cpu(&ingesters)?, cpu(&writers)?, store.cpu()?, broker.cpu()?);
@@ -269,11 +271,17 @@ fn await_store(client: Client, processes: &mut [&mut Named]) -> anyhow::Result<(
     }
 }
 
-fn await_ready(address: SocketAddr, processes: &mut [&mut Named]) -> anyhow::Result<()> {
+/// Waits until a process has logged something.
+fn await_said(process: &mut Named, what: &str) -> anyhow::Result<()> {
     let since = Instant::now();
-    while !Client(address).ready() {
-        healthy(processes)?;
-        ensure!(since.elapsed() < READY, "http://{address}/readyz does not say 200");
+    while !fs::read_to_string(process.log())?.contains(what) {
+        healthy(&mut [process])?;
+        ensure!(
+            since.elapsed() < READY,
+            "{} does not say `{what}`:\n{}",
+            process.name,
+            process.last_lines(20)
+        );
         std::thread::sleep(POLL);
     }
     Ok(())

@@ -54,17 +54,4 @@ impl Client {
         self.query(sql)?.read_to_string(&mut text)?;
         text.trim().parse().with_context(|| format!("no number for {sql}: {text}"))
     }
-
-    /// Whether `/readyz` of a server at this address says 200.
-    pub fn ready(self) -> bool {
-        let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5))?;
-            stream.set_read_timeout(Some(TIMEOUT))?;
-            write!(stream, "GET /readyz HTTP/1.0\r\nHost: {}\r\n\r\n", self.0)?;
-            let mut line = String::new();
-            BufReader::new(stream).read_line(&mut line)?;
-            Ok(line)
-        };
-        ask().is_ok_and(|line| line.split(' ').nth(1) == Some("200"))
-    }
 }

@@ -38,7 +38,6 @@ http = "{}"
 [store]
 url = "http://{}"
 user = "default"
-database = "lastwords"
 "#,
             self.brokers, self.session_timeout_ms, self.grpc, self.http, self.store
         )

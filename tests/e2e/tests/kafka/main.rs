@@ -1,0 +1,245 @@
+//! The way through a real Kafka: lines in are rows out once, whatever is killed; poison is set aside; standard tools
+//! can look at what lies on the topic.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
+
+mod broker;
+mod service;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+
+use broker::Broker;
+use lastwords_e2e::{eventually, program::run, up::request};
+use service::Service;
+
+const ARRIVAL: Duration = Duration::from_secs(120);
+const TOPIC: &str = "lastwords.batches";
+const QUARANTINE: &str = "lastwords.quarantine";
+
+/// Ports that nobody has, below those from which the system takes ports of outgoing connections: who is killed must
+/// find its port free when it comes back.
+fn free_ports(count: u16) -> Vec<u16> {
+    let start = 12_000 + u16::try_from(std::process::id() * 41 % 19_000).unwrap();
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (start..32_000)
+        .chain(12_000..start)
+        .step_by(usize::from(count))
+        .map(|first| (first..first + count).collect::<Vec<u16>>())
+        .find(|ports| ports.iter().all(free))
+        .unwrap()
+}
+
+fn local(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+/// Kafka, the store, and as many ingesters, writers and shippers as wanted. Shipper n talks to ingester n.
+struct Fleet {
+    folder: tempfile::TempDir,
+    store: SocketAddr,
+    config: PathBuf,
+    /// By name: `store`, `ingest0`, `write0`, `shipper0`, …
+    services: BTreeMap<String, Service>,
+    broker: Broker,
+    /// Lines written so far by each shipper's host.
+    written: Vec<u64>,
+}
+
+impl Fleet {
+    fn start(each: usize) -> Fleet {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let ports = free_ports(11);
+        let broker = Broker::start(path, ports[0]);
+        let mut services = BTreeMap::new();
+        let store = local(ports[2]);
+        let data = path.join("store");
+        let arguments = ["store", "serve", "--data", data.to_str().unwrap(), "--listen", &store];
+        services.insert("store".to_owned(), Service::start(path, "store", &arguments));
+
+        let config = |name: &str, grpc: &str, http: &str| {
+            let file = path.join(format!("{name}.toml"));
+            let text = format!(
+                "[kafka]\nbrokers = \"{}\"\npartitions = 6\nreplication = 1\n\
+                 [kafka.consumer_properties]\n\"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"500\"\n\
+                 [listen]\ngrpc = \"{grpc}\"\nhttp = \"{http}\"\n[store]\nurl = \"http://{store}\"\n",
+                broker.address()
+            );
+            fs::write(&file, text).unwrap();
+            file
+        };
+        let first = config("ingest0", &local(ports[3]), &local(ports[4]));
+        let first_name = first.to_str().unwrap().to_owned();
+        let _ = run(["kafka", "check", "--config", &first_name]).expect(3);
+        let _ = run(["kafka", "init", "--config", &first_name]).expect(0);
+        let _ = run(["kafka", "check", "--config", &first_name]).expect(0);
+        for number in 0..each {
+            let ports = &ports[3 + number * 4..];
+            let ingester = local(ports[0]);
+            for (verb, grpc, http) in
+                [("ingest", &ingester, local(ports[1])), ("write", &local(ports[2]), local(ports[3]))]
+            {
+                let name = format!("{verb}{number}");
+                let file = config(&name, grpc, &http);
+                let service = Service::start(path, &name, &[verb, "--config", file.to_str().unwrap()]);
+                services.insert(name, service);
+            }
+            let name = format!("shipper{number}");
+            fs::create_dir_all(path.join(&name)).unwrap();
+            let file = path.join(format!("{name}.toml"));
+            let text = format!(
+                "state_dir = \"{0}/{name}-state\"\n[host]\nname = \"hv{number}\"\n\
+                 [uplink]\ningester = \"http://{ingester}\"\n\
+                 [sources]\njournald = false\nkmsg = false\nsamples = false\n[[file]]\npaths = [\"{0}/{name}/*.log\"]\n",
+                path.display()
+            );
+            fs::write(&file, text).unwrap();
+            let service = Service::start(path, &name, &["--config", file.to_str().unwrap()]);
+            services.insert(name, service);
+        }
+        let store = store.parse().unwrap();
+        Fleet { folder, store, config: first, services, broker, written: vec![0; each] }
+    }
+
+    /// Each host's log grows by so many lines.
+    fn grow(&mut self, lines: u64) {
+        for (number, written) in self.written.iter_mut().enumerate() {
+            let path = self.folder.path().join(format!("shipper{number}/app.log"));
+            let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+            let text: String =
+                (*written..*written + lines).map(|line| format!("e2e hv{number} {line}\n")).collect();
+            file.write_all(text.as_bytes()).unwrap();
+            *written += lines;
+        }
+    }
+
+    fn service(&mut self, name: &str) -> &mut Service {
+        self.services.get_mut(name).unwrap()
+    }
+
+    /// The store's answer, or nothing where it has none now.
+    fn ask(&self, sql: &str) -> Option<String> {
+        let head = "POST /?database=lastwords HTTP/1.1\r\nX-ClickHouse-User: default";
+        let (status, body) = request(self.store, head, sql).ok()?;
+        (status == 200).then(|| body.trim_end().to_owned())
+    }
+
+    fn number(&self, sql: &str) -> Option<u64> {
+        self.ask(sql)?.parse().ok()
+    }
+
+    /// Waits until there are as many rows as lines.
+    fn await_all(&mut self, when: &str) {
+        for service in self.services.values_mut() {
+            service.assert_runs();
+        }
+        let wanted: u64 = self.written.iter().sum();
+        let said = || self.services.values().map(Service::said).collect::<String>();
+        let rows = || self.number("SELECT count() FROM logs WHERE startsWith(Body, 'e2e ')");
+        let since = std::time::Instant::now();
+        while rows().is_none_or(|rows| rows < wanted) {
+            assert!(since.elapsed() < ARRIVAL, "{when}: {:?} of {wanted} rows\n{}", rows(), said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Every line once, by its identity, and in the order of its file.
+    fn assert_each_once(&self) {
+        let sql =
+            "SELECT Body FROM logs WHERE startsWith(Body, 'e2e ') ORDER BY Shipper, Epoch, Sequence, Row";
+        let bodies = self.ask(sql).unwrap();
+        for (number, written) in self.written.iter().enumerate() {
+            let host = format!("hv{number}");
+            let stored: Vec<u64> = bodies
+                .lines()
+                .filter_map(|body| body.strip_prefix("e2e ")?.strip_prefix(&host)?.trim_start().parse().ok())
+                .collect();
+            let expected: Vec<u64> = (0..*written).collect();
+            let differs = stored.iter().zip(&expected).position(|(stored, expected)| stored != expected);
+            assert!(
+                stored == expected,
+                "{host}: {} rows of {written} lines, from line {differs:?} on not as written",
+                stored.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn each_line_is_stored_once_though_everything_is_killed_once() {
+    let mut fleet = Fleet::start(2);
+    fleet.grow(3_000);
+    fleet.await_all("at first");
+    for killed in ["write0", "ingest0", "shipper0", "store", "broker", "write1"] {
+        // In the middle of it: the files grow before and after.
+        fleet.grow(1_500);
+        if killed == "broker" {
+            fleet.broker.kill();
+            fleet.grow(500);
+            fleet.broker.start_again();
+        } else {
+            fleet.service(killed).kill();
+            fleet.grow(500);
+            fleet.service(killed).start_again();
+        }
+        fleet.grow(500);
+        fleet.await_all(&format!("after {killed} was killed"));
+    }
+    fleet.assert_each_once();
+    assert_eq!(fleet.number("SELECT count() FROM quarantine"), Some(0));
+}
+
+#[test]
+fn poison_is_set_aside_and_standard_tools_see_what_is_on_the_topic() {
+    let mut fleet = Fleet::start(1);
+    let poison = fleet.folder.path().join("poison");
+    fs::write(&poison, b"not a batch at all").unwrap();
+    // On each partition, so that lines come after it whichever is theirs.
+    for partition in ["0", "1", "2", "3", "4", "5"] {
+        fleet.broker.put(TOPIC, partition, &poison);
+    }
+    fleet.grow(1_000);
+    fleet.await_all("after poison");
+    fleet.assert_each_once();
+    eventually("the poison is in the table", ARRIVAL, || {
+        (fleet.number("SELECT count() FROM quarantine")? == 6).then_some(())
+    });
+    assert_eq!(fleet.number("SELECT countIf(Reason = '') FROM quarantine"), Some(0));
+    let config = fleet.config.to_str().unwrap();
+    let listed = run(["quarantine", "list", "--format", "jsonl", "--config", config]).expect(0).json_lines();
+    assert_eq!(listed.len(), 6, "{listed:?}");
+    let aside = eventually("the poison is on its topic", ARRIVAL, || {
+        let aside = fleet.broker.listed(QUARANTINE);
+        (aside.len() >= 6).then_some(aside)
+    });
+    assert!(aside.iter().all(|line| line.ends_with("\t18")), "the very bytes: {aside:?}");
+
+    let mut records = 0;
+    for line in fleet.broker.listed(TOPIC) {
+        let (headers, size) = line.split_once('\t').unwrap();
+        if size == "18" {
+            continue;
+        }
+        let headers: BTreeMap<&str, &str> =
+            headers.split(',').filter_map(|header| header.split_once('=')).collect();
+        let names: Vec<&str> = headers.keys().copied().collect();
+        assert_eq!(names, ["epoch", "format", "records", "sequence", "shipper"]);
+        assert_eq!(headers["format"], "1.0");
+        assert_eq!(headers["shipper"].len(), 32);
+        records += headers["records"].parse::<u64>().unwrap();
+    }
+    assert_eq!(records, 1_000);
+}

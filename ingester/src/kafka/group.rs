@@ -76,7 +76,10 @@ pub async fn run_group(
     states: Arc<PartitionStates>,
     stop: CancellationToken,
 ) -> Result<(), GroupError> {
-    topics::check(&options.kafka).await?;
+    match stop.run_until_cancelled(topics::checked(&options.kafka)).await {
+        Some(checked) => checked?,
+        None => return Ok(()),
+    }
     let failed = |source| GroupError::Kafka { brokers: options.kafka.brokers.clone(), source };
     let quarantine = options.kafka.producer(1 << 20).create_with_context(produce::Context).map_err(failed)?;
     let shared = Arc::new(Shared {

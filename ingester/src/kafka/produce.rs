@@ -62,12 +62,12 @@ impl ClientContext for Context {
 }
 
 impl Producer {
-    /// Connects, and checks the topics.
+    /// Connects, waiting for Kafka to answer, and checks the topics.
     ///
     /// # Errors
-    /// Where Kafka does not answer, or the topics are not as configured.
+    /// Where the topics or properties are not as they have to be.
     pub async fn start(options: &KafkaOptions) -> Result<Producer, TopicError> {
-        topics::check(options).await?;
+        topics::checked(options).await?;
         let producer = options
             .producer(ROOM_BYTES)
             .create_with_context(Context)

@@ -14,6 +14,8 @@ use thiserror::Error;
 use super::KafkaOptions;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// Between two attempts to reach a Kafka that does not answer.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long one message is waited for.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -111,6 +113,30 @@ pub async fn check(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError
     let brokers = options.brokers.clone();
     let checked = tokio::task::spawn_blocking(move || check_blocking(&options)).await;
     checked.unwrap_or_else(|_| Err(TopicError::Kafka { brokers, source: KafkaError::Canceled }))
+}
+
+/// As [`check`], and waits for a Kafka that does not answer.
+///
+/// # Errors
+/// Where a topic is missing, or has another number of partitions.
+pub async fn checked(options: &KafkaOptions) -> Result<(), TopicError> {
+    loop {
+        match check(options).await {
+            // What cannot even be tried does not get better.
+            Err(TopicError::Kafka {
+                brokers,
+                source: source @ (KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)),
+            }) => {
+                return Err(TopicError::Kafka { brokers, source });
+            }
+            Err(error @ TopicError::Kafka { .. }) => {
+                tracing::warn!(%error, "Kafka does not answer; trying again")
+            }
+            Err(error) => return Err(error),
+            Ok(_) => return Ok(()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn check_blocking(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError> {

@@ -22,7 +22,7 @@ const FATAL_LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(ingest), &environment)?;
     let options = kafka::options(&config)?;
-    let stop = stop_signal()?;
+    let mut stop = std::pin::pin!(stop_signal()?);
     let address = config
         .listen
         .grpc
@@ -37,7 +37,10 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
         None => None,
     };
     let gate = Gate::load(&config)?;
-    let producer = Producer::start(&options).await?;
+    let producer = tokio::select! {
+        started = Producer::start(&options) => started?,
+        _ = &mut stop => return Ok(Outcome::Done),
+    };
     let shutdown = CancellationToken::new();
     if let Some(http) = http {
         let (counted, gate, ready) = (producer.clone(), gate.metrics(), producer.clone());
@@ -60,7 +63,7 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     let serving = tokio::spawn(serve_grpc(incoming, producer.clone(), admit, stopped));
     tracing::info!(what = "grpc", %address, topic = options.topic, "serving");
     let broken = tokio::select! {
-        signal = stop => {
+        signal = &mut stop => {
             tracing::info!(signal, grace_seconds = config.grace.as_secs(), "stopping");
             None
         }

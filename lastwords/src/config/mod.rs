@@ -22,8 +22,8 @@ use lastwords_store::RemoteOptions;
 
 pub use environment::VARIABLES;
 pub use error::ConfigError;
-pub use fleet::is_cluster_name;
 use file::{Raw, RawCollect};
+pub use fleet::is_cluster_name;
 pub use security::GrpcSecurity;
 
 use crate::{

@@ -17,7 +17,8 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     let mut findings: Vec<Finding> = states
         .iter()
         .map(|state| {
-            let found = format!("{}: {} partitions, {} replicas", state.topic, state.partitions, state.replicas);
+            let found =
+                format!("{}: {} partitions, {} replicas", state.topic, state.partitions, state.replicas);
             if state.behind > 0 {
                 let found = format!("{found}; replicas of {} partitions are behind", state.behind);
                 Finding::warn("kafka", found, "look at the brokers")

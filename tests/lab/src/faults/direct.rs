@@ -82,7 +82,8 @@ impl Fleet {
             growing: Growing {
                 folder: logs,
                 names: (0..GROWING_FILES).map(|number| format!("grow{number}")).collect(),
-                generations: 3,
+                // More than are made: what is deleted while nobody may read it is nobody's fault.
+                generations: 200,
                 rotation: 0.03,
                 lines_max: 400,
                 rotations: 0,

@@ -183,20 +183,33 @@ impl Store {
 
     /// Runs a statement without an answer.
     pub async fn execute(&self, sql: &str) -> Result<(), QueryError> {
-        self.execute_by(sql, |endpoint| &endpoint.client).await
+        self.execute_with(sql, &[]).await
+    }
+
+    /// Runs a statement without an answer, with settings.
+    pub async fn execute_with(&self, sql: &str, settings: &[(&str, &str)]) -> Result<(), QueryError> {
+        self.execute_by(sql, settings, |endpoint| &endpoint.client).await
     }
 
     /// Runs a statement without an answer and without our database, which need not exist yet.
     pub(crate) async fn execute_outside(&self, sql: &str) -> Result<(), QueryError> {
-        self.execute_by(sql, |endpoint| &endpoint.outside).await
+        self.execute_by(sql, &[], |endpoint| &endpoint.outside).await
     }
 
-    async fn execute_by(&self, sql: &str, client: fn(&Endpoint) -> &Client) -> Result<(), QueryError> {
+    async fn execute_by(
+        &self,
+        sql: &str,
+        settings: &[(&str, &str)],
+        client: fn(&Endpoint) -> &Client,
+    ) -> Result<(), QueryError> {
         let mut failure = ClientError::TimedOut;
         for place in self.endpoints.order() {
             let Some(endpoint) = self.endpoints.list.get(place) else { continue };
-            let running = client(endpoint).query_raw(sql).execute();
-            match within(self.endpoints.answer_timeout, running).await {
+            let mut query = client(endpoint).query_raw(sql);
+            for (name, value) in settings {
+                query = query.with_setting(*name, *value);
+            }
+            match within(self.endpoints.answer_timeout, query.execute()).await {
                 Ok(()) => {
                     self.endpoints.answered(place);
                     return Ok(());

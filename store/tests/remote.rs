@@ -18,12 +18,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lastwords_store::http::User;
-use lastwords_store::rows::LogsBlock;
-use lastwords_store::store::codes;
+use lastwords_store::rows::{BatchRow, BatchesBlock, LogsBlock, QuarantineBlock, QuarantineRow};
+use lastwords_store::store::{Settled, codes};
 use lastwords_store::{
     Access, Class, Engine, InsertError, Inserting, MigrateError, QueryError, RemoteOptions, Store, serve_http,
 };
-use support::{count, eventually, fresh, log};
+use support::{batch, count, eventually, fresh, log};
 use tls::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -316,4 +316,57 @@ async fn every_statement_for_a_cluster_is_one_that_the_engine_can_read() {
         assert!(!sql.starts_with("CREATE") || text.contains("ON CLUSTER main"), "{text}");
         assert!(!text.contains("this_run") && !text.contains("non_replicated"), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quarantine_is_read_released_and_dropped_over_http() {
+    let (_folder, _embedded, store, _) = remote().await;
+    let planned = store.planning_time_s().await.unwrap();
+    let envelope: Vec<u8> = (0..100_000u32).map(|byte| (byte % 251) as u8).collect();
+    let mut quarantine = QuarantineBlock::new();
+    let mut ledger = BatchesBlock::new();
+    for (sequence, envelope) in [(1, envelope.as_slice()), (2, b""), (3, b"x")] {
+        let reason = "it's \\ broken";
+        quarantine.push(&QuarantineRow {
+            batch: batch(sequence),
+            reason,
+            envelope,
+            time_ns: 5,
+            planned_s: planned,
+        });
+        ledger.push(&BatchRow {
+            batch: batch(sequence),
+            records: 0,
+            samples: 0,
+            events: 0,
+            placements: 0,
+            bytes: 1,
+            hosts: "",
+            quarantined: reason,
+            sealed_ns: 0,
+            stored_ns: 0,
+            planned_s: planned,
+        });
+    }
+    store.insert_native("quarantine", quarantine.encode(), &with_token("q")).await.unwrap();
+    assert!(!store.is_in_ledger(batch(1)).await.unwrap());
+    store.insert_native("batches", ledger.encode(), &with_token("l")).await.unwrap();
+    assert!(store.is_in_ledger(batch(1)).await.unwrap());
+    let listed = store.quarantined().await.unwrap();
+    let seen: Vec<_> = listed.iter().map(|one| (one.id, one.bytes, one.reason.as_str())).collect();
+    let reason = "it's \\ broken";
+    assert_eq!(seen, [(batch(1), 100_000, reason), (batch(2), 0, reason), (batch(3), 1, reason)]);
+    assert_eq!(store.quarantined_envelope(batch(1)).await.unwrap(), Some(envelope));
+    assert_eq!(store.quarantined_envelope(batch(2)).await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.quarantined_envelope(batch(9)).await.unwrap(), None);
+    let settled =
+        Settled { records: 7, samples: 6, events: 5, placements: 4, bytes: 3, hosts: "o'brien,\\x" };
+    store.release_from_quarantine(batch(1), &settled).await.unwrap();
+    store.drop_quarantined(batch(2)).await.unwrap();
+    let left = store.quarantined().await.unwrap();
+    assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [batch(3)]);
+    let numbers = "batches WHERE Sequence = 1 AND Records = 7 AND Samples = 6 AND Events = 5 AND Placements = 4 \
+                   AND Bytes = 3 AND Hosts = 'o\\'brien,\\\\x' AND Quarantined = ''";
+    assert_eq!(count(&store, numbers).await, 1);
+    assert_eq!(count(&store, "batches WHERE Quarantined != ''").await, 2);
 }

@@ -35,6 +35,9 @@ pub struct Settled<'a> {
     pub hosts: &'a str,
 }
 
+/// A change of rows is answered when it is made on all replicas.
+const WAITED_FOR: &[(&str, &str)] = &[("mutations_sync", "2")];
+
 #[derive(Deserialize)]
 struct Row {
     shipper: String,
@@ -112,24 +115,21 @@ impl Store {
         let (batches, on_cluster) = self.stored_table("batches");
         let Settled { records, samples, events, placements, bytes, hosts } = settled;
         let hosts = hosts.replace('\\', "\\\\").replace('\'', "\\'");
-        self.execute(&format!(
+        let update = format!(
             "ALTER TABLE {batches}{on_cluster} UPDATE Records = {records}, Samples = {samples}, Events = {events}, \
              Placements = {placements}, Bytes = {bytes}, Hosts = '{hosts}', Quarantined = '' \
-             WHERE {} SETTINGS mutations_sync = 2",
+             WHERE {}",
             is(id)
-        ))
-        .await?;
+        );
+        self.execute_with(&update, WAITED_FOR).await?;
         self.drop_quarantined(id).await
     }
 
     /// Removes a batch from the quarantine for good. The ledger keeps its number: it is not taken in again.
     pub async fn drop_quarantined(&self, id: BatchId) -> Result<(), QueryError> {
         let (quarantine, on_cluster) = self.stored_table("quarantine");
-        self.execute(&format!(
-            "ALTER TABLE {quarantine}{on_cluster} DELETE WHERE {} SETTINGS mutations_sync = 2",
-            is(id)
-        ))
-        .await
+        let delete = format!("ALTER TABLE {quarantine}{on_cluster} DELETE WHERE {}", is(id));
+        self.execute_with(&delete, WAITED_FOR).await
     }
 }
 

@@ -40,7 +40,7 @@ use crate::engine::{Engine, Statement};
 /// Connections that a listener keeps at the same time.
 const CONNECTIONS_MAX: usize = 512;
 /// How long statements may go on when the listener is asked to end.
-const DRAIN: Duration = Duration::from_secs(20);
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// What every connection of a listener shares.
 pub(crate) struct Served {

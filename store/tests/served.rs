@@ -23,7 +23,7 @@ use lastwords_store::{
     Access, Class, Engine, EngineOptions, InsertError, Inserting, QueryError, RemoteOptions, Store,
     serve_http,
 };
-use support::{batch, eventually, log, open};
+use support::{batch, count, eventually, log, open};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -187,14 +187,32 @@ async fn a_busy_server_tells_statements_to_come_again_and_an_ending_one_finishes
     let planned = store.planning_time_s().await.unwrap();
     let long = {
         let store = store.clone();
-        let sql = "SELECT sum(sleepEachRow(1)) FROM numbers(6) SETTINGS max_block_size = 1";
-        tokio::spawn(async move { store.execute(sql).await })
+        let sql = "SELECT sum(sleepEachRow(1)) FROM numbers(6) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0";
+        // Whoever else asks at that moment may have the place.
+        tokio::spawn(async move {
+            loop {
+                match store.execute(sql).await {
+                    Err(error) if error.is_passing() => tokio::time::sleep(Duration::from_millis(10)).await,
+                    ended => break ended,
+                }
+            }
+        })
     };
+    // Looked at past the port.
     eventually("the place is taken", async || {
-        let refused = store.execute("SELECT 1").await;
-        matches!(refused, Err(error @ QueryError::Statement { code: 202, .. }) if error.is_passing())
+        count(
+            &embedded,
+            "system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'",
+        )
+        .await
+            == 1
     })
     .await;
+    let refused = store.execute("SELECT 1").await;
+    assert!(
+        matches!(&refused, Err(error @ QueryError::Statement { code: 202, .. }) if error.is_passing()),
+        "{refused:?}"
+    );
     let mut block = LogsBlock::new();
     block.push(log(b"a line", 0, planned));
     let refused = store.insert_native("logs", block.encode(), &Inserting::default()).await;

@@ -50,16 +50,16 @@ const RATIO_MAX: f64 = 1.5;
 pub fn run(options: &Options) -> anyhow::Result<Figures> {
     let folder = tempfile::Builder::new().prefix("lastwords-bench-").tempdir()?;
     let logs = write_logs(folder.path(), options)?;
-    let count = logs.iter().map(|(_, count)| count).sum();
+    let count: u64 = logs.iter().map(|(_, count)| count).sum();
     let direct = direct(folder.path(), &logs, count)?;
     let kafka = through_kafka(folder.path(), &logs, count)?;
 
+    let mut figures = Figures::default();
+    figures.push("lines", count, "");
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     let count = count as f64;
     let per_million = |cpu: Duration| cpu.as_secs_f64() / count * 1e6;
     const UNIT: &str = "CPU s per million lines";
-    let mut figures = Figures::default();
-    figures.push("lines", count, "");
     figures.push("direct, rate", count / direct.wall.as_secs_f64(), "lines/s");
     figures.push("direct, shippers", per_million(direct.shippers), UNIT);
     figures.push("direct, up (with the engine)", per_million(direct.up), UNIT);

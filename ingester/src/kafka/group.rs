@@ -25,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     KafkaOptions,
     commit::Committer,
-    partition::{self, Lease, PartitionStates, Shared},
+    partition::{self, Lease, Shared},
     produce,
+    progress::PartitionStates,
     read::Reader,
     topics::{self, TopicError},
 };

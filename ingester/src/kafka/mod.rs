@@ -4,10 +4,11 @@
 //! 2. [`produce`]: sealed batches onto Kafka, as `message` says; an acknowledgement when all in-sync replicas have them.
 //! 3. [`group`]: partitions come and go with the group's generation; commits are fenced by it.
 //! 4. `read`: one partition's messages, opened and scanned ahead of the store.
-//! 5. [`partition`]: one partition's writer; it does what the `machine` says, which is pure, with the plan that
-//!    `offset_plan` keeps in the committed offset's metadata.
+//! 5. `partition`: one partition's writer: it does what the `machine` says, which is pure. `gather` makes its blocks,
+//!    `offset_plan` keeps the plan in the committed offset's metadata, `commit` commits, `progress` tells how far it is.
 
 mod commit;
+mod gather;
 pub mod group;
 mod machine;
 mod message;
@@ -17,11 +18,12 @@ mod offset_plan;
 mod options;
 mod partition;
 pub mod produce;
+mod progress;
 mod read;
 pub mod topics;
 
 pub use group::{GroupError, GroupOptions, run_group};
 pub use options::{KafkaOptions, PropertyError};
-pub use partition::PartitionStates;
 pub use produce::Producer;
+pub use progress::PartitionStates;
 pub use topics::{TopicError, TopicState};

@@ -1,9 +1,9 @@
 //! One partition's writer: carries out what the [`Machine`] says.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::HashSet,
     fmt::Write as _,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -23,29 +23,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     commit::Committer,
+    gather::hash,
     group::Context,
     machine::{Machine, Outcome, Step},
-    offset_plan::{METADATA_BYTES_MAX, OffsetPlan, identities_hash, ranges},
+    offset_plan::OffsetPlan,
     produce,
+    progress::{self, PartitionStates},
     read::{Read, Reader},
 };
 use crate::{
     metrics::Counters,
     write::{
-        BlockLimits, Ledger, Prepared, Unit, attempt_over, form, insert_unit, now_ns, plan, planning_time_s,
+        BlockLimits, Ledger, Prepared, Unit, attempt_over, form, insert_unit, plan, planning_time_s,
         set_aside, stored_units,
     },
 };
 
-/// A finished block waits so long for the next one before it is committed by itself.
-const IDLE: Duration = Duration::from_millis(300);
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(50);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// The other tables' tokens are remembered by count: blocks of one partition do not come faster than this.
-const BLOCK_MIN: Duration = Duration::from_millis(100);
-/// How often the end of the log is asked for.
-const LAG_EVERY: Duration = Duration::from_secs(2);
 
 /// What the partitions of one process share.
 pub(super) struct Shared {
@@ -77,7 +73,12 @@ pub(super) async fn run(mut lease: Lease, reader: Reader, shared: Arc<Shared>) {
     if !known {
         return;
     }
-    let lag = tokio::spawn(watch_lag(Arc::clone(&shared), lease.consumer.clone(), lease.partition));
+    let lag = tokio::spawn(progress::watch(
+        Arc::clone(&shared.states),
+        lease.consumer.clone(),
+        shared.topic.clone(),
+        lease.partition,
+    ));
     let lost = lease.lost.clone();
     let partition = lease.partition;
     let mut writer = Writer {
@@ -97,31 +98,31 @@ pub(super) async fn run(mut lease: Lease, reader: Reader, shared: Arc<Shared>) {
 
 /// The block that is written.
 #[derive(Default)]
-struct Block {
-    begin: i64,
-    end: i64,
+pub(super) struct Block {
+    pub begin: i64,
+    pub end: i64,
     /// The kept batches.
-    batches: Vec<Arc<Prepared>>,
-    plan: Option<OffsetPlan>,
+    pub batches: Vec<Arc<Prepared>>,
+    pub plan: Option<OffsetPlan>,
     /// Each unit's table and day, its rows, and the batch that it belongs to where each goes by itself.
-    units: Vec<(Unit, NativeBlock, Option<usize>)>,
-    refusal: String,
-    rows: usize,
-    bytes: usize,
+    pub units: Vec<(Unit, NativeBlock, Option<usize>)>,
+    pub refusal: String,
+    pub rows: usize,
+    pub bytes: usize,
 }
 
-struct Writer {
-    lease: Lease,
-    reader: Reader,
-    shared: Arc<Shared>,
+pub(super) struct Writer {
+    pub lease: Lease,
+    pub reader: Reader,
+    pub shared: Arc<Shared>,
     /// What is stored of the shippers that were met.
-    ledger: Ledger,
-    shippers: HashSet<ShipperId>,
-    block: Block,
+    pub ledger: Ledger,
+    pub shippers: HashSet<ShipperId>,
+    pub block: Block,
     /// The offset that the reader gives next.
     position: Option<i64>,
     /// When the last block was gathered.
-    last: Option<Instant>,
+    pub last: Option<Instant>,
 }
 
 impl Writer {
@@ -224,19 +225,19 @@ impl Writer {
         Outcome::Fenced
     }
 
-    fn go_to(&mut self, offset: i64) {
+    pub(super) fn go_to(&mut self, offset: i64) {
         if self.position != Some(offset) {
             self.reader.seek(offset);
             self.position = Some(offset);
         }
     }
 
-    fn put_back(&mut self, read: Read) {
+    pub(super) fn put_back(&mut self, read: Read) {
         self.position = Some(read.offset);
         self.reader.put_back(read);
     }
 
-    async fn next(&mut self) -> Option<Read> {
+    pub(super) async fn next(&mut self) -> Option<Read> {
         let Some(read) = self.reader.next().await else {
             tracing::error!(partition = self.lease.partition, "the reader of a partition broke");
             sleep(PAUSE_MAX).await;
@@ -244,122 +245,6 @@ impl Writer {
         };
         self.position = Some(read.offset + 1);
         Some(read)
-    }
-
-    /// Gathers a block: what is neither in the ledger nor earlier in the block.
-    async fn gather(&mut self, from: i64, pending: bool) -> Outcome {
-        let done = std::mem::take(&mut self.block);
-        self.account(&done);
-        self.go_to(from);
-        let limits = self.shared.block.clone();
-        let mut block = Block { begin: from, end: from, ..Block::default() };
-        let (mut seen, mut skipped) = (HashSet::new(), Vec::new());
-        let mut settled: Option<Instant> = None;
-        let idle = Instant::now() + IDLE;
-        loop {
-            if block.rows >= limits.rows_max || block.bytes >= limits.bytes_max {
-                break;
-            }
-            let until = match settled {
-                Some(settled) => settled,
-                None if pending => idle,
-                // Looked at now and then, since a lease may have to be given back.
-                None => Instant::now() + IDLE,
-            };
-            let drain = self.lease.drain.clone();
-            let read = tokio::select! {
-                biased;
-                () = drain.cancelled() => None,
-                read = tokio::time::timeout_at(until, self.next()) => read.ok().flatten(),
-            };
-            let Some(read) = read else { break };
-            let id = read.id();
-            self.meet(id.shipper).await;
-            let known = self.ledger.contains(&id) || !seen.insert(id);
-            let mut skips = skipped.clone();
-            if known {
-                skips.push(read.offset);
-            }
-            if !fits(from, &skips) {
-                self.put_back(read);
-                break;
-            }
-            self.shared.states.read(self.lease.partition, read.time_ms);
-            skipped = skips;
-            block.end = read.offset + 1;
-            if known {
-                Counters::add(&self.shared.counters.known_batches, 1);
-            } else {
-                block.rows += read.prepared.rows();
-                block.bytes += read.prepared.bytes();
-                block.batches.push(read.prepared);
-            }
-            settled.get_or_insert_with(|| {
-                let earliest = self.last.map_or_else(Instant::now, |last| last + BLOCK_MIN);
-                (Instant::now() + limits.settle).max(earliest)
-            });
-        }
-        if block.end == from {
-            return Outcome::Nothing;
-        }
-        self.last = Some(Instant::now());
-        if block.batches.is_empty() {
-            return Outcome::Known(block.end);
-        }
-        let plan = OffsetPlan {
-            end: block.end,
-            attempt: 0,
-            planned_s: planning_time_s(&self.shared.store).await,
-            single: false,
-            hash: hash(&block.batches),
-            skipped: ranges(from, skipped.into_iter()),
-        };
-        block.plan = Some(plan.clone());
-        self.block = block;
-        Outcome::Gathered(plan)
-    }
-
-    /// Reads what is stored of a shipper, the first time that it is met.
-    async fn meet(&mut self, shipper: ShipperId) {
-        if !self.shippers.insert(shipper) {
-            return;
-        }
-        let mut pause = PAUSE_MIN;
-        loop {
-            match self.ledger.load_shipper(&self.shared.store, &shipper).await {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "the store does not say which batches it holds; asking again")
-                }
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    /// A finished block is known from now on.
-    fn account(&mut self, done: &Block) {
-        let counters = &self.shared.counters;
-        for batch in &done.batches {
-            self.ledger.insert(batch.id());
-            Counters::add(&counters.batches, 1);
-            Counters::add(&counters.events, batch.events() as u64);
-            match &**batch {
-                Prepared::Opened(opened, _) => {
-                    Counters::add(&counters.records, opened.records.len() as u64);
-                    Counters::add(&counters.bytes, opened.records.text.len() as u64);
-                    let lag_ns = now_ns().saturating_sub(opened.header.sealed_time_ns);
-                    counters.lag_ns.store(lag_ns, std::sync::atomic::Ordering::Relaxed);
-                }
-                Prepared::Aside(aside) => {
-                    Counters::add(&counters.quarantined, 1);
-                    tracing::warn!(batch = %aside.id, reason = aside.reason, "a batch was set aside");
-                }
-            }
-        }
-        if !done.batches.is_empty() {
-            Counters::add(&counters.blocks, 1);
-        }
     }
 
     /// Forms the units of the plan; a plan of a process before is read again.
@@ -523,24 +408,6 @@ impl Writer {
     }
 }
 
-/// Whether a plan with these skipped offsets fits into an offset's metadata, whatever its numbers are.
-fn fits(begin: i64, skipped: &[i64]) -> bool {
-    let plan = OffsetPlan {
-        end: i64::MAX,
-        attempt: u32::MAX,
-        planned_s: u32::MAX,
-        single: false,
-        hash: u64::MAX,
-        skipped: ranges(begin, skipped.iter().copied()),
-    };
-    plan.encode().len() <= METADATA_BYTES_MAX
-}
-
-fn hash(batches: &[Arc<Prepared>]) -> u64 {
-    let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
-    identities_hash(ids.iter())
-}
-
 fn units(batches: &[Arc<Prepared>], single: bool, planned_s: u32) -> Vec<(Unit, NativeBlock, Option<usize>)> {
     if !single {
         let formed = form(batches.iter().map(Arc::as_ref), |_, _| true, planned_s);
@@ -574,98 +441,5 @@ fn committed(
         _ => Some(
             consumer.fetch_watermarks(topic, partition, FETCH_TIMEOUT).map(|(low, _)| (low, String::new())),
         ),
-    }
-}
-
-/// How far each partition of this process is.
-#[derive(Debug, Default)]
-pub struct PartitionStates(Mutex<BTreeMap<i32, PartitionState>>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct PartitionState {
-    committed: i64,
-    end: i64,
-    /// When the newest message came that has been read, milliseconds since 1970.
-    read_ms: i64,
-}
-
-impl PartitionStates {
-    fn change(&self, partition: i32, change: impl FnOnce(&mut PartitionState)) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        change(states.entry(partition).or_default());
-    }
-
-    fn committed(&self, partition: i32, offset: i64) {
-        self.change(partition, |state| state.committed = offset);
-    }
-
-    fn read(&self, partition: i32, time_ms: i64) {
-        self.change(partition, |state| state.read_ms = time_ms);
-    }
-
-    fn end(&self, partition: i32, end: i64) {
-        self.change(partition, |state| state.end = end);
-    }
-
-    fn forget(&self, partition: i32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
-    }
-
-    /// Partitions held.
-    pub fn held(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    /// In the text format of Prometheus.
-    pub fn render(&self) -> String {
-        let states: HashMap<i32, PartitionState> = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .map(|(key, of)| (*key, *of))
-            .collect();
-        let mut text = String::from(
-            "# HELP lastwords_writer_lag_batches Batches on the partition that are not stored yet.\n\
-             # TYPE lastwords_writer_lag_batches gauge\n",
-        );
-        let lag = |state: &PartitionState| (state.end - state.committed).max(0);
-        for (partition, state) in &states {
-            // Writing to a String cannot fail.
-            let _ =
-                writeln!(text, "lastwords_writer_lag_batches{{partition=\"{partition}\"}} {}", lag(state));
-        }
-        text.push_str(
-            "# HELP lastwords_writer_lag_seconds Age of the newest batch read, where any wait.\n\
-             # TYPE lastwords_writer_lag_seconds gauge\n",
-        );
-        for (partition, state) in &states {
-            let age_ms = if lag(state) == 0 || state.read_ms == 0 {
-                0
-            } else {
-                (now_ns() / 1_000_000).saturating_sub(state.read_ms).max(0)
-            };
-            let _ = writeln!(
-                text,
-                "lastwords_writer_lag_seconds{{partition=\"{partition}\"}} {}.{:03}",
-                age_ms / 1000,
-                age_ms % 1000
-            );
-        }
-        text
-    }
-}
-
-/// Asks for the end of the log now and then.
-async fn watch_lag(shared: Arc<Shared>, consumer: Weak<BaseConsumer<Context>>, partition: i32) {
-    loop {
-        let (consumer, topic) = (consumer.clone(), shared.topic.clone());
-        let end = tokio::task::spawn_blocking(move || {
-            consumer.upgrade()?.fetch_watermarks(&topic, partition, FETCH_TIMEOUT).ok()
-        });
-        if let Ok(Some((_, end))) = end.await {
-            shared.states.end(partition, end);
-        }
-        sleep(LAG_EVERY).await;
     }
 }

@@ -1,0 +1,157 @@
+//! Gathers a partition's next block.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use lastwords_record::{BatchId, ShipperId};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    machine::Outcome,
+    offset_plan::{METADATA_BYTES_MAX, OffsetPlan, identities_hash, ranges},
+    partition::{Block, PAUSE_MAX, PAUSE_MIN, Writer},
+};
+use crate::{
+    metrics::Counters,
+    write::{Prepared, now_ns, planning_time_s},
+};
+
+/// A finished block waits so long for the next one before it is committed by itself.
+const IDLE: Duration = Duration::from_millis(300);
+/// The store remembers tokens by count: blocks of one partition do not come faster than this.
+const BLOCK_MIN: Duration = Duration::from_millis(100);
+
+impl Writer {
+    /// Gathers a block: what is neither in the ledger nor earlier in the block.
+    pub(super) async fn gather(&mut self, from: i64, pending: bool) -> Outcome {
+        let done = std::mem::take(&mut self.block);
+        self.account(&done);
+        self.go_to(from);
+        let limits = self.shared.block.clone();
+        let mut block = Block { begin: from, end: from, ..Block::default() };
+        let (mut seen, mut skipped) = (HashSet::new(), Vec::new());
+        let mut settled: Option<Instant> = None;
+        let idle = Instant::now() + IDLE;
+        loop {
+            if block.rows >= limits.rows_max || block.bytes >= limits.bytes_max {
+                break;
+            }
+            let until = match settled {
+                Some(settled) => settled,
+                None if pending => idle,
+                // Looked at now and then, since a lease may have to be given back.
+                None => Instant::now() + IDLE,
+            };
+            let drain = self.lease.drain.clone();
+            let read = tokio::select! {
+                biased;
+                () = drain.cancelled() => None,
+                read = tokio::time::timeout_at(until, self.next()) => read.ok().flatten(),
+            };
+            let Some(read) = read else { break };
+            let id = read.id();
+            self.meet(id.shipper).await;
+            let known = self.ledger.contains(&id) || !seen.insert(id);
+            let mut skips = skipped.clone();
+            if known {
+                skips.push(read.offset);
+            }
+            if !fits(from, &skips) {
+                self.put_back(read);
+                break;
+            }
+            self.shared.states.read(self.lease.partition, read.time_ms);
+            skipped = skips;
+            block.end = read.offset + 1;
+            if known {
+                Counters::add(&self.shared.counters.known_batches, 1);
+            } else {
+                block.rows += read.prepared.rows();
+                block.bytes += read.prepared.bytes();
+                block.batches.push(read.prepared);
+            }
+            settled.get_or_insert_with(|| {
+                let earliest = self.last.map_or_else(Instant::now, |last| last + BLOCK_MIN);
+                (Instant::now() + limits.settle).max(earliest)
+            });
+        }
+        if block.end == from {
+            return Outcome::Nothing;
+        }
+        self.last = Some(Instant::now());
+        if block.batches.is_empty() {
+            return Outcome::Known(block.end);
+        }
+        let plan = OffsetPlan {
+            end: block.end,
+            attempt: 0,
+            planned_s: planning_time_s(&self.shared.store).await,
+            single: false,
+            hash: hash(&block.batches),
+            skipped: ranges(from, skipped.into_iter()),
+        };
+        block.plan = Some(plan.clone());
+        self.block = block;
+        Outcome::Gathered(plan)
+    }
+
+    /// Reads what is stored of a shipper, the first time that it is met.
+    async fn meet(&mut self, shipper: ShipperId) {
+        if !self.shippers.insert(shipper) {
+            return;
+        }
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.ledger.load_shipper(&self.shared.store, &shipper).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the store does not say which batches it holds; asking again")
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// A finished block is known from now on.
+    fn account(&mut self, done: &Block) {
+        let counters = &self.shared.counters;
+        for batch in &done.batches {
+            self.ledger.insert(batch.id());
+            Counters::add(&counters.batches, 1);
+            Counters::add(&counters.events, batch.events() as u64);
+            match &**batch {
+                Prepared::Opened(opened, _) => {
+                    Counters::add(&counters.records, opened.records.len() as u64);
+                    Counters::add(&counters.bytes, opened.records.text.len() as u64);
+                    let lag_ns = now_ns().saturating_sub(opened.header.sealed_time_ns);
+                    counters.lag_ns.store(lag_ns, std::sync::atomic::Ordering::Relaxed);
+                }
+                Prepared::Aside(aside) => {
+                    Counters::add(&counters.quarantined, 1);
+                    tracing::warn!(batch = %aside.id, reason = aside.reason, "a batch was set aside");
+                }
+            }
+        }
+        if !done.batches.is_empty() {
+            Counters::add(&counters.blocks, 1);
+        }
+    }
+}
+
+/// Whether a plan with these skipped offsets fits into an offset's metadata, whatever its numbers are.
+fn fits(begin: i64, skipped: &[i64]) -> bool {
+    let plan = OffsetPlan {
+        end: i64::MAX,
+        attempt: u32::MAX,
+        planned_s: u32::MAX,
+        single: false,
+        hash: u64::MAX,
+        skipped: ranges(begin, skipped.iter().copied()),
+    };
+    plan.encode().len() <= METADATA_BYTES_MAX
+}
+
+pub(super) fn hash(batches: &[Arc<Prepared>]) -> u64 {
+    let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
+    identities_hash(ids.iter())
+}

@@ -14,7 +14,7 @@ use lastwords_record::{
     Severity, Source,
     group::{Grouper, Verdict},
 };
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, bytes};
 
 /// The corpora; none where they are not there, which fails where everything must be checked.
 fn corpora() -> Option<PathBuf> {
@@ -102,21 +102,32 @@ fn half(name: &str) -> usize {
     usize::from(xxhash_rust::xxh3::xxh3_64(name.as_bytes()) % 2 == 1)
 }
 
+/// The events of a whole log.
+fn of_log(detector: &Detector, log: &[u8]) -> Vec<Told> {
+    detector
+        .scan_log(log, false)
+        .into_iter()
+        .map(|LogFound { class, rule, function, attributes, .. }| Told { class, rule, function, attributes })
+        .collect()
+}
+
 #[test]
 fn crashes_of_the_corpus_are_found_and_classed() {
     let detector = Detector::built_in();
-    judge("whole logs", |log| {
-        detector
-            .scan_log(log, false)
-            .into_iter()
-            .map(|LogFound { class, rule, function, attributes, .. }| Told {
-                class,
-                rule,
-                function,
-                attributes,
-            })
-            .collect()
+    judge("whole logs", |log| of_log(&detector, log));
+}
+
+#[test]
+fn prefixes_of_lines_make_little_difference() {
+    let detector = Detector::built_in();
+    let syslog = bytes::Regex::new("(?m)^").expect("a pattern");
+    judge("behind syslog's prefix", |log| {
+        let log = syslog.replace_all(log, &b"Nov 20 15:02:11 hv01 kernel: "[..]);
+        of_log(&detector, &log)
     });
+    // Then nothing tells who printed a line.
+    let kernel = bytes::Regex::new(r"(?m)^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?").expect("a pattern");
+    judge("without clocks and callers", |log| of_log(&detector, &kernel.replace_all(log, &b""[..])));
 }
 
 /// As they come into the store: lines grouped to records by the shipper.

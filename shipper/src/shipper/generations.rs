@@ -3,6 +3,7 @@
 //! shipper was away, is found here. Those that are read to their end stay known as long as they, or a copy, exist.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
     io,
@@ -220,6 +221,33 @@ fn siblings<'a>(config: &'a ShipperConfig, folders: &[PathBuf]) -> Vec<Sibling<'
             siblings.push(Sibling { path, base, rule, device, inode, size, modified_ns });
         }
     }
-    siblings.sort_by(|a, b| (a.modified_ns, &a.path).cmp(&(b.modified_ns, &b.path)));
+    // Files that were written in the same tick of the file system's clock are told apart by their numbers.
+    siblings.sort_by_cached_key(|sibling| {
+        (sibling.modified_ns, Reverse(number(&sibling.path, &sibling.base)), sibling.path.clone())
+    });
     siblings
+}
+
+/// The number in `NAME.3` and `NAME.3.gz`: the higher, the older. None where the name has a date or nothing.
+fn number(path: &Path, base: &Path) -> Option<u64> {
+    let rest = path.to_str()?.strip_prefix(base.to_str()?)?.strip_prefix('.')?;
+    rest.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_generations_written_at_once_the_higher_number_is_older() {
+        let base = Path::new("/var/log/a.log");
+        let of = |name: &str| number(Path::new(name), base);
+        assert_eq!(of("/var/log/a.log.10"), Some(10));
+        assert_eq!(of("/var/log/a.log.2.gz"), Some(2));
+        assert_eq!(of("/var/log/a.log-20261120"), None);
+        assert_eq!(of("/var/log/a.log"), None);
+        let mut names = ["/var/log/a.log.1", "/var/log/a.log.10", "/var/log/a.log.9"];
+        names.sort_by_key(|name| Reverse(of(name)));
+        assert_eq!(names, ["/var/log/a.log.10", "/var/log/a.log.9", "/var/log/a.log.1"]);
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     queue::Incoming,
     write::{
         Prepared, Unit, attempt_over, form, insert_unit,
-        plan::{Outcome, Plan, Step},
+        plan::{Outcome, Plan, Step, Trust},
         planning_time_s, prepare, stored_units,
     },
 };
@@ -108,7 +108,7 @@ pub async fn retry(
     let mut refusal = String::new();
     let mut planned_s = planning_time_s(store).await;
     let mut units = form(std::iter::once(&prepared), |_, _| true, planned_s);
-    let mut plan = Plan::recovered(units.len(), 0);
+    let mut plan = Plan::resumed(units.len(), 0, Trust::Doubt);
     loop {
         let outcome = match plan.next() {
             Step::Done => break,

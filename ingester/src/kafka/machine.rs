@@ -10,7 +10,7 @@
 //! 5. A unit that the store refuses for good: a further attempt with every batch by itself, whose poison is set aside.
 
 use super::offset_plan::OffsetPlan;
-use crate::write::plan::{self, Plan};
+use crate::write::plan::{self, Plan, Trust};
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,14 +106,6 @@ enum State {
     Gone,
 }
 
-/// How a plan's units begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Trust {
-    Fresh,
-    Check,
-    Doubt,
-}
-
 /// One partition's writer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
@@ -163,7 +155,7 @@ impl Machine {
     pub fn seen(&mut self, outcome: Outcome) {
         let state = std::mem::replace(&mut self.state, State::Gone);
         self.state = match (state, outcome) {
-            (State::Fetch, Outcome::Fetched(offset, plan)) => self.fetched(offset, plan),
+            (State::Fetch, Outcome::Fetched(offset, plan)) => self.committed(offset, plan, Trust::Doubt),
             (State::Gather, Outcome::Gathered(plan)) => {
                 State::Commit { offset: self.next, plan: Some(plan), trust: Trust::Fresh }
             }
@@ -191,11 +183,7 @@ impl Machine {
                 }
             }
             (State::Form { plan, trust }, Outcome::Formed(units)) => {
-                let units = match trust {
-                    Trust::Fresh => Plan::new(units),
-                    Trust::Check => Plan::check(units, plan.attempt),
-                    Trust::Doubt => Plan::recovered(units, plan.attempt),
-                };
+                let units = Plan::resumed(units, plan.attempt, trust);
                 self.stepped(State::Insert { plan, units })
             }
             (State::Form { .. }, Outcome::Broken) => {
@@ -229,15 +217,7 @@ impl Machine {
         };
     }
 
-    fn fetched(&mut self, offset: i64, plan: Option<OffsetPlan>) -> State {
-        self.next = offset;
-        self.committed = (offset, plan.clone());
-        match plan {
-            Some(plan) => State::Form { plan, trust: Trust::Doubt },
-            None => State::Gather,
-        }
-    }
-
+    /// What is committed now; `trust`: what may have happened to its plan.
     fn committed(&mut self, offset: i64, plan: Option<OffsetPlan>, trust: Trust) -> State {
         self.next = offset;
         self.committed = (offset, plan.clone());

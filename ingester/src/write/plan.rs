@@ -100,12 +100,12 @@ pub struct Plan {
 
 /// What may have happened before this block's next unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Trust {
-    /// Nothing.
+pub enum Trust {
+    /// Nothing: the tokens were never used.
     Fresh,
-    /// It may be stored, but nothing is under way and no token is used.
+    /// It may be stored by an attempt before, but nothing is under way and no token is used.
     Check,
-    /// Anything.
+    /// Anything: it is the plan of a process before.
     Doubt,
 }
 
@@ -122,17 +122,12 @@ impl Trust {
 impl Plan {
     /// A fresh plan for so many units, under tokens that were never used.
     pub fn new(units: usize) -> Plan {
-        Plan { units, unit: 0, attempt: 0, trust: Trust::Fresh, state: State::Fresh }
+        Plan::resumed(units, 0, Trust::Fresh)
     }
 
-    /// The plan of a process before, of which anything may be stored or under way.
-    pub fn recovered(units: usize, attempt: u32) -> Plan {
-        Plan { units, unit: 0, attempt, trust: Trust::Doubt, state: State::Look }
-    }
-
-    /// A new attempt under new tokens after one that is over, some of which may be stored.
-    pub fn check(units: usize, attempt: u32) -> Plan {
-        Plan { units, unit: 0, attempt, trust: Trust::Check, state: State::Check }
+    /// An attempt of a plan that something may have happened to.
+    pub fn resumed(units: usize, attempt: u32, trust: Trust) -> Plan {
+        Plan { units, unit: 0, attempt, trust, state: trust.state() }
     }
 
     /// After a refusal: what follows the units that are stored is replaced, so that there are `units` in all.

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     chance::{Assessment, Basis, Verdict},
     correlate::{Events, Found},
-    language::{Grouping, Question},
+    language::{Grouping, Matches},
 };
 
 /// Hosts listed at most.
@@ -217,7 +217,7 @@ impl Decided {
 impl Counts {
     /// Counts anchors and matches. `host` and `key` give names of numbers.
     pub fn of<'n>(
-        question: &Question,
+        question: &Matches,
         anchors: &Events,
         partners: &Events,
         found: &Found,

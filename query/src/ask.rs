@@ -14,7 +14,7 @@ use crate::{
     correlate::{self, Events, Found},
     details::{self, Detail},
     fetch::{self, Fetched},
-    language::{self, Asker, Members, Near, Question, Scope, SyntaxError},
+    language::{self, Asker, Matches, Members, Near, Question, Scope, SyntaxError},
     plan, range,
     sentence::{self, Figures, Remarks},
     sql,
@@ -82,10 +82,11 @@ impl From<QueryError> for AskError {
 pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answer, AskError> {
     let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
     let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
-    let question = language::parse(text, crate::names(), &asker)?;
-    for set in
-        [Some(&question.anchors), question.near.as_ref().map(|near| &near.partners)].into_iter().flatten()
-    {
+    let question = language::parse(text, crate::vocabulary(), &asker)?;
+    let Question::Matches(question) = question else {
+        return Err(AskError::Statement("this form of question has no answer yet".to_owned()));
+    };
+    for set in [Some(&question.anchors), question.near().map(|near| &near.partners)].into_iter().flatten() {
         if let Members::Predicate(predicate) = &set.members {
             sql::check_predicate(store, text, set, predicate).await?;
         }
@@ -100,14 +101,15 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answ
         ));
     };
     let names = fetch::Names::default();
+    let scope = question.scope();
     let anchors = plan::anchors(&question);
-    let (anchors, partners) = match &question.near {
-        None => (fetch::set(store, &anchors, question.scope, &names).await?, Fetched::default()),
+    let (anchors, partners) = match question.near() {
+        None => (fetch::set(store, &anchors, &scope, &names).await?, Fetched::default()),
         Some(near) => {
             let partners = plan::partners(&question, &near.partners, near.within_ns);
             let (anchors, partners, _) = tokio::try_join!(
-                fetch::set(store, &anchors, question.scope, &names),
-                fetch::set(store, &partners, question.scope, &names),
+                fetch::set(store, &anchors, &scope, &names),
+                fetch::set(store, &partners, &scope, &names),
                 async { Ok(fetch::hosts(store, &names).await?) },
             )?;
             (anchors, partners)
@@ -130,7 +132,7 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answ
 
 /// The part that computes.
 struct Task {
-    question: Question,
+    question: Matches,
     range: Range,
     /// Up to here everything has arrived.
     watermark_ns: i64,
@@ -145,14 +147,14 @@ impl Task {
         let lock = PoisonError::into_inner;
         let (hosts, keys) =
             (self.names.hosts.lock().unwrap_or_else(lock), self.names.keys.lock().unwrap_or_else(lock));
-        let units = match self.question.scope {
+        let units = match self.question.scope() {
             Scope::Host => hosts.len(),
             Scope::Guest => self.names.guests.lock().unwrap_or_else(lock).len(),
-            Scope::Anywhere => 1,
+            Scope::Anywhere | Scope::Label(_) => 1,
         };
         let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
         let mut remarks = Remarks::default();
-        if self.question.near.is_some() {
+        if self.question.near().is_some() {
             let before = anchors.rows.len();
             anchors.rows.retain(|row| row.start_ns >= self.range.from);
             remarks.earlier = before.saturating_sub(anchors.rows.len()) as u64;
@@ -168,12 +170,12 @@ impl Task {
             (anchors, partners.join().unwrap_or_default())
         });
         let sorted = begun.elapsed();
-        let found = match &self.question.near {
+        let found = match self.question.near() {
             Some(near) => correlate::sweep(&anchors, &partners, near.relation, near.within_ns),
             None => Found { matches: every(&anchors), same_events: false },
         };
         let swept = begun.elapsed();
-        let assessed = match &self.question.near {
+        let assessed = match self.question.near() {
             Some(near) if self.options.statistics => {
                 Some(self.assess(&anchors, &partners, near, units, found.same_events))
             }
@@ -202,7 +204,7 @@ impl Task {
 
     /// Whether no partner can come any more that an anchor does not have.
     fn is_decided(&self, anchors: &Events, anchor: usize) -> bool {
-        let Some(near) = &self.question.near else { return true };
+        let Some(near) = self.question.near() else { return true };
         let end_ns =
             anchors.end_ns.get(anchor).copied().and_then(correlate::end_of).unwrap_or(self.watermark_ns);
         let start_ns = anchors.start_ns.get(anchor).copied().unwrap_or(end_ns);
@@ -259,7 +261,7 @@ impl Work {
     async fn matches(
         &self,
         store: &Store,
-        question: &Question,
+        question: &Matches,
         options: &AskOptions,
     ) -> Result<Vec<Match>, AskError> {
         let mut listed: Vec<(i64, usize)> = self
@@ -271,7 +273,7 @@ impl Work {
         listed.sort_unstable();
         let limit = options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         listed.truncate(limit);
-        let near = question.near.as_ref();
+        let near = question.near();
         let (relation, within_ns) = near.map_or((Relation::Of, 0), |near| (near.relation, near.within_ns));
         let partners: Vec<Vec<usize>> = listed
             .iter()
@@ -327,7 +329,7 @@ impl Work {
     fn answer(
         self,
         text: &str,
-        question: Question,
+        question: Matches,
         options: &AskOptions,
         range: Range,
         matches: Vec<Match>,
@@ -363,7 +365,7 @@ impl Work {
             notes: sentence::notes(&figures),
             truncated: (matches.len() as u64) < matched,
             matches,
-            lag_histogram: if question.near.is_some() { self.counts.lag_histogram } else { Vec::new() },
+            lag_histogram: if question.near().is_some() { self.counts.lag_histogram } else { Vec::new() },
             hour_of_day: self.counts.hour_of_day,
             day_of_week: self.counts.day_of_week,
             top_hosts: self.counts.top_hosts,

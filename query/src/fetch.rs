@@ -55,7 +55,7 @@ impl Extent {
 }
 
 /// Fetches one set.
-pub async fn set(store: &Store, fetch: &Fetch, scope: Scope, names: &Names) -> Result<Fetched, AskError> {
+pub async fn set(store: &Store, fetch: &Fetch, scope: &Scope, names: &Names) -> Result<Fetched, AskError> {
     let mut fetched = Fetched::default();
     let mut blocks = Blocks::default();
     let settings = [("max_block_size", "65536"), ("readonly", "2")];
@@ -72,7 +72,7 @@ impl Fetched {
         &mut self,
         columns: Vec<Column>,
         fetch: &Fetch,
-        scope: Scope,
+        scope: &Scope,
         names: &Names,
     ) -> Result<(), AskError> {
         let mut columns = columns.into_iter();

@@ -32,8 +32,8 @@ pub use render::{Look, render};
 pub use sql::{Rows, is_sql, sql};
 
 /// What classes are called in questions.
-pub fn names() -> &'static language::Names {
-    static NAMES: std::sync::LazyLock<language::Names> =
-        std::sync::LazyLock::new(|| language::Names::new(lastwords_detect::ClassNames.names()));
-    &NAMES
+pub fn vocabulary() -> &'static language::Vocabulary {
+    static VOCABULARY: std::sync::LazyLock<language::Vocabulary> =
+        std::sync::LazyLock::new(|| language::Names::new(lastwords_detect::ClassNames.names()).into());
+    &VOCABULARY
 }

@@ -4,7 +4,7 @@
 //! these are some 130 MB and sort themselves into hosts in a counting pass, after which one sweep gives the matches
 //! and the very windows that the statistics need; a join in the engine would give the matches alone.
 
-use crate::language::{Grouping, Members, Question, Scope, Set};
+use crate::language::{Grouping, Matches, Members, Scope, Set};
 
 /// An open end, as it is fetched.
 const OPEN: &str = "toInt64(9223372036854775807)";
@@ -43,28 +43,37 @@ pub struct Bounds {
 }
 
 /// The anchors of a question: those that start in its range.
-pub fn anchors(question: &Question) -> Fetch {
-    let bounds =
-        Bounds { start_from_ns: question.from_ns, start_before_ns: question.to_ns, end_from_ns: None };
+pub fn anchors(question: &Matches) -> Fetch {
+    let bounds = Bounds {
+        start_from_ns: question.bounds.from_ns,
+        start_before_ns: question.bounds.to_ns,
+        end_from_ns: None,
+    };
     let key = match question.by {
         Some(Grouping::Guest) => Some("Guest"),
         Some(Grouping::Class) => Some("Class"),
         // The host comes anyway, and the time makes the others.
         Some(Grouping::Host | Grouping::HourOfDay | Grouping::DayOfWeek) | None => None,
     };
-    fetch(&question.anchors, question.scope, bounds, key, true)
+    fetch(&question.anchors, question.scope(), bounds, key, true)
 }
 
 /// The partners that anchors of the range, or the windows in which chance looks for them, can have: those begun
 /// before the range count while they reach into it.
-pub fn partners(question: &Question, partners: &Set, within_ns: i64) -> Fetch {
-    let start_before_ns = match question.near.as_ref().map(|near| near.relation) {
-        Some(crate::chance::Relation::After) => question.to_ns,
+pub fn partners(question: &Matches, partners: &Set, within_ns: i64) -> Fetch {
+    let start_before_ns = match question.near().map(|near| near.relation) {
+        Some(crate::chance::Relation::After) => question.bounds.to_ns,
         // An anchor may last beyond the range and a partner begin during it.
         _ => None,
     };
-    let end_from_ns = question.from_ns.map(|from_ns| from_ns.saturating_sub(within_ns));
-    fetch(partners, question.scope, Bounds { start_from_ns: None, start_before_ns, end_from_ns }, None, false)
+    let end_from_ns = question.bounds.from_ns.map(|from_ns| from_ns.saturating_sub(within_ns));
+    fetch(
+        partners,
+        question.scope(),
+        Bounds { start_from_ns: None, start_before_ns, end_from_ns },
+        None,
+        false,
+    )
 }
 
 fn fetch(set: &Set, scope: Scope, bounds: Bounds, key: Option<&str>, clock: bool) -> Fetch {

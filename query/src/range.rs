@@ -8,7 +8,7 @@ use lastwords_store::{QueryError, Store};
 use crate::{
     answer::Range,
     fetch::{self, Extent},
-    language::{Members, Question},
+    language::{Matches, Members},
 };
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -20,12 +20,12 @@ pub const AHEAD_NS_MAX: i64 = DAY_NS;
 /// The range of a question: what it names, else from the first observation by which its sets could be seen to the last.
 pub async fn of(
     store: &Store,
-    question: &Question,
+    question: &Matches,
     extent: &Extent,
     now_ns: i64,
 ) -> Result<Range, QueryError> {
     let mut range = named(question, extent, now_ns);
-    if question.near.is_none() || question.from_ns.is_some() {
+    if question.near().is_none() || question.bounds.from_ns.is_some() {
         return Ok(range);
     }
     let tables = tables(question);
@@ -41,12 +41,12 @@ pub async fn of(
 }
 
 /// What needs no look at the store.
-fn named(question: &Question, extent: &Extent, now_ns: i64) -> Range {
+fn named(question: &Matches, extent: &Extent, now_ns: i64) -> Range {
     let observed_ns = extent.last_ns.saturating_add(1);
-    let latest_ns = if question.near.is_some() { now_ns.saturating_add(AHEAD_NS_MAX) } else { i64::MAX };
+    let latest_ns = if question.near().is_some() { now_ns.saturating_add(AHEAD_NS_MAX) } else { i64::MAX };
     Range {
-        from: question.from_ns.map_or(extent.first_ns, |from_ns| from_ns.max(extent.first_ns)),
-        to: question.to_ns.unwrap_or(latest_ns).min(observed_ns),
+        from: question.bounds.from_ns.map_or(extent.first_ns, |from_ns| from_ns.max(extent.first_ns)),
+        to: question.bounds.to_ns.unwrap_or(latest_ns).min(observed_ns),
     }
 }
 
@@ -56,8 +56,8 @@ fn earliest(to_ns: i64, now_ns: i64) -> i64 {
 }
 
 /// Texts and conditions are seen by log records alone; classes by samples as well.
-fn tables(question: &Question) -> &'static [&'static str] {
-    let sets = [Some(&question.anchors), question.near.as_ref().map(|near| &near.partners)];
+fn tables(question: &Matches) -> &'static [&'static str] {
+    let sets = [Some(&question.anchors), question.near().map(|near| &near.partners)];
     if sets.into_iter().flatten().any(|set| matches!(set.members, Members::Class(_))) {
         &["logs", "samples", "events"]
     } else {

@@ -8,7 +8,7 @@ use crate::{
     answer::Range,
     chance::{Assessment, Relation, words},
     correlate::{self, Events},
-    language::{Members, Question, Set},
+    language::{Matches, Members, Set},
     range,
 };
 
@@ -23,7 +23,7 @@ const CLOCK_PART: u64 = 10;
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
 pub struct Figures<'a> {
-    pub question: &'a Question,
+    pub question: &'a Matches,
     pub anchors: u64,
     pub matched: u64,
     pub undecided: u64,
@@ -69,7 +69,7 @@ impl Remarks {
 /// The sentence.
 pub fn sentence(figures: &Figures<'_>) -> String {
     let anchors = named(&figures.question.anchors);
-    let Some(near) = &figures.question.near else {
+    let Some(near) = figures.question.near() else {
         if figures.anchors == 0 {
             return format!("There are no {anchors} in this range.");
         }
@@ -111,7 +111,7 @@ pub fn sentence(figures: &Figures<'_>) -> String {
         grouped(figures.anchors),
         duration(near.within_ns),
         named(&near.partners),
-        figures.question.scope.words()
+        figures.question.scope().words()
     );
     let chance = figures.assessed.map(words::figures).filter(|words| !words.is_empty());
     let head = match chance {
@@ -127,7 +127,7 @@ pub fn notes(figures: &Figures<'_>) -> Vec<String> {
     let mut notes = figures.assessed.map(words::notes).unwrap_or_default();
     notes.extend(undecided(figures));
     notes.extend(left_out(figures));
-    if let Some(near) = &figures.question.near {
+    if let Some(near) = figures.question.near() {
         let within = near.within_ns.unsigned_abs();
         if figures.clock_uncertainty_ns > 0
             && figures.clock_uncertainty_ns.saturating_mul(2 * CLOCK_PART) > within
@@ -269,11 +269,11 @@ mod tests {
     use super::*;
     use crate::{
         chance::{Basis, Verdict},
-        language::{Asker, Names, parse},
+        language::{Asker, Names, Question, parse},
     };
 
     struct Case {
-        question: Question,
+        question: Matches,
         assessed: Assessment,
         hour_of_day: [u64; 24],
         time_zone: TimeZone,
@@ -284,7 +284,9 @@ mod tests {
             let names =
                 Names::new([("panics", "kernel.panic"), ("network saturation", "network.saturation")]);
             let asker = Asker { now_ns: 0, time_zone: TimeZone::UTC };
-            let question = parse("panics within 5 minutes of network saturation", &names, &asker).unwrap();
+            let question =
+                parse("panics within 5 minutes of network saturation", &names.into(), &asker).unwrap();
+            let Question::Matches(question) = question else { unreachable!("it is one") };
             let mut hour_of_day = [0; 24];
             hour_of_day[15] = of_three;
             hour_of_day[3] = (matched - of_three) / 2;

@@ -49,7 +49,7 @@ fn ask(question: &str) -> Result<Question, SyntaxError> {
     ]);
     let now: Timestamp = "2026-11-26T11:00:00Z".parse().unwrap();
     let now_ns = i64::try_from(now.as_nanosecond()).unwrap();
-    parse(question, &names, &Asker { now_ns, time_zone: TimeZone::get("Europe/Berlin").unwrap() })
+    parse(question, &names.into(), &Asker { now_ns, time_zone: TimeZone::get("Europe/Berlin").unwrap() })
 }
 
 fn set(set: &Set) -> String {
@@ -67,15 +67,20 @@ fn instant(time_ns: Option<i64>, without: &str) -> String {
 }
 
 fn form(question: &Question) -> String {
+    let Question::Matches(question) = question else { return format!("{question:?}") };
     let mut form = set(&question.anchors);
-    if let Some(near) = &question.near {
+    for near in &question.conditions {
         let seconds = near.within_ns as f64 / 1e9;
-        write!(form, "\n{:?} {seconds} s: {}\n{:?}", near.relation, set(&near.partners), question.scope)
-            .unwrap();
+        write!(form, "\n{:?} {seconds} s: {}\n{:?}", near.relation, set(&near.partners), near.scope).unwrap();
     }
-    if question.from_ns.is_some() || question.to_ns.is_some() {
-        write!(form, "\n{} .. {}", instant(question.from_ns, "first"), instant(question.to_ns, "last"))
-            .unwrap();
+    if question.bounds.from_ns.is_some() || question.bounds.to_ns.is_some() {
+        write!(
+            form,
+            "\n{} .. {}",
+            instant(question.bounds.from_ns, "first"),
+            instant(question.bounds.to_ns, "last")
+        )
+        .unwrap();
     }
     if let Some(by) = question.by {
         write!(form, "\nby {by:?}").unwrap();

@@ -8,10 +8,12 @@ mod lexer;
 mod moment;
 mod names;
 mod parser;
+mod vocabulary;
 
 pub use error::SyntaxError;
 pub use names::Names;
 pub use parser::parse;
+pub use vocabulary::Vocabulary;
 
 use std::ops::Range as Bytes;
 
@@ -35,30 +37,143 @@ pub struct Asker {
 
 /// A question, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// The events asked for.
-    pub anchors: Set,
-    /// What has to be near them, if anything.
-    pub near: Option<Near>,
-    /// Where the partner may be.
-    pub scope: Scope,
+pub enum Question {
+    /// `SET [[not] within D of|before|after SET [SCOPE]]… [on PLACE] [RANGE] [by …]`
+    Matches(Matches),
+    /// `what precedes SET within D [SCOPE] [on PLACE] [RANGE]`
+    Precedes(Precedes),
+    /// `what distinguishes guests|hosts with SET [on PLACE] [RANGE]`
+    Distinguishes(Distinguishes),
+    /// `SET before and after T [on PLACE] [RANGE]`
+    Change(Change),
+    /// `hosts|guests silent for D [on PLACE] [RANGE]`
+    Silent(Silent),
+}
+
+/// What every question may say of where and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
     /// Start of the range, inclusive; none: from the first observation.
     pub from_ns: Option<i64>,
     /// End of the range, exclusive; none: up to the last observation.
     pub to_ns: Option<i64>,
+    /// The places asked about; all have to hold. None: everywhere.
+    pub places: Vec<Place>,
+}
+
+/// Events of a set for which every condition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matches {
+    /// The events asked for.
+    pub anchors: Set,
+    /// What has to be near each of them, or must not.
+    pub conditions: Vec<Near>,
+    /// Where and when.
+    pub bounds: Bounds,
     /// How matches are counted beside the total.
     pub by: Option<Grouping>,
 }
 
-/// `within D of|before|after SET`.
+impl Matches {
+    /// The first condition.
+    pub fn near(&self) -> Option<&Near> {
+        self.conditions.first()
+    }
+
+    /// Its scope.
+    pub fn scope(&self) -> Scope {
+        self.near().map(|near| near.scope.clone()).unwrap_or_default()
+    }
+}
+
+/// What happens before a set's events more often than chance would have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Precedes {
+    /// The events asked about.
+    pub anchors: Set,
+    /// D, nanoseconds.
+    pub within_ns: i64,
+    /// Where what precedes may be.
+    pub scope: Scope,
+    /// Where and when.
+    pub bounds: Bounds,
+}
+
+/// What guests or hosts that had a set's events have in common, and the others have not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distinguishes {
+    /// Whose attributes.
+    pub machines: Machines,
+    /// The events asked about.
+    pub anchors: Set,
+    /// Where and when.
+    pub bounds: Bounds,
+}
+
+/// Whether a set's events became rarer or more frequent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The events asked about.
+    pub anchors: Set,
+    /// T, nanoseconds since the epoch.
+    pub at_ns: i64,
+    /// Where and when. The machines elsewhere are the control.
+    pub bounds: Bounds,
+}
+
+/// Machines that said nothing for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silent {
+    /// Which machines.
+    pub machines: Machines,
+    /// How long, nanoseconds.
+    pub for_ns: i64,
+    /// Where and when.
+    pub bounds: Bounds,
+}
+
+/// Hosts or guests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machines {
+    /// Hypervisor hosts.
+    Hosts,
+    /// Virtual machines.
+    Guests,
+}
+
+/// `[not] within D of|before|after SET [SCOPE]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Near {
+    /// Whether it must not hold.
+    pub negated: bool,
     /// How the anchor stands to its partner.
     pub relation: Relation,
     /// D, nanoseconds.
     pub within_ns: i64,
     /// The partners.
     pub partners: Set,
+    /// Where the partner may be.
+    pub scope: Scope,
+}
+
+/// `on host hv01`, `on rack b7 or b8`: the events asked for are on a machine with one of these values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What the values are of.
+    pub of: PlaceKind,
+    /// One of these.
+    pub values: Vec<String>,
+}
+
+/// What a [`Place`] names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// A host's name.
+    Host,
+    /// A guest's name or UUID.
+    Guest,
+    /// A label of hosts, such as `rack`.
+    Label(String),
 }
 
 /// Events or records.
@@ -84,23 +199,27 @@ pub enum Members {
 }
 
 /// Where the partner of an anchor may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// On the anchor's host, whichever guest.
+    #[default]
     Host,
     /// On the anchor's guest.
     Guest,
+    /// On a host with the same value of this label.
+    Label(String),
     /// Anywhere.
     Anywhere,
 }
 
 impl Scope {
     /// As the sentence ends with it.
-    pub fn words(self) -> &'static str {
+    pub fn words(&self) -> String {
         match self {
-            Scope::Host => "on the same host",
-            Scope::Guest => "on the same guest",
-            Scope::Anywhere => "anywhere",
+            Scope::Host => "on the same host".to_owned(),
+            Scope::Guest => "on the same guest".to_owned(),
+            Scope::Label(label) => format!("on the same {label}"),
+            Scope::Anywhere => "anywhere".to_owned(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Asker, Grouping, Members, Names, Near, QUESTION_BYTES_MAX, Question, Scope, Set, SyntaxError,
-    WITHIN_NS_MAX,
+    Asker, Bounds, Grouping, Matches, Members, Near, QUESTION_BYTES_MAX, Question, Scope, Set, SyntaxError,
+    Vocabulary, WITHIN_NS_MAX,
     lexer::{Piece, Token, tokens},
     moment,
     names::nearest,
@@ -20,21 +20,21 @@ const EXAMPLE: &str = "panics within 5 minutes of network saturation";
 ///
 /// # Errors
 /// Where it cannot be understood; the error knows the word.
-pub fn parse(question: &str, names: &Names, asker: &Asker) -> Result<Question, SyntaxError> {
+pub fn parse(question: &str, vocabulary: &Vocabulary, asker: &Asker) -> Result<Question, SyntaxError> {
     if question.len() > QUESTION_BYTES_MAX {
         let message =
             format!("A question has at most {QUESTION_BYTES_MAX} bytes; this one has {}.", question.len());
         return Err(SyntaxError::new("", 0..0, message));
     }
     let tokens = tokens(question)?;
-    Parser { question, tokens: &tokens, at: 0, names, asker }.question()
+    Parser { question, tokens: &tokens, at: 0, vocabulary, asker }.question()
 }
 
 struct Parser<'a> {
     question: &'a str,
     tokens: &'a [Token],
     at: usize,
-    names: &'a Names,
+    vocabulary: &'a Vocabulary,
     asker: &'a Asker,
 }
 
@@ -42,8 +42,8 @@ impl<'a> Parser<'a> {
     fn question(mut self) -> Result<Question, SyntaxError> {
         self.refuse_forms_to_come()?;
         let anchors = self.set("a class such as panics, \"text\" or {condition}")?;
-        let mut question =
-            Question { anchors, near: None, scope: Scope::Host, from_ns: None, to_ns: None, by: None };
+        let mut question = Matches { anchors, conditions: Vec::new(), bounds: Bounds::default(), by: None };
+        let mut scope = Scope::Host;
         let mut said: Vec<&str> = Vec::new();
         while let Some(token) = self.tokens.get(self.at) {
             let word = match &token.piece {
@@ -60,17 +60,17 @@ impl<'a> Parser<'a> {
             }
             said.push(part);
             match word {
-                "within" if question.near.is_some() => {
+                "within" if !question.conditions.is_empty() => {
                     return Err(self.error("Chains of within are not understood yet: ask with one."));
                 }
-                "within" => question.near = Some(self.near()?),
-                "on" | "anywhere" => question.scope = self.scope()?,
+                "within" => question.conditions.push(self.near()?),
+                "on" | "anywhere" => scope = self.scope()?,
                 "since" => {
                     self.at += 1;
-                    question.from_ns = Some(self.instant()?);
+                    question.bounds.from_ns = Some(self.instant()?);
                 }
-                "between" => (question.from_ns, question.to_ns) = self.between()?,
-                "in" => question.from_ns = Some(self.in_the_last()?),
+                "between" => (question.bounds.from_ns, question.bounds.to_ns) = self.between()?,
+                "in" => question.bounds.from_ns = Some(self.in_the_last()?),
                 "by" => question.by = Some(self.grouping()?),
                 "not" => {
                     return Err(
@@ -85,13 +85,16 @@ impl<'a> Parser<'a> {
                 _ => return Err(self.unexpected()),
             }
         }
-        if question.near.is_none() && said.contains(&"a scope") {
+        if question.conditions.is_empty() && said.contains(&"a scope") {
             let place = self.tokens.iter().find(|token| is(token, "on") || is(token, "anywhere"));
             let place = place.map_or(0..0, |token| token.place.clone());
             let message = "A scope says where the partner may be, and this question has none: wanted within D of something.";
             return Err(SyntaxError::new(self.question, place, message));
         }
-        Ok(question)
+        for condition in &mut question.conditions {
+            condition.scope = scope.clone();
+        }
+        Ok(Question::Matches(question))
     }
 
     /// Forms of the language that begin otherwise and are not understood yet.
@@ -139,7 +142,7 @@ impl<'a> Parser<'a> {
             // A name may itself have such a word, as long as it is not the first.
             let longer = [words.join(" "), word.clone()].join(" ");
             if AFTER_SET.contains(&word.as_str())
-                && !self.names.all().any(|name| name.starts_with(longer.trim()))
+                && !self.vocabulary.names.all().any(|name| name.starts_with(longer.trim()))
             {
                 break;
             }
@@ -149,16 +152,16 @@ impl<'a> Parser<'a> {
         let name = words.join(" ");
         let place = self.place_of(first..self.at);
         let asked = self.question.get(place.clone()).unwrap_or_default();
-        if let Some(class) = self.names.class(&name) {
+        if let Some(class) = self.vocabulary.names.class(&name) {
             return Ok(Set { members: Members::Class(class.to_owned()), words: asked.to_owned(), place });
         }
-        let mut suggestion = self.names.nearest(&name).map(|name| format!("Did you mean {name}?"));
+        let mut suggestion = self.vocabulary.names.nearest(&name).map(|name| format!("Did you mean {name}?"));
         let mut wrong = place;
         // Perhaps a name and then a misspelt keyword: "panics witin 5 minutes of …".
         for taken in (1..words.len()).rev() {
             let (name, next) = words.split_at(taken);
             let Some(next) = next.first().copied() else { continue };
-            if self.names.class(&name.join(" ")).is_some() {
+            if self.vocabulary.names.class(&name.join(" ")).is_some() {
                 if let Some(keyword) = nearest(next, AFTER_SET.iter().copied()) {
                     suggestion = Some(format!("Did you mean {keyword}?"));
                 }
@@ -206,7 +209,7 @@ impl<'a> Parser<'a> {
         };
         self.at += 1;
         let partners = self.set("what they are near to, such as network saturation")?;
-        Ok(Near { relation, within_ns, partners })
+        Ok(Near { negated: false, relation, within_ns, partners, scope: Scope::Host })
     }
 
     fn scope(&mut self) -> Result<Scope, SyntaxError> {

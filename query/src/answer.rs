@@ -5,11 +5,11 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     chance::{Assessment, Basis, Verdict},
-    correlate::{Events, Found},
+    correlate::{Events, Found, NO_GUEST},
     language::{Grouping, Matches},
 };
 
-/// Hosts listed at most.
+/// Hosts and guests listed at most.
 const TOP_HOSTS: usize = 10;
 /// Bars of the lag histogram at most.
 const BARS_MAX: i64 = 20;
@@ -57,6 +57,8 @@ pub struct Answer {
     pub day_of_week: [u64; 7],
     /// Hosts with the most matches.
     pub top_hosts: Vec<Counted>,
+    /// Guests with the most matches.
+    pub top_guests: Vec<Counted>,
     /// Counts by what the question says `by`; null without.
     pub by: Option<Groups>,
 }
@@ -184,6 +186,8 @@ pub struct Counts {
     pub day_of_week: [u64; 7],
     /// See [`Answer::top_hosts`].
     pub top_hosts: Vec<Counted>,
+    /// See [`Answer::top_guests`].
+    pub top_guests: Vec<Counted>,
     /// See [`Answer::by`].
     pub by: Option<Groups>,
 }
@@ -215,7 +219,7 @@ impl Decided {
 }
 
 impl Counts {
-    /// Counts anchors and matches. `host` and `key` give names of numbers.
+    /// Counts anchors and matches. `host`, `guest` and `key` give names of numbers.
     pub fn of<'n>(
         question: &Matches,
         anchors: &Events,
@@ -223,6 +227,7 @@ impl Counts {
         found: &Found,
         zone: &TimeZone,
         host: impl Fn(u32) -> &'n str,
+        guest: impl Fn(u32) -> &'n str,
         key: impl Fn(u32) -> &'n str,
     ) -> Counts {
         let matched = || found.matches.iter().filter_map(|one| row(anchors, one.anchor as usize));
@@ -240,6 +245,8 @@ impl Counts {
         }
         let all = || (0..anchors.len()).filter_map(|at| row(anchors, at));
         counts.top_hosts = tally(all().map(|one| one.host), matched().map(|one| one.host), host);
+        let with_guest = |one: One| (one.guest != NO_GUEST).then_some(one.guest);
+        counts.top_guests = tally(all().filter_map(with_guest), matched().filter_map(with_guest), guest);
         counts.by = question.by.map(|by| {
             let groups = match by {
                 Grouping::HourOfDay | Grouping::DayOfWeek => {
@@ -269,6 +276,8 @@ impl Counts {
         });
         counts.top_hosts.retain(|host| host.matched > 0);
         counts.top_hosts.truncate(TOP_HOSTS);
+        counts.top_guests.retain(|guest| guest.matched > 0);
+        counts.top_guests.truncate(TOP_HOSTS);
         counts
     }
 }
@@ -285,11 +294,17 @@ impl Counted {
 struct One {
     start_ns: i64,
     host: u32,
+    guest: u32,
     key: u32,
 }
 
 fn row(events: &Events, at: usize) -> Option<One> {
-    Some(One { start_ns: *events.start_ns.get(at)?, host: *events.host.get(at)?, key: *events.key.get(at)? })
+    Some(One {
+        start_ns: *events.start_ns.get(at)?,
+        host: *events.host.get(at)?,
+        guest: *events.guest.get(at)?,
+        key: *events.key.get(at)?,
+    })
 }
 
 fn add(counts: &mut [u64], at: usize) {

@@ -26,11 +26,16 @@ pub struct Events {
     pub end_ns: Vec<i64>,
     /// What tells an event from every other.
     pub id: Vec<u64>,
-    /// Numbers that belong to the event: its host and the key that it is counted by.
+    /// Numbers that belong to the event: its host, its guest ([`NO_GUEST`] for none) and the key that it is counted by.
     pub host: Vec<u32>,
+    /// See `host`.
+    pub guest: Vec<u32>,
     /// See `host`.
     pub key: Vec<u32>,
 }
+
+/// The guest of what happened to a host itself.
+pub const NO_GUEST: u32 = u32::MAX;
 
 /// One event, before it is sorted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub struct Row {
     pub unit: u32,
     /// See [`Events::host`].
     pub host: u32,
+    /// See [`Events::host`].
+    pub guest: u32,
     /// See [`Events::key`].
     pub key: u32,
     /// See [`Events::start_ns`].
@@ -85,6 +92,7 @@ impl Events {
             end_ns: Vec::with_capacity(rows),
             id: Vec::with_capacity(rows),
             host: Vec::with_capacity(rows),
+            guest: Vec::with_capacity(rows),
             key: Vec::with_capacity(rows),
         }
     }
@@ -95,7 +103,21 @@ impl Events {
         self.end_ns.push(row.end_ns);
         self.id.push(row.id);
         self.host.push(row.host);
+        self.guest.push(row.guest);
         self.key.push(row.key);
+    }
+
+    /// The rows again.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        (0..self.len()).map(|at| Row {
+            unit: self.unit[at],
+            host: self.host[at],
+            guest: self.guest[at],
+            key: self.key[at],
+            start_ns: self.start_ns[at],
+            end_ns: self.end_ns[at],
+            id: self.id[at],
+        })
     }
 
     /// How many there are.

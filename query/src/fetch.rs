@@ -7,8 +7,7 @@ use lastwords_store::{QueryError, Store};
 use crate::{
     ask::AskError,
     columns::{BlockError, Blocks, Column, Interner},
-    correlate::Row,
-    language::Scope,
+    correlate::{NO_GUEST, Row},
     plan::Fetch,
 };
 
@@ -55,26 +54,20 @@ impl Extent {
 }
 
 /// Fetches one set.
-pub async fn set(store: &Store, fetch: &Fetch, scope: &Scope, names: &Names) -> Result<Fetched, AskError> {
+pub async fn set(store: &Store, fetch: &Fetch, names: &Names) -> Result<Fetched, AskError> {
     let mut fetched = Fetched::default();
     let mut blocks = Blocks::default();
     let settings = [("max_block_size", "65536"), ("readonly", "2")];
     let mut answer = store.query_bytes(&fetch.sql, &[], "Native", &settings)?;
     while let Some(chunk) = answer.next().await? {
-        blocks.push::<AskError>(&chunk, |columns| fetched.take(columns, fetch, scope, names))?;
+        blocks.push::<AskError>(&chunk, |columns| fetched.take(columns, fetch, names))?;
     }
     blocks.finish()?;
     Ok(fetched)
 }
 
 impl Fetched {
-    fn take(
-        &mut self,
-        columns: Vec<Column>,
-        fetch: &Fetch,
-        scope: &Scope,
-        names: &Names,
-    ) -> Result<(), AskError> {
+    fn take(&mut self, columns: Vec<Column>, fetch: &Fetch, names: &Names) -> Result<(), AskError> {
         let mut columns = columns.into_iter();
         let hosts = numbers(columns.next(), &names.hosts)?;
         let (starts, ends, ids) = (values(columns.next())?, values(columns.next())?, values(columns.next())?);
@@ -87,19 +80,12 @@ impl Fetched {
         self.rows.reserve(starts.len());
         let times = starts.iter().zip(&ends).zip(&ids);
         for (at, (host, ((start_ns, end_ns), id))) in hosts.iter().zip(times).enumerate() {
-            let unit = match (scope, &guests) {
-                (Scope::Anywhere, _) => 0,
-                (Scope::Guest, Some(guests)) => match guests.get(at) {
-                    Some(Some(guest)) => *guest,
-                    // What happened to a host itself happened on no guest.
-                    _ => continue,
-                },
-                _ => *host,
-            };
+            let guest = guests.as_ref().and_then(|guests| *guests.get(at)?).unwrap_or(NO_GUEST);
             let key = keys.as_ref().and_then(|keys| keys.get(at)).copied().unwrap_or(0);
             self.rows.push(Row {
-                unit,
+                unit: 0,
                 host: *host,
+                guest,
                 key,
                 start_ns: *start_ns,
                 end_ns: *end_ns,

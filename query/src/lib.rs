@@ -5,7 +5,8 @@
 //! 2. [`language`]: text becomes a question, or an error that points at the word.
 //! 3. [`plan`]: the question becomes statements that fetch two sets of events in columns.
 //! 4. [`fetch`]: runs them over the [`range`]; [`columns`] reads the store's blocks into numbers.
-//! 5. [`correlate`]: which events are near which; one sweep.
+//!    [`machines`]: the host that ran a guest then.
+//! 5. [`correlate`]: which events are near which; one sweep for each of the [`conditions`].
 //! 6. [`chance`]: how many chance alone would give.
 //! 7. [`answer`]: figures, matches and ([`sentence`]) the one sentence; [`details`] fetches what is printed.
 //! 8. [`render()`]: the answer on a terminal.
@@ -16,10 +17,13 @@ pub mod answer;
 pub mod ask;
 pub mod chance;
 pub mod columns;
+pub mod conditions;
 pub mod correlate;
 pub mod details;
 pub mod fetch;
 pub mod language;
+pub mod machines;
+mod matching;
 pub mod plan;
 pub mod range;
 pub mod render;

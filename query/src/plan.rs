@@ -4,7 +4,10 @@
 //! these are some 130 MB and sort themselves into hosts in a counting pass, after which one sweep gives the matches
 //! and the very windows that the statistics need; a join in the engine would give the matches alone.
 
-use crate::language::{Grouping, Matches, Members, Scope, Set};
+use crate::{
+    chance::Relation,
+    language::{self, Grouping, Members, Near, Set},
+};
 
 /// An open end, as it is fetched.
 const OPEN: &str = "toInt64(9223372036854775807)";
@@ -14,7 +17,7 @@ const LATEST: &str = "SETTINGS do_not_merge_across_partitions_select_final = 1";
 /// Which columns are fetched beside start, end and id, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// The guest: the unit of `on the same guest`.
+    /// The guest: its UUID, or `host/name` where that is not known.
     pub guest: bool,
     /// What is counted by.
     pub key: bool,
@@ -42,43 +45,33 @@ pub struct Bounds {
     pub end_from_ns: Option<i64>,
 }
 
-/// The anchors of a question: those that start in its range.
-pub fn anchors(question: &Matches) -> Fetch {
-    let bounds = Bounds {
-        start_from_ns: question.bounds.from_ns,
-        start_before_ns: question.bounds.to_ns,
-        end_from_ns: None,
-    };
-    let key = match question.by {
+/// The events asked for: those that start in the range. `by`: what they are counted by.
+pub fn anchors(set: &Set, bounds: &language::Bounds, by: Option<&Grouping>) -> Fetch {
+    let bounds = Bounds { start_from_ns: bounds.from_ns, start_before_ns: bounds.to_ns, end_from_ns: None };
+    let key = match by {
         Some(Grouping::Guest) => Some("Guest"),
         Some(Grouping::Class) => Some("Class"),
         // The host comes anyway, and the time makes the others.
-        Some(Grouping::Host | Grouping::HourOfDay | Grouping::DayOfWeek) | None => None,
+        _ => None,
     };
-    fetch(&question.anchors, question.scope(), bounds, key, true)
+    fetch(set, bounds, true, key, true)
 }
 
 /// The partners that anchors of the range, or the windows in which chance looks for them, can have: those begun
-/// before the range count while they reach into it.
-pub fn partners(question: &Matches, partners: &Set, within_ns: i64) -> Fetch {
-    let start_before_ns = match question.near().map(|near| near.relation) {
-        Some(crate::chance::Relation::After) => question.bounds.to_ns,
+/// before the range count while they reach into it. `guest`: whether their guests matter.
+pub fn partners(near: &Near, bounds: &language::Bounds, guest: bool) -> Fetch {
+    let start_before_ns = match near.relation {
+        Relation::After => bounds.to_ns,
         // An anchor may last beyond the range and a partner begin during it.
-        _ => None,
+        Relation::Before | Relation::Of => None,
     };
-    let end_from_ns = question.bounds.from_ns.map(|from_ns| from_ns.saturating_sub(within_ns));
-    fetch(
-        partners,
-        question.scope(),
-        Bounds { start_from_ns: None, start_before_ns, end_from_ns },
-        None,
-        false,
-    )
+    let end_from_ns = bounds.from_ns.map(|from_ns| from_ns.saturating_sub(near.within_ns));
+    fetch(&near.partners, Bounds { start_from_ns: None, start_before_ns, end_from_ns }, guest, None, false)
 }
 
-fn fetch(set: &Set, scope: Scope, bounds: Bounds, key: Option<&str>, clock: bool) -> Fetch {
+fn fetch(set: &Set, bounds: Bounds, guest: bool, key: Option<&str>, clock: bool) -> Fetch {
     let table = Table::of(set);
-    let wanted = Wanted { guest: scope == Scope::Guest, key: key.is_some(), clock };
+    let wanted = Wanted { guest, key: key.is_some(), clock };
     let mut columns = vec![
         "Host".to_owned(),
         format!("toUnixTimestamp64Nano({})", table.start),

@@ -57,8 +57,9 @@ fn earliest(to_ns: i64, now_ns: i64) -> i64 {
 
 /// Texts and conditions are seen by log records alone; classes by samples as well.
 fn tables(question: &Matches) -> &'static [&'static str] {
-    let sets = [Some(&question.anchors), question.near().map(|near| &near.partners)];
-    if sets.into_iter().flatten().any(|set| matches!(set.members, Members::Class(_))) {
+    let mut sets =
+        std::iter::once(&question.anchors).chain(question.conditions.iter().map(|near| &near.partners));
+    if sets.any(|set| matches!(set.members, Members::Class(_))) {
         &["logs", "samples", "events"]
     } else {
         &["logs"]

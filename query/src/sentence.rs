@@ -8,7 +8,7 @@ use crate::{
     answer::Range,
     chance::{Assessment, Relation, words},
     correlate::{self, Events},
-    language::{Matches, Members, Set},
+    language::{Matches, Members, Near, Set},
     range,
 };
 
@@ -48,6 +48,12 @@ pub struct Remarks {
     pub open: u64,
     /// The start of the first of them.
     pub open_since_ns: i64,
+    /// Anchors that do not meet the conditions beside the one that chance is told of.
+    pub unmet: u64,
+    /// Anchors of which it is too early to tell whether they meet those.
+    pub undecided: u64,
+    /// Anchors without what the scope compares on: a label, a guest.
+    pub without_unit: u64,
 }
 
 impl Remarks {
@@ -68,7 +74,7 @@ impl Remarks {
 
 /// The sentence.
 pub fn sentence(figures: &Figures<'_>) -> String {
-    let anchors = named(&figures.question.anchors);
+    let anchors = subject(figures.question);
     let Some(near) = figures.question.near() else {
         if figures.anchors == 0 {
             return format!("There are no {anchors} in this range.");
@@ -94,11 +100,6 @@ pub fn sentence(figures: &Figures<'_>) -> String {
             "There are no {anchors} in this range, so nothing can be said about what is near them."
         );
     }
-    let relation = match near.relation {
-        Relation::After => "after",
-        Relation::Before => "before",
-        Relation::Of => "of",
-    };
     let count = match figures.matched {
         0 => "None".to_owned(),
         matched => grouped(matched),
@@ -106,13 +107,15 @@ pub fn sentence(figures: &Figures<'_>) -> String {
     #[allow(clippy::cast_precision_loss, reason = "a share in whole percent")]
     let share = (figures.matched as f64 / figures.anchors as f64 * 100.0).round();
     let share = if figures.matched == 0 { String::new() } else { format!(" ({share} %)") };
-    let head = format!(
-        "{count} of {} {anchors}{share} came within {} {relation} {} {}",
-        grouped(figures.anchors),
-        duration(near.within_ns),
-        named(&near.partners),
-        figures.question.scope().words()
-    );
+    let head = format!("{count} of {} {anchors}{share} {}", grouped(figures.anchors), condition(near));
+    if near.negated {
+        let left = figures.assessed.filter(|assessed| assessed.p.is_some());
+        let left = left.map(|assessed| format!("; chance would leave {:.1}", figures.expected(assessed)));
+        return [format!("{head}{}.", left.unwrap_or_default()), peak(figures)]
+            .join(" ")
+            .trim_end()
+            .to_owned();
+    }
     let chance = figures.assessed.map(words::figures).filter(|words| !words.is_empty());
     let head = match chance {
         Some(chance) => format!("{head}; {chance}."),
@@ -122,9 +125,46 @@ pub fn sentence(figures: &Figures<'_>) -> String {
     [head, peak(figures), verdict].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+impl Figures<'_> {
+    /// How many of the anchors chance alone would give.
+    #[allow(clippy::cast_precision_loss, reason = "counts of events")]
+    pub fn expected(&self, assessed: &Assessment) -> f64 {
+        let negated = self.question.near().is_some_and(|near| near.negated);
+        if negated { (assessed.anchors as f64 - assessed.expected).max(0.0) } else { assessed.expected }
+    }
+}
+
+/// The anchors with their places and the conditions that chance is not told of.
+fn subject(question: &Matches) -> String {
+    let mut words = named(&question.anchors);
+    for place in &question.bounds.places {
+        words += &format!(" {place}");
+    }
+    let main = question.main();
+    let others = question.conditions.iter().enumerate().filter(|(at, _)| Some(*at) != main);
+    for (number, (_, near)) in others.enumerate() {
+        words += if number == 0 { " that " } else { " and " };
+        words += &condition(near);
+    }
+    words
+}
+
+/// What a condition says of the anchors.
+fn condition(near: &Near) -> String {
+    let relation = match near.relation {
+        Relation::After => "after",
+        Relation::Before => "before",
+        Relation::Of => "of",
+    };
+    let came = if near.negated { "did not come" } else { "came" };
+    let (within, partners) = (duration(near.within_ns), named(&near.partners));
+    format!("{came} within {within} {relation} {partners} {}", near.scope.words())
+}
+
 /// What else a reader must know.
 pub fn notes(figures: &Figures<'_>) -> Vec<String> {
-    let mut notes = figures.assessed.map(words::notes).unwrap_or_default();
+    let negated = figures.question.near().is_some_and(|near| near.negated);
+    let mut notes = figures.assessed.filter(|_| !negated).map(words::notes).unwrap_or_default();
     notes.extend(undecided(figures));
     notes.extend(left_out(figures));
     if let Some(near) = figures.question.near() {
@@ -171,6 +211,18 @@ fn undecided(figures: &Figures<'_>) -> Option<String> {
 fn left_out(figures: &Figures<'_>) -> Vec<String> {
     let zone = figures.time_zone;
     let mut notes = Vec::new();
+    let remarks = figures.remarks;
+    if remarks.unmet > 0 {
+        notes.push(format!("Left out as they do not meet the other conditions: {}.", grouped(remarks.unmet)));
+    }
+    if remarks.undecided > 0 {
+        notes.push(format!("Too early to tell of the other conditions: {}.", grouped(remarks.undecided)));
+    }
+    if let (1.., Some(near)) = (remarks.without_unit, figures.question.near()) {
+        let scope = near.scope.words();
+        let lacks = scope.rsplit(' ').next().unwrap_or_default();
+        notes.push(format!("Left out as no {lacks} is known of them: {}.", grouped(remarks.without_unit)));
+    }
     if figures.remarks.earlier > 0 {
         notes.push(format!(
             "Left out as older than {}, from which on days are compared (at most {}): {}. Say since when to include them.",
@@ -390,7 +442,8 @@ mod tests {
         let none = Figures { anchors: 0, matched: 0, undecided: 2, ..case.figures() };
         assert_eq!(sentence(&none), "All panics in this range are too recent to be decided: 2.");
         assert_eq!(notes(&none), Vec::<String>::new());
-        let remarks = Remarks { earlier: 2, later: 1, open: 1, open_since_ns: 3_600_000_000_000 };
+        let remarks =
+            Remarks { earlier: 2, later: 1, open: 1, open_since_ns: 3_600_000_000_000, ..Remarks::default() };
         assert_eq!(
             notes(&Figures { remarks, ..case.figures() }),
             [

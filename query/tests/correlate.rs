@@ -64,6 +64,7 @@ fn events(first_id: u64) -> impl Strategy<Value = Vec<Row>> {
             .map(|(unit, start_ns, length, id)| Row {
                 unit,
                 host: unit,
+                guest: lastwords_query::correlate::NO_GUEST,
                 key: 0,
                 start_ns,
                 end_ns: if length < 0 { OPEN } else { start_ns + length },

@@ -75,14 +75,32 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// The first condition.
-    pub fn near(&self) -> Option<&Near> {
-        self.conditions.first()
+    /// The place of the condition that chance is told of: the first that is not negated, else the first. The others
+    /// say which events it is told of.
+    pub fn main(&self) -> Option<usize> {
+        let plain = self.conditions.iter().position(|near| !near.negated);
+        plain.or((!self.conditions.is_empty()).then_some(0))
     }
 
-    /// Its scope.
-    pub fn scope(&self) -> Scope {
-        self.near().map(|near| near.scope.clone()).unwrap_or_default()
+    /// The condition that chance is told of.
+    pub fn near(&self) -> Option<&Near> {
+        self.conditions.get(self.main()?)
+    }
+}
+
+impl Question {
+    /// Every set that it names.
+    pub fn sets(&self) -> Vec<&Set> {
+        match self {
+            Question::Matches(question) => {
+                let partners = question.conditions.iter().map(|near| &near.partners);
+                std::iter::once(&question.anchors).chain(partners).collect()
+            }
+            Question::Precedes(Precedes { anchors, .. })
+            | Question::Distinguishes(Distinguishes { anchors, .. })
+            | Question::Change(Change { anchors, .. }) => vec![anchors],
+            Question::Silent(_) => Vec::new(),
+        }
     }
 }
 
@@ -163,6 +181,17 @@ pub struct Place {
     pub of: PlaceKind,
     /// One of these.
     pub values: Vec<String>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of = match &self.of {
+            PlaceKind::Host => "host",
+            PlaceKind::Guest => "guest",
+            PlaceKind::Label(label) => label,
+        };
+        write!(out, "on {of} {}", self.values.join(" or "))
+    }
 }
 
 /// What a [`Place`] names.

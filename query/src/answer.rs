@@ -170,7 +170,7 @@ pub struct Counted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Groups {
     /// The words for it.
-    pub of: &'static str,
+    pub of: String,
     /// In their natural order: hours and days by time, others most matches first.
     pub groups: Vec<Counted>,
 }
@@ -247,14 +247,14 @@ impl Counts {
         counts.top_hosts = tally(all().map(|one| one.host), matched().map(|one| one.host), host);
         let with_guest = |one: One| (one.guest != NO_GUEST).then_some(one.guest);
         counts.top_guests = tally(all().filter_map(with_guest), matched().filter_map(with_guest), guest);
-        counts.by = question.by.map(|by| {
+        counts.by = question.by.as_ref().map(|by| {
             let groups = match by {
                 Grouping::HourOfDay | Grouping::DayOfWeek => {
                     let mut of = |start_ns| {
                         let (hour, day) = clock.hour_and_day(start_ns);
-                        if by == Grouping::HourOfDay { hour } else { day }
+                        if *by == Grouping::HourOfDay { hour } else { day }
                     };
-                    let mut groups: Vec<Counted> = if by == Grouping::HourOfDay {
+                    let mut groups: Vec<Counted> = if *by == Grouping::HourOfDay {
                         (0..24).map(|hour| Counted::none(format!("{hour:02}:00"))).collect()
                     } else {
                         DAYS.iter().map(|day| Counted::none((*day).to_owned())).collect()
@@ -268,11 +268,11 @@ impl Counts {
                     groups
                 }
                 Grouping::Host => counts.top_hosts.clone(),
-                Grouping::Guest | Grouping::Class => {
+                Grouping::Guest | Grouping::Class | Grouping::Label(_) => {
                     tally(all().map(|one| one.key), matched().map(|one| one.key), key)
                 }
             };
-            Groups { of: by.words(), groups }
+            Groups { of: by.words().to_owned(), groups }
         });
         counts.top_hosts.retain(|host| host.matched > 0);
         counts.top_hosts.truncate(TOP_HOSTS);

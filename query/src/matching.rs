@@ -14,7 +14,7 @@ use crate::{
     correlate::{self, Events, Row},
     details::{self, Detail},
     fetch::{self, Fetched},
-    language::{Matches, Near, PlaceKind, Scope, Set},
+    language::{Grouping, Matches, Near, PlaceKind, Scope, Set},
     machines::Machines,
     plan, range,
     sentence::{self, Figures, Remarks},
@@ -104,8 +104,14 @@ impl Task {
         }
         self.machines.place(&mut anchors.rows, &self.names);
         partners.iter_mut().for_each(|set| self.machines.place(&mut set.rows, &self.names));
-        let (hosts, keys, guests) =
-            (held(&self.names.hosts), held(&self.names.keys), held(&self.names.guests));
+        let (hosts, guests) = (held(&self.names.hosts), held(&self.names.guests));
+        let mut keys = held(&self.names.keys);
+        if let Some(Grouping::Label(label)) = &self.question.by {
+            for row in &mut anchors.rows {
+                let value = self.machines.label(hosts.name(row.host), label, row.start_ns);
+                row.key = keys.number(value.unwrap_or("(none)"));
+            }
+        }
         let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &self.machines };
         self.only_here(&mut anchors.rows, &hosts, &guests);
         let main = self.question.main();

@@ -10,7 +10,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use jiff::{Timestamp, tz::TimeZone};
-use lastwords_query::language::{Asker, Members, Names, Question, Set, SyntaxError, parse};
+use lastwords_query::language::{Asker, Names, Question, SyntaxError, Vocabulary, parse};
 
 /// The questions of a file stand after `? `; below each is what comes of it, indented.
 fn check(file: &str, said: impl Fn(&str) -> String) {
@@ -49,43 +49,18 @@ fn ask(question: &str) -> Result<Question, SyntaxError> {
     ]);
     let now: Timestamp = "2026-11-26T11:00:00Z".parse().unwrap();
     let now_ns = i64::try_from(now.as_nanosecond()).unwrap();
-    parse(question, &names.into(), &Asker { now_ns, time_zone: TimeZone::get("Europe/Berlin").unwrap() })
+    let mut vocabulary = Vocabulary::from(names);
+    vocabulary.labels.extend(["rack".to_owned(), "zone".to_owned()]);
+    vocabulary.save("reboots", "{Program = 'systemd' and Body like '%reboot%'}").unwrap();
+    parse(question, &vocabulary, &Asker { now_ns, time_zone: TimeZone::get("Europe/Berlin").unwrap() })
 }
 
-fn set(set: &Set) -> String {
-    match &set.members {
-        Members::Class(class) => format!("class {class}"),
-        Members::Text(text) => format!("text {text:?}"),
-        Members::Predicate(sql) => format!("condition {sql}"),
-    }
-}
-
-fn instant(time_ns: Option<i64>, without: &str) -> String {
-    time_ns.map_or(without.to_owned(), |time_ns| {
-        Timestamp::from_nanosecond(i128::from(time_ns)).unwrap().to_string()
-    })
-}
-
+/// The question in its canonical words; these mean the same.
 fn form(question: &Question) -> String {
-    let Question::Matches(question) = question else { return format!("{question:?}") };
-    let mut form = set(&question.anchors);
-    for near in &question.conditions {
-        let seconds = near.within_ns as f64 / 1e9;
-        write!(form, "\n{:?} {seconds} s: {}\n{:?}", near.relation, set(&near.partners), near.scope).unwrap();
-    }
-    if question.bounds.from_ns.is_some() || question.bounds.to_ns.is_some() {
-        write!(
-            form,
-            "\n{} .. {}",
-            instant(question.bounds.from_ns, "first"),
-            instant(question.bounds.to_ns, "last")
-        )
-        .unwrap();
-    }
-    if let Some(by) = question.by {
-        write!(form, "\nby {by:?}").unwrap();
-    }
-    form
+    let words = question.to_string();
+    let again = ask(&words).unwrap_or_else(|error| panic!("{words}\n{error}"));
+    assert_eq!(again.to_string(), words);
+    words
 }
 
 #[test]

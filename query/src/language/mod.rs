@@ -1,15 +1,20 @@
 //! The language of questions: text in, a [`Question`] or an error that points at the word out. Pure.
 //!
-//! `docs/questions.md` has the grammar. [`lexer`] cuts words with their places, [`parser`] reads sets, relations,
-//! scope and grouping, [`moment`] lengths of time and instants, [`names`] knows what classes are called.
+//! `docs/questions.md` has the grammar. [`lexer`] cuts words with their places, [`parser`] knows the forms, [`sets`]
+//! and [`clauses`] their parts, [`moment`] lengths of time and instants, [`names`] what classes are called.
 
+mod clauses;
+mod complete;
+mod display;
 mod error;
 mod lexer;
 mod moment;
 mod names;
 mod parser;
+mod sets;
 mod vocabulary;
 
+pub use complete::{Candidate, Completions, Kind, complete};
 pub use error::SyntaxError;
 pub use names::Names;
 pub use parser::parse;
@@ -183,17 +188,6 @@ pub struct Place {
     pub values: Vec<String>,
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let of = match &self.of {
-            PlaceKind::Host => "host",
-            PlaceKind::Guest => "guest",
-            PlaceKind::Label(label) => label,
-        };
-        write!(out, "on {of} {}", self.values.join(" or "))
-    }
-}
-
 /// What a [`Place`] names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlaceKind {
@@ -254,7 +248,7 @@ impl Scope {
 }
 
 /// `by …`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grouping {
     /// Hour of the asker's day.
     HourOfDay,
@@ -266,17 +260,20 @@ pub enum Grouping {
     Guest,
     /// The anchor's class.
     Class,
+    /// A label of the anchor's host.
+    Label(String),
 }
 
 impl Grouping {
     /// The asker's words for it.
-    pub fn words(self) -> &'static str {
+    pub fn words(&self) -> &str {
         match self {
             Grouping::HourOfDay => "hour of day",
             Grouping::DayOfWeek => "day of week",
             Grouping::Host => "host",
             Grouping::Guest => "guest",
             Grouping::Class => "class",
+            Grouping::Label(label) => label,
         }
     }
 }

@@ -192,6 +192,15 @@ pub struct Counts {
     pub by: Option<Groups>,
 }
 
+/// What gives names of numbers.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Namers<H, G, K> {
+    pub host: H,
+    pub guest: G,
+    pub key: K,
+}
+
 /// Counts of anchors whose windows have closed: of these the sentence speaks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Decided {
@@ -219,17 +228,16 @@ impl Decided {
 }
 
 impl Counts {
-    /// Counts anchors and matches. `host`, `guest` and `key` give names of numbers.
+    /// Counts anchors and matches.
     pub fn of<'n>(
         question: &Matches,
         anchors: &Events,
         partners: &Events,
         found: &Found,
         zone: &TimeZone,
-        host: impl Fn(u32) -> &'n str,
-        guest: impl Fn(u32) -> &'n str,
-        key: impl Fn(u32) -> &'n str,
+        names: Namers<impl Fn(u32) -> &'n str, impl Fn(u32) -> &'n str, impl Fn(u32) -> &'n str>,
     ) -> Counts {
+        let Namers { host, guest, key } = names;
         let matched = || found.matches.iter().filter_map(|one| row(anchors, one.anchor as usize));
         let lags = found.matches.iter().filter_map(|one| {
             let start = anchors.start_ns.get(one.anchor as usize)?;

@@ -4,14 +4,18 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use lastwords_store::{QueryError, Store};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
     answer::Answer,
     columns::BlockError,
     language::{self, Asker, Members, Question, Set, SyntaxError, Vocabulary},
+    listing::Listing,
     machines::{self, Attributes, Machines},
-    matching, sql,
+    matching, preceding,
+    render::{Look, render},
+    silent, sql,
 };
 
 /// How a question is asked.
@@ -81,6 +85,42 @@ impl From<QueryError> for AskError {
     }
 }
 
+/// What came of a question.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// Events with their partners.
+    Events(Box<Answer>),
+    /// A sentence and a table.
+    Listing(Listing),
+}
+
+impl Reply {
+    /// How many matched.
+    pub fn matched(&self) -> u64 {
+        match self {
+            Reply::Events(answer) => answer.matched,
+            Reply::Listing(listing) => listing.matched,
+        }
+    }
+
+    /// Words it for a terminal.
+    pub fn render(&self, look: &Look) -> String {
+        match self {
+            Reply::Events(answer) => render(answer, look),
+            Reply::Listing(listing) => listing.render(look),
+        }
+    }
+
+    /// The answer to a question about events.
+    pub fn events(self) -> Option<Answer> {
+        match self {
+            Reply::Events(answer) => Some(*answer),
+            Reply::Listing(_) => None,
+        }
+    }
+}
+
 /// What a form of question is answered from.
 pub(crate) struct Asked<'a> {
     /// The store.
@@ -99,7 +139,7 @@ pub(crate) struct Asked<'a> {
 ///
 /// # Errors
 /// Where it is not understood, or the store fails.
-pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answer, AskError> {
+pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Reply, AskError> {
     let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
     let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
     let machines = machines::of(store, &options.labels, false).await?;
@@ -111,7 +151,9 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Answ
     }
     let asked = Asked { store, text, options, now_ns, machines };
     match question {
-        Question::Matches(question) => matching::answer(&asked, question).await,
+        Question::Matches(question) => Ok(Reply::Events(Box::new(matching::answer(&asked, question).await?))),
+        Question::Precedes(question) => Ok(Reply::Listing(preceding::answer(&asked, question).await?)),
+        Question::Silent(question) => Ok(Reply::Listing(silent::answer(&asked, question).await?)),
         _ => Err(AskError::Statement("this form of question has no answer yet".to_owned())),
     }
 }

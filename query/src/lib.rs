@@ -22,16 +22,20 @@ pub mod correlate;
 pub mod details;
 pub mod fetch;
 pub mod language;
+pub mod listing;
 pub mod machines;
 mod matching;
 pub mod plan;
+mod preceding;
 pub mod range;
 pub mod render;
 pub mod sentence;
+mod silent;
 pub mod sql;
 
 pub use answer::Answer;
-pub use ask::{AskError, AskOptions, ask};
+pub use ask::{AskError, AskOptions, Reply, ask};
+pub use listing::Listing;
 pub use render::{Look, render};
 pub use sql::{Rows, is_sql, sql};
 

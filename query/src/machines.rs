@@ -16,6 +16,7 @@ use crate::{
     columns::Interner,
     correlate::{NO_GUEST, Row},
     fetch::Names,
+    language::{Place, PlaceKind},
 };
 
 /// Attributes of a host or guest by name.
@@ -124,6 +125,23 @@ impl Machines {
             if !stay.uuid.is_empty() {
                 row.guest = guests.number(&stay.uuid);
             }
+        }
+    }
+
+    /// Keeps the events of the places that are asked about.
+    pub fn only_at(&self, places: &[Place], rows: &mut Vec<Row>, hosts: &Interner, guests: &Interner) {
+        for place in places {
+            let is = |value: &str| place.values.iter().any(|wanted| wanted == value);
+            rows.retain(|row| match &place.of {
+                PlaceKind::Host => is(hosts.name(row.host)),
+                PlaceKind::Guest => {
+                    let guest = guests.name(row.guest);
+                    is(guest) || is(self.guest_name(guest))
+                }
+                PlaceKind::Label(label) => {
+                    self.label(hosts.name(row.host), label, row.start_ns).is_some_and(is)
+                }
+            });
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use lastwords_store::Store;
 
 use crate::{
-    answer::{Answer, Chance, Counts, Decided, Match, Partner, Range},
+    answer::{Answer, Chance, Counts, Decided, Match, Namers, Partner, Range},
     ask::{AskError, AskOptions, Asked},
     chance::{self, Assessment, Input, Windows},
     columns::Interner,
@@ -14,7 +14,7 @@ use crate::{
     correlate::{self, Events, Row},
     details::{self, Detail},
     fetch::{self, Fetched},
-    language::{Grouping, Matches, Near, PlaceKind, Scope, Set},
+    language::{Grouping, Matches, Near, Scope, Set},
     machines::Machines,
     plan, range,
     sentence::{self, Figures, Remarks},
@@ -40,7 +40,9 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Matches) -> Result<Answe
         tokio::try_join!(fetch::set(store, &anchors, &names), sets(store, &fetches, &names), async {
             Ok(fetch::hosts(store, &names).await?)
         },)?;
-    let range = range::of(store, &question, &extent, now_ns).await?;
+    let range =
+        range::of(store, bounds, &sets_of(&question), !question.conditions.is_empty(), &extent, now_ns)
+            .await?;
     // What is dated ahead of now has arrived as well, but a clock of 2099 is not the time.
     let watermark_ns = now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX)));
     let task = Task {
@@ -74,6 +76,10 @@ async fn sets(
     Ok(sets)
 }
 
+fn sets_of(question: &Matches) -> Vec<&Set> {
+    std::iter::once(&question.anchors).chain(question.conditions.iter().map(|near| &near.partners)).collect()
+}
+
 /// The part that computes.
 struct Task {
     question: Matches,
@@ -86,7 +92,7 @@ struct Task {
     seed_text: String,
 }
 
-fn held(names: &std::sync::Mutex<Interner>) -> MutexGuard<'_, Interner> {
+pub(crate) fn held(names: &std::sync::Mutex<Interner>) -> MutexGuard<'_, Interner> {
     names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -113,7 +119,7 @@ impl Task {
             }
         }
         let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &self.machines };
-        self.only_here(&mut anchors.rows, &hosts, &guests);
+        self.machines.only_at(&self.question.bounds.places, &mut anchors.rows, &hosts, &guests);
         let main = self.question.main();
         let mut others: Vec<(usize, Side)> = Vec::new();
         let mut main_partners = Vec::new();
@@ -160,9 +166,11 @@ impl Task {
             &side.partners,
             &side.found,
             &self.options.time_zone,
-            |host| hosts.name(host),
-            |guest| self.machines.guest_name(guests.name(guest)),
-            |key| keys.name(key),
+            Namers {
+                host: |host| hosts.name(host),
+                guest: |guest| self.machines.guest_name(guests.name(guest)),
+                key: |key| keys.name(key),
+            },
         );
         tracing::debug!(
             anchors = side.anchors.len(), partners = side.partners.len(), ?swept, assessed = ?assessed_after,
@@ -177,23 +185,6 @@ impl Task {
         }
         let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
         Work { main: side, others, counts, decided, assessed, clock_uncertainty_ns, remarks }
-    }
-
-    /// Keeps the events of the places that are asked about.
-    fn only_here(&self, rows: &mut Vec<Row>, hosts: &Interner, guests: &Interner) {
-        for place in &self.question.bounds.places {
-            let is = |value: &str| place.values.iter().any(|wanted| wanted == value);
-            rows.retain(|row| match &place.of {
-                PlaceKind::Host => is(hosts.name(row.host)),
-                PlaceKind::Guest => {
-                    let guest = guests.name(row.guest);
-                    is(guest) || is(self.machines.guest_name(guest))
-                }
-                PlaceKind::Label(label) => {
-                    self.machines.label(hosts.name(row.host), label, row.start_ns).is_some_and(is)
-                }
-            });
-        }
     }
 
     /// Events asked for that have no partner, and will not get one.

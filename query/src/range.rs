@@ -8,7 +8,7 @@ use lastwords_store::{QueryError, Store};
 use crate::{
     answer::Range,
     fetch::{self, Extent},
-    language::{Matches, Members},
+    language::{Bounds, Members, Set},
 };
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -17,18 +17,20 @@ pub const DAYS_MAX: i64 = 1_100;
 /// So much later than now a range ends at the latest, unless the question says until when.
 pub const AHEAD_NS_MAX: i64 = DAY_NS;
 
-/// The range of a question: what it names, else from the first observation by which its sets could be seen to the last.
+/// The range of a question, `compares`: whether with chance: what it names, else from the first observation by which its sets could be seen to the last.
 pub async fn of(
     store: &Store,
-    question: &Matches,
+    bounds: &Bounds,
+    sets: &[&Set],
+    compares: bool,
     extent: &Extent,
     now_ns: i64,
 ) -> Result<Range, QueryError> {
-    let mut range = named(question, extent, now_ns);
-    if question.near().is_none() || question.bounds.from_ns.is_some() {
+    let mut range = named(bounds, compares, extent, now_ns);
+    if !compares || bounds.from_ns.is_some() {
         return Ok(range);
     }
-    let tables = tables(question);
+    let tables = tables(sets);
     let first_ns = extent.first_of(tables).unwrap_or(extent.first_ns);
     let earliest_ns = earliest(range.to, now_ns);
     range.from = if first_ns >= earliest_ns {
@@ -41,12 +43,12 @@ pub async fn of(
 }
 
 /// What needs no look at the store.
-fn named(question: &Matches, extent: &Extent, now_ns: i64) -> Range {
+fn named(bounds: &Bounds, compares: bool, extent: &Extent, now_ns: i64) -> Range {
     let observed_ns = extent.last_ns.saturating_add(1);
-    let latest_ns = if question.near().is_some() { now_ns.saturating_add(AHEAD_NS_MAX) } else { i64::MAX };
+    let latest_ns = if compares { now_ns.saturating_add(AHEAD_NS_MAX) } else { i64::MAX };
     Range {
-        from: question.bounds.from_ns.map_or(extent.first_ns, |from_ns| from_ns.max(extent.first_ns)),
-        to: question.bounds.to_ns.unwrap_or(latest_ns).min(observed_ns),
+        from: bounds.from_ns.map_or(extent.first_ns, |from_ns| from_ns.max(extent.first_ns)),
+        to: bounds.to_ns.unwrap_or(latest_ns).min(observed_ns),
     }
 }
 
@@ -56,10 +58,8 @@ fn earliest(to_ns: i64, now_ns: i64) -> i64 {
 }
 
 /// Texts and conditions are seen by log records alone; classes by samples as well.
-fn tables(question: &Matches) -> &'static [&'static str] {
-    let mut sets =
-        std::iter::once(&question.anchors).chain(question.conditions.iter().map(|near| &near.partners));
-    if sets.any(|set| matches!(set.members, Members::Class(_))) {
+fn tables(sets: &[&Set]) -> &'static [&'static str] {
+    if sets.iter().any(|set| matches!(set.members, Members::Class(_))) {
         &["logs", "samples", "events"]
     } else {
         &["logs"]

@@ -285,7 +285,7 @@ fn lag(seconds: i64) -> String {
     format!("{sign}{}", duration(seconds.saturating_abs().saturating_mul(1_000_000_000)))
 }
 
-fn wrapped(text: &str, width: usize, indent: &str) -> String {
+pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in text.split(' ') {

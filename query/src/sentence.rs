@@ -269,7 +269,7 @@ fn peak(figures: &Figures<'_>) -> String {
     }
 }
 
-fn named(set: &Set) -> String {
+pub(crate) fn named(set: &Set) -> String {
     match &set.members {
         Members::Class(_) if set.words.contains('.') => format!("{} events", set.words),
         Members::Class(_) => set.words.clone(),

@@ -6,7 +6,7 @@ use super::cells::{Grid, Local, OFFSETS, local};
 use super::days::{Calendar, Days, days};
 use super::episodes::Probes;
 use super::hosts::{Hosts, hosts, hosts_floor};
-use super::permute::{FLOOR_MAX, days_needed, permute};
+use super::permute::{DRAWS, FLOOR_MAX, days_needed, permute};
 use super::tail::{self, Tail};
 use super::windows::Windows;
 use super::{ALPHA, Assessment, Basis, Input, Verdict};
@@ -19,6 +19,11 @@ const TIME_NS_MAX: i64 = i64::MAX / 2 - 7 * 86_400 * 1_000_000_000;
 
 /// How likely chance alone is to match as many anchors.
 pub fn assess(input: &Input<'_>) -> Assessment {
+    assess_drawing(input, DRAWS)
+}
+
+/// As [`assess`], by so many permutations where there are too many to try each.
+pub fn assess_drawing(input: &Input<'_>, draws: u64) -> Assessment {
     let probes = Probes::of(input);
     let mut out = nothing(input, &probes);
     if probes.len() == 0 || input.same_events {
@@ -56,7 +61,7 @@ pub fn assess(input: &Input<'_>) -> Assessment {
     }
     out.none_on_these_hosts = !near.any_window;
     out.covers_nearly_all = near.full;
-    test(&mut out, &comparison, &near, input.seed);
+    test(&mut out, &comparison, &near, draws, input.seed);
     out
 }
 
@@ -137,10 +142,10 @@ impl Comparison {
 }
 
 /// Fills in p and the verdict.
-fn test(out: &mut Assessment, comparison: &Comparison, near: &Local, seed: u64) {
+fn test(out: &mut Assessment, comparison: &Comparison, near: &Local, draws: u64, seed: u64) {
     let (basis, permuted, tail) = match comparison {
-        Comparison::Days(days) => (Basis::Day, Some(permute(&days.table, seed)), Tail::Middle),
-        Comparison::Hosts(hosts) => (Basis::Host, Some(permute(&hosts.table, seed)), Tail::Full),
+        Comparison::Days(days) => (Basis::Day, Some(permute(&days.table, draws, seed)), Tail::Middle),
+        Comparison::Hosts(hosts) => (Basis::Host, Some(permute(&hosts.table, draws, seed)), Tail::Full),
         Comparison::Cells => (Basis::Local, None, Tail::Full),
     };
     let local = tail::local(&near.counts, out.heads, tail, seed);

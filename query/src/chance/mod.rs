@@ -12,9 +12,12 @@
 //! 5. [`hosts`]: where days are too few, matches of each host's anchors on every other host.
 //! 6. [`permute`] and [`tail`]: how often chance alone reaches what was seen.
 //! 7. [`words`]: what may be said about it.
+//!
+//! [`discover`] asks it of many candidates at once.
 
 mod cells;
 mod days;
+pub mod discover;
 mod episodes;
 mod hosts;
 mod judge;

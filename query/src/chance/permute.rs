@@ -9,7 +9,7 @@
 use super::random::Random;
 
 /// Draws, where the assignments are too many to try each. With what was seen they make 10,000.
-const DRAWS: u64 = 9_999;
+pub(super) const DRAWS: u64 = 9_999;
 
 /// A permutation test is used when its smallest possible p is at most this.
 pub(super) const FLOOR_MAX: f64 = 0.02;
@@ -50,13 +50,13 @@ struct Stratum {
     columns: Vec<usize>,
 }
 
-pub(super) fn permute(table: &Table, seed: u64) -> Permuted {
+pub(super) fn permute(table: &Table, draws: u64, seed: u64) -> Permuted {
     let seen: u64 = table.own.iter().enumerate().map(|(row, &own)| table.at(row, own)).sum();
     let strata: Vec<Stratum> = [0, 1].into_iter().map(|stratum| table.stratum(stratum)).collect();
     // Placings of the rows: every other permutation repeats one of these equally often.
     let placings: f64 = strata.iter().map(|s| 1.0 / floor(s.columns.len(), s.rows.len())).product();
     let mut tally = Tally { seen, reached: 0, best: 0, at_best: 0, tried: 0 };
-    if placings <= DRAWS as f64 {
+    if placings <= draws as f64 {
         try_all(table, strata, &mut tally);
         Permuted {
             p: tally.reached as f64 / tally.tried.max(1) as f64,
@@ -65,8 +65,8 @@ pub(super) fn permute(table: &Table, seed: u64) -> Permuted {
         }
     } else {
         tally.count(seen);
-        draw(table, strata, &mut tally, seed);
-        let all = (DRAWS + 1) as f64;
+        draw(table, strata, &mut tally, draws, seed);
+        let all = (draws + 1) as f64;
         Permuted { p: tally.reached as f64 / all, p_extreme: tally.at_best as f64 / all, floor: 1.0 / all }
     }
 }
@@ -145,9 +145,9 @@ fn place(
     }
 }
 
-fn draw(table: &Table, mut strata: Vec<Stratum>, tally: &mut Tally, seed: u64) {
+fn draw(table: &Table, mut strata: Vec<Stratum>, tally: &mut Tally, draws: u64, seed: u64) {
     let mut random = Random::new(seed);
-    for _ in 0..DRAWS {
+    for _ in 0..draws {
         let mut sum = 0;
         for Stratum { rows, columns } in &mut strata {
             random.choose(columns, rows.len());
@@ -201,13 +201,13 @@ mod tests {
     fn few_placings_are_all_tried() {
         // Three days, each matching on itself alone: one of 3! = 6 keeps all three.
         let all = table(&[&[1, 0, 0], &[0, 1, 0], &[0, 0, 1]], &[0, 1, 2], &[0; 3]);
-        let found = permute(&all, 1);
+        let found = permute(&all, DRAWS, 1);
         assert!((found.p - 1.0 / 6.0).abs() < 1e-12 && (found.floor - 1.0 / 6.0).abs() < 1e-12);
         // One row of five columns matches on two of them.
-        let one = permute(&table(&[&[1, 0, 0, 1, 0]], &[0], &[0; 5]), 1);
+        let one = permute(&table(&[&[1, 0, 0, 1, 0]], &[0], &[0; 5]), DRAWS, 1);
         assert!((one.p - 0.4).abs() < 1e-12 && (one.p_extreme - 0.4).abs() < 1e-12);
         // Strata keep a weekend row off the workdays, where it would match as well.
-        let strata = permute(&table(&[&[1, 1, 1, 0, 1, 0, 0]], &[4], &[0, 0, 0, 0, 1, 1, 1]), 1);
+        let strata = permute(&table(&[&[1, 1, 1, 0, 1, 0, 0]], &[4], &[0, 0, 0, 0, 1, 1, 1]), DRAWS, 1);
         assert!((strata.p - 1.0 / 3.0).abs() < 1e-12);
     }
 
@@ -218,7 +218,7 @@ mod tests {
             matches[day * 14 + day] = 1;
         }
         let table = Table { matches, columns: 14, own: (0..14).collect(), stratum: vec![0; 14] };
-        assert_eq!(permute(&table, 7).p, 1e-4);
+        assert_eq!(permute(&table, DRAWS, 7).p, 1e-4);
     }
 
     proptest! {
@@ -240,7 +240,7 @@ mod tests {
                     reached += u32::from((0..rows).map(|d| matches[d * 5 + order[d]]).sum::<u32>() >= seen);
                 }
             }
-            let found = permute(&table, 1);
+            let found = permute(&table, DRAWS, 1);
             prop_assert!((found.p - f64::from(reached) / f64::from(all)).abs() < 1e-12);
         }
 

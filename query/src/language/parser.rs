@@ -289,7 +289,9 @@ impl<'a> Parser<'a> {
 
     pub(super) fn spelling(&self, words: &[&str]) -> Option<String> {
         let found = self.words().first().copied()?;
-        nearest(found, words.iter().copied()).filter(|word| *word != found).map(|word| format!("Did you mean {word}?"))
+        nearest(found, words.iter().copied())
+            .filter(|word| *word != found)
+            .map(|word| format!("Did you mean {word}?"))
     }
 }
 

@@ -35,6 +35,70 @@ pub fn text(body: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// The fingerprint of a record: of its program and its first line, without what syslog, consoles and the kernel put in
+/// front, which differs between machines and sources. Never 0.
+pub fn of_record(body: &[u8], program: &str) -> u64 {
+    let of_program = xxhash_rust::xxh3::xxh3_64(program.as_bytes());
+    (template(message(body, program.as_bytes())) ^ of_program).max(1)
+}
+
+/// As [`of_record`], for people.
+pub fn text_of_record(body: &[u8], program: &str) -> String {
+    let text = text(message(body, program.as_bytes()));
+    if program.is_empty() { text } else { format!("{program}: {text}") }
+}
+
+/// How far into a line a program's name is looked for.
+const PREFIX_BYTES_MAX: usize = 128;
+/// Bytes of a bracket in front of a message: a date, a clock, a caller.
+const BRACKET_BYTES_MAX: usize = 40;
+const MONTHS: [&[u8]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+/// `Nov 20 15:02:11 `
+const DATE_BYTES: usize = 16;
+
+/// The first line's message, behind dates, names and clocks.
+fn message<'a>(body: &'a [u8], program: &[u8]) -> &'a [u8] {
+    let end = memchr::memchr(b'\n', body).unwrap_or(body.len());
+    let line = body.get(..end.min(BODY_BYTES_MAX)).unwrap_or(body);
+    let mut rest = behind_program(line, program).unwrap_or_else(|| {
+        let dated = MONTHS.iter().any(|month| line.starts_with(month)) && line.get(13) == Some(&b':');
+        if dated { line.get(DATE_BYTES..).unwrap_or_default() } else { line }
+    });
+    while let Some(inner) = rest.trim_ascii_start().strip_prefix(b"[") {
+        let Some(close) =
+            memchr::memchr(b']', inner.get(..BRACKET_BYTES_MAX.min(inner.len())).unwrap_or_default())
+        else {
+            break;
+        };
+        let (content, behind) = inner.split_at(close);
+        let content = content.trim_ascii();
+        let content = content.strip_prefix(b"T").or(content.strip_prefix(b"C")).unwrap_or(content);
+        let counts = |byte: &u8| {
+            byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'-' | b' ' | b'+' | b'T' | b'Z')
+        };
+        if content.is_empty() || !content.iter().all(counts) {
+            break;
+        }
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    rest
+}
+
+/// What follows `program:` or `program[123]:`.
+fn behind_program<'a>(line: &'a [u8], program: &[u8]) -> Option<&'a [u8]> {
+    if program.is_empty() {
+        return None;
+    }
+    let at = memchr::memmem::find(line.get(..PREFIX_BYTES_MAX.min(line.len()))?, program)?;
+    let mut behind = line.get(at + program.len()..)?;
+    if let Some(inner) = behind.strip_prefix(b"[") {
+        let close = memchr::memchr(b']', inner.get(..BRACKET_BYTES_MAX.min(inner.len()))?)?;
+        behind = inner.get(close + 1..)?;
+    }
+    behind.strip_prefix(b":")
+}
+
 const GATHERED_BYTES: usize = 256;
 
 /// Pieces on their way into a hash, which takes many small ones slowly.
@@ -306,5 +370,32 @@ mod tests {
             others[place].push('y');
             prop_assert_ne!(template(message(&words).as_bytes()), template(message(&others).as_bytes()));
         }
+    }
+
+    #[test]
+    fn what_stands_in_front_of_a_message_is_no_part_of_its_template() {
+        let same = [
+            ("Nov 20 15:02:11 hv01 kernel: [   12.345678] nf_conntrack: table full", "kernel"),
+            ("2026-11-20T15:02:11.5+01:00 hv02 kernel: [99.000001] nf_conntrack: table full", "kernel"),
+            ("[2026-11-20 15:02:11] [   12.345678][  T123] nf_conntrack: table full", "kernel"),
+            ("nf_conntrack: table full\nand another line", "kernel"),
+        ];
+        for (body, program) in same {
+            assert_eq!(
+                text_of_record(body.as_bytes(), program),
+                "kernel: nf_conntrack: table full",
+                "{body}"
+            );
+            assert_eq!(of_record(body.as_bytes(), program), of_record(b"nf_conntrack: table full", "kernel"));
+        }
+        for (body, program, expected) in [
+            ("Nov 20 15:02:11 hv01 sshd[811]: Accepted key for root", "sshd", "sshd: Accepted key for root"),
+            ("Jan  2 03:04:05 something else", "", "something else"),
+            ("[error] 12 lost", "", "[error] ⟨n⟩ lost"),
+            ("", "", ""),
+        ] {
+            assert_eq!(text_of_record(body.as_bytes(), program), expected);
+        }
+        assert_ne!(of_record(b"started", "nginx"), of_record(b"started", "sshd"));
     }
 }

@@ -155,11 +155,11 @@ async fn answer(store: &Store, question: &str, ask: &Ask) -> Result<Reply, Refus
     })?;
     let options = AskOptions { limit: ask.limit, ..AskOptions::new(time_zone) };
     let answer = lastwords_query::ask(store, question, &options).await.map_err(|error| refusal(&error))?;
-    let matched = answer.matched;
+    let matched = answer.matched();
     let mut document = serde_json::to_vec(&answer).map_err(|error| Refusal::failed(error.to_string()))?;
     if let Some(render) = ask.render {
         // The wording joins the object as its last key.
-        let rendered = lastwords_query::render(&answer, &render.look());
+        let rendered = answer.render(&render.look());
         let rendered =
             serde_json::to_string(&rendered).map_err(|error| Refusal::failed(error.to_string()))?;
         if document.pop() == Some(b'}') {

@@ -1,4 +1,4 @@
-//! Conditions beside the first: which of the events asked for meet them. Pure.
+//! Which of the events asked for meet all conditions. Pure.
 //!
 //! Each condition is about the events asked for, in the units of its own scope. An event without such a unit, say a
 //! host's own under `on the same guest`, has no partner there.
@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     columns::Interner,
-    correlate::{self, Events, Found, NO_GUEST, Row},
-    language::{Near, Scope},
+    correlate::{self, Events, Found, Match, NO_GUEST, Row},
+    language::{Matches, Near, Scope},
     machines::{LabelUnits, Machines},
 };
 
@@ -50,6 +50,68 @@ pub struct Numbered<'a> {
     pub guests: u32,
     /// Labels.
     pub machines: &'a Machines,
+}
+
+/// What came of all conditions.
+#[derive(Debug, Default, Clone)]
+pub struct Evaluated {
+    /// The condition that chance is told of, over the events asked for that meet the others. Its matches meet all.
+    pub main: Side,
+    /// The other conditions by their place in the question.
+    pub others: Vec<(usize, Side)>,
+    /// Events asked for that do not meet the others.
+    pub unmet: u64,
+    /// Events asked for of which it is too early to tell whether they meet the others.
+    pub undecided: u64,
+}
+
+/// Finds the events that meet all conditions. `partners`: one set for each condition, in their order.
+pub fn evaluate(
+    question: &Matches,
+    mut anchors: Vec<Row>,
+    partners: Vec<Vec<Row>>,
+    numbered: Numbered<'_>,
+    watermark_ns: i64,
+) -> Evaluated {
+    let main = question.main();
+    let mut evaluated = Evaluated::default();
+    let mut main_partners = Vec::new();
+    for (at, (near, rows)) in question.conditions.iter().zip(partners).enumerate() {
+        if Some(at) == main {
+            main_partners = rows;
+            continue;
+        }
+        let side = side(near, anchors.clone(), rows, numbered);
+        let with_partner = side.with_partner();
+        anchors.retain(|row| {
+            match met(near, with_partner.contains(&row.id), (row.start_ns, row.end_ns), watermark_ns) {
+                Met::Yes => return true,
+                Met::No => evaluated.unmet += 1,
+                Met::Undecided => evaluated.undecided += 1,
+            }
+            false
+        });
+        evaluated.others.push((at, side));
+    }
+    evaluated.main = match question.near() {
+        Some(near) => side(near, anchors, main_partners, numbered),
+        None => {
+            anchors.iter_mut().for_each(|row| row.unit = row.host);
+            Side { anchors: Events::sorted(anchors, numbered.hosts.len()), ..Side::default() }
+        }
+    };
+    match question.near() {
+        None => evaluated.main.found.matches = every(&evaluated.main.anchors),
+        Some(near) if near.negated => evaluated.main.only_without_partner(near, watermark_ns),
+        Some(_) => {}
+    }
+    evaluated
+}
+
+/// Without conditions every event is what was asked for.
+fn every(anchors: &Events) -> Vec<Match> {
+    let rows = u32::try_from(anchors.len()).unwrap_or(u32::MAX);
+    (0..rows).map(|anchor| Match { anchor, nearest: u32::MAX, partners: 0 }).collect()
 }
 
 /// Sorts both sides into the units of the condition's scope and finds which are near which.
@@ -121,6 +183,18 @@ pub fn met(near: &Near, has_partner: bool, span: (i64, i64), watermark_ns: i64) 
 }
 
 impl Side {
+    /// Takes as matches the events that have no partner and will not get one.
+    fn only_without_partner(&mut self, near: &Near, watermark_ns: i64) {
+        let with_partner: HashSet<u32> = self.found.matches.iter().map(|one| one.anchor).collect();
+        self.found.matches = every(&self.anchors);
+        self.found.matches.retain(|one| {
+            let row = one.anchor as usize;
+            let span = self.anchors.start_ns.get(row).copied().zip(self.anchors.end_ns.get(row).copied());
+            !with_partner.contains(&one.anchor)
+                && span.is_some_and(|span| met(near, false, span, watermark_ns) == Met::Yes)
+        });
+    }
+
     /// Ids of the events asked for that have a partner.
     pub fn with_partner(&self) -> HashSet<u64> {
         self.found

@@ -10,8 +10,8 @@ use crate::{
     ask::{AskError, AskOptions, Asked},
     chance::{self, Assessment, Input, Windows},
     columns::Interner,
-    conditions::{self, Met, Numbered, Side},
-    correlate::{self, Events, Row},
+    conditions::{self, Evaluated, Met, Numbered, Side},
+    correlate::{self, Events},
     details::{self, Detail},
     fetch::{self, Fetched},
     language::{Grouping, Matches, Near, Scope, Set},
@@ -120,45 +120,16 @@ impl Task {
         }
         let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &self.machines };
         self.machines.only_at(&self.question.bounds.places, &mut anchors.rows, &hosts, &guests);
-        let main = self.question.main();
-        let mut others: Vec<(usize, Side)> = Vec::new();
-        let mut main_partners = Vec::new();
-        for (at, (near, set)) in self.question.conditions.iter().zip(partners).enumerate() {
-            if Some(at) == main {
-                main_partners = set.rows;
-                continue;
-            }
-            let side = conditions::side(near, anchors.rows.clone(), set.rows, numbered);
-            let with_partner = side.with_partner();
-            anchors.rows.retain(|row| {
-                let has_partner = with_partner.contains(&row.id);
-                match conditions::met(near, has_partner, (row.start_ns, row.end_ns), self.watermark_ns) {
-                    Met::Yes => return true,
-                    Met::No => remarks.unmet += 1,
-                    Met::Undecided => remarks.undecided += 1,
-                }
-                false
-            });
-            others.push((at, side));
-        }
-        let near = main.and_then(|main| self.question.conditions.get(main));
-        let mut side = match near {
-            Some(near) => conditions::side(near, anchors.rows, main_partners, numbered),
-            None => {
-                Side { anchors: Events::sorted(with_hosts(anchors.rows), hosts.len()), ..Side::default() }
-            }
-        };
-        remarks.without_unit = side.without_unit;
+        let partners = partners.into_iter().map(|set| set.rows).collect();
+        let Evaluated { main: side, others, unmet, undecided } =
+            conditions::evaluate(&self.question, anchors.rows, partners, numbered, self.watermark_ns);
+        (remarks.unmet, remarks.undecided, remarks.without_unit) = (unmet, undecided, side.without_unit);
+        let near = self.question.near();
         let swept = begun.elapsed();
         let assessed = match near {
             Some(near) if self.options.statistics => Some(self.assess(&side, near)),
             _ => None,
         };
-        match near {
-            None => side.found.matches = every(&side.anchors),
-            Some(near) if near.negated => side.found.matches = self.without_partner(&side, near),
-            Some(_) => {}
-        }
         let assessed_after = begun.elapsed();
         let counts = Counts::of(
             &self.question,
@@ -185,19 +156,6 @@ impl Task {
         }
         let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
         Work { main: side, others, counts, decided, assessed, clock_uncertainty_ns, remarks }
-    }
-
-    /// Events asked for that have no partner, and will not get one.
-    fn without_partner(&self, side: &Side, near: &Near) -> Vec<correlate::Match> {
-        let with_partner: HashSet<u32> = side.found.matches.iter().map(|one| one.anchor).collect();
-        let mut alone = every(&side.anchors);
-        alone.retain(|one| {
-            let row = one.anchor as usize;
-            let span = side.anchors.start_ns.get(row).copied().zip(side.anchors.end_ns.get(row).copied());
-            !with_partner.contains(&one.anchor)
-                && span.is_some_and(|span| conditions::met(near, false, span, self.watermark_ns) == Met::Yes)
-        });
-        alone
     }
 
     /// Whether no partner can come any more that an anchor does not have.
@@ -235,17 +193,6 @@ impl Task {
             same_events: side.found.same_events,
         })
     }
-}
-
-fn with_hosts(mut rows: Vec<Row>) -> Vec<Row> {
-    rows.iter_mut().for_each(|row| row.unit = row.host);
-    rows
-}
-
-/// Without conditions every anchor is what was asked for.
-fn every(anchors: &Events) -> Vec<correlate::Match> {
-    let rows = u32::try_from(anchors.len()).unwrap_or(u32::MAX);
-    (0..rows).map(|anchor| correlate::Match { anchor, nearest: u32::MAX, partners: 0 }).collect()
 }
 
 /// What was computed.

@@ -249,6 +249,7 @@ async fn templates(
     struct Of {
         template: u64,
         body: String,
+        program: String,
         records: u64,
     }
     #[derive(Deserialize)]
@@ -276,7 +277,7 @@ async fn templates(
     let sql = format!(
         "WITH near AS (SELECT Template, count() AS seen FROM logs WHERE {plain} AND ({}) GROUP BY Template \
          ORDER BY seen DESC LIMIT {TEMPLATES_MAX}) \
-         SELECT Template AS template, toValidUTF8(substring(any(Body), 1, 4096)) AS body, count() AS records FROM logs \
+         SELECT Template AS template, toValidUTF8(substring(any(Body), 1, 4096)) AS body, any(toString(Program)) AS program, count() AS records FROM logs \
          WHERE {plain} AND Template IN (SELECT Template FROM near) AND Timestamp >= {} AND Timestamp < {} \
          GROUP BY Template HAVING records <= {TEMPLATE_RECORDS_MAX} ORDER BY template",
         spans.join(" OR "),
@@ -292,7 +293,7 @@ async fn templates(
     let all: Vec<All> = asked.store.rows(&sql).await?;
     let others = all.first().map_or(0, |all| all.templates).saturating_sub(found.len());
     let sources = found.into_iter().filter(|of| of.records > 0).map(|of| Source {
-        what: template::text(of.body.lines().next().unwrap_or_default().as_bytes()),
+        what: template::text_of_record(of.body.as_bytes(), &of.program),
         kind: "template",
         set: Set {
             words: format!("{{Template = {}}}", of.template),

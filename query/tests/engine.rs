@@ -120,6 +120,7 @@ impl Week {
             source: "console",
             program: "kernel",
             class: one.class,
+            template: lastwords_detect::template::of_record(body.as_bytes(), "kernel"),
             time_basis: 1,
             batch,
             row: one.row,
@@ -157,7 +158,7 @@ impl Week {
     }
 
     async fn ask(&self, question: &str) -> Result<Value, AskError> {
-        let answer = ask(&self.store, question, &options()).await?;
+        let answer = ask(&self.store, question, &options()).await?.events().unwrap();
         Ok(serde_json::to_value(answer).unwrap())
     }
 
@@ -258,7 +259,11 @@ async fn the_contract_is_kept(week: &Week) {
 
 async fn limits_and_groups(week: &Week) {
     let question = "panics within 5 minutes of network saturation by day of week";
-    let answer = ask(&week.store, question, &AskOptions { limit: Some(2), ..options() }).await.unwrap();
+    let answer = ask(&week.store, question, &AskOptions { limit: Some(2), ..options() })
+        .await
+        .unwrap()
+        .events()
+        .unwrap();
     assert!(answer.truncated && answer.matches.len() == 2 && answer.matched == 4);
     let groups = answer.by.unwrap().groups;
     assert_eq!(groups.iter().map(|group| group.matched).collect::<Vec<_>>(), [1, 1, 0, 1, 0, 1, 0]);
@@ -299,7 +304,8 @@ async fn recent_open_and_stray_events_are_told_apart(week: &Week) {
     // Within 13 hours of the last panic another partner of it may still come: it is listed, but the sentence waits.
     let now: Timestamp = "2026-11-15T12:00:00Z".parse().unwrap();
     let soon = AskOptions { now, ..options() };
-    let answer = ask(&week.store, "panics within 13h of network saturation", &soon).await.unwrap();
+    let answer =
+        ask(&week.store, "panics within 13h of network saturation", &soon).await.unwrap().events().unwrap();
     assert_eq!((answer.matched, answer.anchors), (7, 8), "{answer:?}");
     assert_eq!((answer.chance.undecided, answer.chance.undecided_matched), (1, 1), "{answer:?}");
     assert!(answer.sentence.starts_with("6 of 7 panics (86 %)"), "{}", answer.sentence);
@@ -346,7 +352,7 @@ async fn recent_open_and_stray_events_are_told_apart(week: &Week) {
 
 async fn terminals(week: &Week) {
     let question = "panics within 5 minutes of network saturation";
-    let answer = ask(&week.store, question, &options()).await.unwrap();
+    let answer = ask(&week.store, question, &options()).await.unwrap().events().unwrap();
     let plain = render(&answer, &Look { width: 80, colour: false });
     assert!(plain.starts_with("4 of 8 panics (50 %)"), "{plain}");
     assert!(

@@ -89,6 +89,7 @@ async fn main() {
                 source: "file",
                 program: "nginx",
                 class: "",
+                template: 0,
                 time_basis: 1,
                 batch: BatchId { shipper: ShipperId::of("web01", "id"), epoch: 1, sequence: number / 5000 },
                 row: u32::try_from(number % 5000).unwrap(),

@@ -24,7 +24,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![1 "0001_tables"];
+const MIGRATIONS: &[Migration] = migrations![1 "0001_tables", 2 "0002_templates"];
 
 /// The schema that this program needs.
 #[expect(clippy::cast_possible_truncation, reason = "there are not four thousand million migrations")]

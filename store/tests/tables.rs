@@ -50,6 +50,7 @@ async fn every_column_comes_back_as_it_was_written() {
         source: "console",
         program: "kernel",
         class: "kernel.panic",
+        template: 0,
         time_basis: 2,
         batch: batch(u64::MAX),
         row: 4,

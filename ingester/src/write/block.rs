@@ -154,21 +154,24 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
                 let (guest, guest_uuid) = guest(origin.guest.as_ref());
                 let program =
                     records.program.get(row).and_then(|index| batch.dictionary.get(*index as usize));
+                let program = program.map_or("", String::as_str);
+                let body = records.body(row);
                 block.push(LogRow {
                     timestamp_ns: corrected(time_ns),
                     clock_offset_ns: offset_ns,
                     clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
                     observed_ns: storable(records.observed_ns.get(row).copied().unwrap_or(*time_ns)),
                     severity: records.severity.get(row).copied().unwrap_or(0),
-                    body: records.body(row),
+                    body,
                     resource_attributes: &origin.attributes,
                     log_attributes: records.attributes(row, &batch.dictionary),
                     host: &origin.host.name,
                     guest,
                     guest_uuid,
                     source: origin.source.as_str(),
-                    program: program.map_or("", String::as_str),
+                    program,
                     class,
+                    template: lastwords_detect::template::of_record(body, program),
                     time_basis: records.time_basis.get(row).copied().unwrap_or(0),
                     batch: batch.header.id,
                     row: number,

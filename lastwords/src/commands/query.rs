@@ -103,6 +103,13 @@ fn print_answer(answer: &[u8], format: Format) -> anyhow::Result<()> {
             answer.get("rendered").and_then(Value::as_str).context("the answer came without its wording")?;
         printed(writeln!(out, "{}", rendered.trim_end()))?;
     } else {
+        if let Some(rows) = answer.get("rows").and_then(Value::as_array) {
+            let columns =
+                answer.get("columns").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let columns: Vec<&str> = columns.iter().filter_map(Value::as_str).collect();
+            printed(output::print_rows(&mut out, format, &columns, rows))?;
+            return printed(out.flush());
+        }
         let matches = answer.get("matches").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if format == Format::Csv {
             let rows: Vec<Value> = matches.iter().map(flat).collect();

@@ -35,6 +35,8 @@ pub struct LogRow<'a, R> {
     pub program: &'a str,
     /// The first class recognised in it, or empty.
     pub class: &'a str,
+    /// Fingerprint of its message's template.
+    pub template: u64,
     /// What the time rests on, as its number.
     pub time_basis: u8,
     /// The batch it came in.
@@ -62,6 +64,7 @@ super::block!(
         source: LowCardinality = LowCardinality::default() => "Source",
         program: LowCardinality = LowCardinality::default() => "Program",
         class: LowCardinality = LowCardinality::default() => "Class",
+        template: Fixed<u64> = Fixed::new("UInt64") => "Template",
         time_basis: Fixed<u8> = Fixed::new("UInt8") => "TimeBasis",
         shipper: Fixed<[u8; 16]> = Fixed::new("FixedString(16)") => "Shipper",
         epoch: Fixed<u64> = Fixed::new("UInt64") => "Epoch",
@@ -90,6 +93,7 @@ impl LogsBlock {
         self.source.push(row.source);
         self.program.push(row.program);
         self.class.push(row.class);
+        self.template.push(row.template);
         self.time_basis.push(row.time_basis);
         self.shipper.push(row.batch.shipper.0);
         self.epoch.push(row.batch.epoch);

@@ -49,6 +49,7 @@ pub fn log(
         source: "file",
         program: "nginx",
         class: "",
+        template: 0,
         time_basis: 1,
         batch: batch(1),
         row,

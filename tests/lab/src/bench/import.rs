@@ -202,6 +202,7 @@ fn blocks(text: &[u8], block_rows: usize, planned_s: u32) -> Vec<NativeBlock> {
             guest_uuid: "",
             source: "file",
             program: "",
+            template: lastwords_detect::template::of_record(line.text, "nginx"),
             class: "",
             time_basis: basis as u8,
             batch: BatchId {

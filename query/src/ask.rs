@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::{
     answer::Answer,
+    changed,
     columns::BlockError,
     language::{self, Asker, Members, Question, Set, SyntaxError, Vocabulary},
     listing::Listing,
@@ -153,6 +154,7 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Repl
     match question {
         Question::Matches(question) => Ok(Reply::Events(Box::new(matching::answer(&asked, question).await?))),
         Question::Precedes(question) => Ok(Reply::Listing(preceding::answer(&asked, question).await?)),
+        Question::Change(question) => Ok(Reply::Listing(changed::answer(&asked, question).await?)),
         Question::Silent(question) => Ok(Reply::Listing(silent::answer(&asked, question).await?)),
         _ => Err(AskError::Statement("this form of question has no answer yet".to_owned())),
     }

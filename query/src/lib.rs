@@ -16,6 +16,7 @@
 pub mod answer;
 pub mod ask;
 pub mod chance;
+mod changed;
 pub mod columns;
 pub mod conditions;
 pub mod correlate;

@@ -242,7 +242,7 @@ fn left_out(figures: &Figures<'_>) -> Vec<String> {
 }
 
 /// An instant to the minute, in the asker's zone.
-fn local(time_ns: i64, zone: &TimeZone) -> String {
+pub(crate) fn local(time_ns: i64, zone: &TimeZone) -> String {
     match Timestamp::from_nanosecond(i128::from(time_ns)) {
         Ok(time) => time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
         // Every i64 of nanoseconds lies within jiff's range.

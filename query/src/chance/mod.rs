@@ -13,12 +13,14 @@
 //! 6. [`permute`] and [`tail`]: how often chance alone reaches what was seen.
 //! 7. [`words`]: what may be said about it.
 //!
-//! [`discover`] asks it of many candidates at once.
+//! [`discover`] asks it of many candidates at once; [`change`] compares two sides of a moment.
 
 mod cells;
+pub mod change;
 mod days;
 pub mod discover;
 mod episodes;
+mod exact;
 mod hosts;
 mod judge;
 mod permute;

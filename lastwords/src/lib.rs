@@ -24,6 +24,7 @@ pub mod http;
 pub mod outcome;
 pub mod output;
 pub mod pipeline;
+pub mod placement;
 pub mod quarantine;
 pub mod questions;
 pub mod telemetry;

@@ -1,10 +1,10 @@
 //! Questions and SQL, answered by a store at hand or by a running `up`.
 
-use std::pin::Pin;
+use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
-use lastwords_query::{AskError, AskOptions, Look};
+use lastwords_query::{AskError, AskOptions, Look, language::Vocabulary, machines::Attributes};
 use lastwords_store::Store;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -31,9 +31,36 @@ pub struct Ask {
     /// Form of SQL's rows [jsonl].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// Do not answer the question, but say how it is understood and what it makes of the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<bool>,
     /// Also word the answer to a question for a terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub render: Option<Render>,
+}
+
+/// What questions may name beside classes: saved sets, and hosts' labels from configuration.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Names.
+    pub vocabulary: Arc<Vocabulary>,
+    /// Labels by host.
+    pub labels: Arc<HashMap<String, Attributes>>,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known { vocabulary: Arc::new(lastwords_query::vocabulary().clone()), labels: Arc::default() }
+    }
+}
+
+impl Known {
+    /// How a question is asked that may name these.
+    #[must_use]
+    pub fn options(&self, time_zone: TimeZone) -> AskOptions {
+        let (vocabulary, labels) = (Arc::clone(&self.vocabulary), Arc::clone(&self.labels));
+        AskOptions { vocabulary, labels, ..AskOptions::new(time_zone) }
+    }
 }
 
 /// The terminal that an answer is worded for.
@@ -138,22 +165,28 @@ pub fn usage_or_failure(refusal: Refusal) -> anyhow::Error {
 ///
 /// # Errors
 /// Where the question is wrong or the store fails.
-pub async fn reply(store: &Store, ask: &Ask) -> Result<Reply, Refusal> {
+pub async fn reply(store: &Store, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
     match (&ask.question, &ask.sql) {
-        (Some(question), None) => answer(store, question, ask).await,
+        (Some(question), None) => answer(store, question, ask, known).await,
         (None, Some(sql)) => rows(store, sql, ask.format.unwrap_or(Format::Jsonl)).await,
         _ => Err(Refusal::usage("wanted exactly one of `question` and `sql`".to_owned())),
     }
 }
 
-async fn answer(store: &Store, question: &str, ask: &Ask) -> Result<Reply, Refusal> {
+async fn answer(store: &Store, question: &str, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
     let zone = ask.time_zone.as_deref().unwrap_or("UTC");
     let time_zone = TimeZone::get(zone).map_err(|_| {
         Refusal::usage(format!(
             "time_zone: wanted a name of the time zone database such as Europe/Berlin, found {zone:?}"
         ))
     })?;
-    let options = AskOptions { limit: ask.limit, ..AskOptions::new(time_zone) };
+    let options = AskOptions { limit: ask.limit, ..known.options(time_zone) };
+    if ask.explain == Some(true) {
+        let explained =
+            lastwords_query::explain(store, question, &options).await.map_err(|error| refusal(&error))?;
+        let body = Body::Whole(explained.into());
+        return Ok(Reply { content_type: "text/plain; charset=utf-8", matched: None, body });
+    }
     let answer = lastwords_query::ask(store, question, &options).await.map_err(|error| refusal(&error))?;
     let matched = answer.matched();
     let mut document = serde_json::to_vec(&answer).map_err(|error| Refusal::failed(error.to_string()))?;

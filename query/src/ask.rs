@@ -11,6 +11,7 @@ use crate::{
     answer::Answer,
     changed,
     columns::BlockError,
+    distinguishing,
     language::{self, Asker, Members, Question, Set, SyntaxError, Vocabulary},
     listing::Listing,
     machines::{self, Attributes, Machines},
@@ -143,9 +144,9 @@ pub(crate) struct Asked<'a> {
 pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Reply, AskError> {
     let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
     let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
-    let machines = machines::of(store, &options.labels, false).await?;
-    let mut vocabulary = Vocabulary::clone(&options.vocabulary);
-    vocabulary.labels.extend(machines.label_names().map(str::to_owned));
+    let with_attributes = false;
+    let machines = machines::of(store, &options.labels, with_attributes).await?;
+    let vocabulary = with_labels(options, &machines);
     let question = language::parse(text, &vocabulary, &asker)?;
     for set in question.sets() {
         check(store, text, set).await?;
@@ -155,12 +156,28 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Repl
         Question::Matches(question) => Ok(Reply::Events(Box::new(matching::answer(&asked, question).await?))),
         Question::Precedes(question) => Ok(Reply::Listing(preceding::answer(&asked, question).await?)),
         Question::Change(question) => Ok(Reply::Listing(changed::answer(&asked, question).await?)),
+        Question::Distinguishes(question) => {
+            Ok(Reply::Listing(distinguishing::answer(&asked, question).await?))
+        }
         Question::Silent(question) => Ok(Reply::Listing(silent::answer(&asked, question).await?)),
-        _ => Err(AskError::Statement("this form of question has no answer yet".to_owned())),
     }
 }
 
-async fn check(store: &Store, text: &str, set: &Set) -> Result<(), AskError> {
+/// Everything that a question may name here.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn vocabulary(store: &Store, options: &AskOptions) -> Result<Vocabulary, AskError> {
+    Ok(with_labels(options, &machines::of(store, &options.labels, false).await?))
+}
+
+fn with_labels(options: &AskOptions, machines: &Machines) -> Vocabulary {
+    let mut vocabulary = Vocabulary::clone(&options.vocabulary);
+    vocabulary.labels.extend(machines.label_names().map(str::to_owned));
+    vocabulary
+}
+
+pub(crate) async fn check(store: &Store, text: &str, set: &Set) -> Result<(), AskError> {
     match &set.members {
         Members::Predicate(predicate) => sql::check_predicate(store, text, set, predicate).await,
         Members::Class(_) | Members::Text(_) => Ok(()),

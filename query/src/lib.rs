@@ -21,6 +21,8 @@ pub mod columns;
 pub mod conditions;
 pub mod correlate;
 pub mod details;
+mod distinguishing;
+mod explain;
 pub mod fetch;
 pub mod language;
 pub mod listing;
@@ -36,6 +38,7 @@ pub mod sql;
 
 pub use answer::Answer;
 pub use ask::{AskError, AskOptions, Reply, ask};
+pub use explain::explain;
 pub use listing::Listing;
 pub use render::{Look, render};
 pub use sql::{Rows, is_sql, sql};

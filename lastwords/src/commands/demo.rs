@@ -140,7 +140,7 @@ async fn ask(pipeline: &Pipeline, story: &Reconstruction) -> anyhow::Result<serd
         render: Some(Render { width: output::terminal_width(), colour: output::colour() }),
         ..Ask::default()
     };
-    let reply = questions::reply(&pipeline.open.store, &ask).await?;
+    let reply = questions::reply(&pipeline.open.store, &ask, &questions::Known::default()).await?;
     let Body::Whole(answer) = reply.body else {
         anyhow::bail!("the answer to the question of {} panics came in pieces", story.panics);
     };

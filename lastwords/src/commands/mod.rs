@@ -7,6 +7,7 @@ mod doctor;
 mod import;
 mod ingest;
 mod kafka;
+mod placement;
 mod quarantine;
 mod query;
 mod rules;
@@ -20,7 +21,7 @@ use std::{future::Future, time::Duration};
 use anyhow::Context as _;
 
 use crate::{
-    args::{Args, Command, ConfigCommand, KafkaCommand, RulesCommand, StoreCommand},
+    args::{Args, Command, ConfigCommand, KafkaCommand, PlacementCommand, RulesCommand, StoreCommand},
     outcome::Outcome,
     telemetry,
 };
@@ -44,6 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Demo(demo) => block_on(demo::run(&demo)),
         Command::Import(import) => block_on(import::run(&import)),
         Command::Query(query) => block_on(query::run(&query)),
+        Command::Placement(PlacementCommand::Import(import)) => block_on(placement::import(&import)),
         Command::Detect(detect) => detect::run(&detect),
         Command::Doctor(doctor) => block_on(doctor::run(&doctor)),
         Command::Config(ConfigCommand::Check(check)) => config_check::run(&check),

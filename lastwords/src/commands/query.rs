@@ -42,7 +42,9 @@ pub async fn run(query: &QueryArgs) -> anyhow::Result<Outcome> {
     match Access::take(&config, "lastwords query", &config.data.query_socket(), PATIENCE).await? {
         Access::Here(open) => {
             print(
-                questions::reply(&open.store, &ask).await.map_err(questions::usage_or_failure)?,
+                questions::reply(&open.store, &ask, &config.known)
+                    .await
+                    .map_err(questions::usage_or_failure)?,
                 &ask,
                 format,
             )
@@ -73,6 +75,7 @@ fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
     }
     let table = format == Format::Table;
     Ok(Ask {
+        explain: query.explain.then_some(true),
         question: Some(text),
         limit: query.limit.or(table.then_some(TABLE_MATCHES)),
         time_zone: Some(zone),
@@ -82,6 +85,11 @@ fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
 }
 
 async fn print(reply: Reply, ask: &Ask, format: Format) -> anyhow::Result<Outcome> {
+    if ask.explain == Some(true) {
+        let explained = reply.body.collect().await?;
+        printed(io::stdout().lock().write_all(&explained))?;
+        return Ok(Outcome::Done);
+    }
     match reply.matched {
         Some(matched) if ask.question.is_some() => {
             print_answer(&reply.body.collect().await?, format)?;

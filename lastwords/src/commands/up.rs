@@ -49,7 +49,7 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
 
     let shutdown = CancellationToken::new();
     let mut parts = Parts::new();
-    let api = Arc::new(api(&pipeline, &gate));
+    let api = Arc::new(api(&pipeline, &config, &gate));
     serve(listeners, &config, &pipeline, &api, gate, &shutdown, &mut parts)?;
     collect(&config, &pipeline, &shutdown, &mut parts)?;
     api.set_ready(true);
@@ -133,9 +133,9 @@ fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>
     }
 }
 
-fn api(pipeline: &Pipeline, gate: &Gate) -> Api {
+fn api(pipeline: &Pipeline, config: &Config, gate: &Gate) -> Api {
     let (direct, gate) = (pipeline.direct.clone(), gate.metrics());
-    Api::new(pipeline.open.store.clone(), move || direct.metrics() + &gate())
+    Api::new(pipeline.open.store.clone(), config.known.clone(), move || direct.metrics() + &gate())
 }
 
 /// A part of `up` that runs until the shutdown; its end before that is a failure.

@@ -51,6 +51,14 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// A saved set that is none.
+    #[error("`{key}`: {message}")]
+    Set {
+        /// Dotted key.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
     /// A property of librdkafka's that is not the user's.
     #[error("`{key}` cannot be set: {why}")]
     Property {

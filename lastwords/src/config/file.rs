@@ -1,6 +1,9 @@
 //! The configuration file as it is written, and where in it an error is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -25,6 +28,8 @@ pub struct Raw {
     pub ship: RawShip,
     pub kafka: RawKafka,
     pub store: RawStore,
+    pub sets: BTreeMap<String, String>,
+    pub hosts: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// `[host]`
@@ -154,9 +159,9 @@ pub fn placed(error: ConfigError, path: &Path) -> ConfigError {
         ConfigError::Value { key, wanted, found } => {
             (key.clone(), format!("wanted {wanted}, found {found:?}"))
         }
-        ConfigError::Glob { key, message } | ConfigError::Tls { key, message } => {
-            (key.clone(), message.clone())
-        }
+        ConfigError::Glob { key, message }
+        | ConfigError::Set { key, message }
+        | ConfigError::Tls { key, message } => (key.clone(), message.clone()),
         _ => return error,
     };
     let text = std::fs::read_to_string(path).unwrap_or_default();

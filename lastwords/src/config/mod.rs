@@ -10,8 +10,10 @@ mod fleet;
 mod security;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -29,6 +31,7 @@ pub use security::GrpcSecurity;
 use crate::{
     args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
     data::DataFolder,
+    questions::Known,
 };
 
 /// The configuration file that is read where no other is named.
@@ -49,6 +52,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What is collected from this machine.
     pub collect: CollectConfig,
+    /// Saved sets and labels of hosts.
+    pub known: Known,
     /// Where `ship` sends to.
     pub ingester: Option<String>,
     /// Kafka, where `ingest` and `write` meet.
@@ -280,10 +285,26 @@ fn resolve(
         collect,
         ingester_tls: security::ship(ingester.as_deref(), raw.ship.tls)?,
         ingester,
+        known: known(&raw.sets, raw.hosts)?,
         kafka: fleet::kafka(raw.kafka)?,
         store: fleet::store(raw.store, environment)?,
         grace: Duration::from_secs(raw.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS)),
     })
+}
+
+/// `[sets]` and `[hosts.NAME]`.
+fn known(
+    sets: &BTreeMap<String, String>,
+    hosts: BTreeMap<String, BTreeMap<String, String>>,
+) -> Result<Known, ConfigError> {
+    let mut vocabulary = lastwords_query::vocabulary().clone();
+    for (name, definition) in sets {
+        vocabulary
+            .save(name, definition)
+            .map_err(|error| ConfigError::Set { key: format!("sets.{name}"), message: error.to_string() })?;
+    }
+    vocabulary.labels.extend(hosts.values().flat_map(BTreeMap::keys).cloned());
+    Ok(Known { vocabulary: Arc::new(vocabulary), labels: Arc::new(hosts.into_iter().collect()) })
 }
 
 fn collect(

@@ -35,7 +35,7 @@ use crate::{
     outcome::explain,
     pipeline::Contents,
     quarantine::{self, Act},
-    questions::{self, Ask, Body, Refusal, RefusalKind, Reply},
+    questions::{self, Ask, Body, Known, Refusal, RefusalKind, Reply},
 };
 
 /// Header of a question's answer: how many anchors matched.
@@ -50,19 +50,20 @@ pub type ResponseBody = UnsyncBoxBody<Bytes, Failure>;
 /// What answers need.
 pub struct Api {
     store: Store,
+    known: Known,
     health: Health,
     ready: Arc<AtomicBool>,
 }
 
 impl Api {
     /// Answers from this store; `metrics` writes the Prometheus text.
-    pub fn new(store: Store, metrics: impl Fn() -> String + Send + Sync + 'static) -> Api {
+    pub fn new(store: Store, known: Known, metrics: impl Fn() -> String + Send + Sync + 'static) -> Api {
         let ready = Arc::new(AtomicBool::new(false));
         let is_ready = Arc::clone(&ready);
         let why = move || {
             is_ready.load(Ordering::Acquire).then_some(()).ok_or_else(|| "it starts or ends".to_owned())
         };
-        Api { store, health: Health::new(metrics, why), ready }
+        Api { store, known, health: Health::new(metrics, why), ready }
     }
 
     /// Says whether the process takes in and answers.
@@ -88,7 +89,13 @@ impl Api {
                 Ok(contents) => json_text(StatusCode::OK, &json!(contents)),
                 Err(failure) => refused(&Refusal::failed(explain(&failure))),
             },
-            (_, "/api/v1/query" | "/api/v1/store" | "/api/v1/quarantine") => {
+            (&Method::GET, "/api/v1/complete") => {
+                match self.complete(request.uri().query().unwrap_or_default()).await {
+                    Ok(found) => json_text(StatusCode::OK, &json!(found)),
+                    Err(refusal) => refused(&refusal),
+                }
+            }
+            (_, "/api/v1/query" | "/api/v1/complete" | "/api/v1/store" | "/api/v1/quarantine") => {
                 error(StatusCode::METHOD_NOT_ALLOWED, "usage", "this path takes another method")
             }
             (_, path) => {
@@ -102,7 +109,29 @@ impl Api {
         let ask: Ask = serde_json::from_slice(&collected(request).await?).map_err(|error| {
             Refusal::usage(format!("wanted {{\"question\": …}} or {{\"sql\": …}}: {error}"))
         })?;
-        questions::reply(&self.store, &ask).await
+        questions::reply(&self.store, &ask, &self.known).await
+    }
+
+    async fn complete(&self, query: &str) -> Result<lastwords_query::language::Completions, Refusal> {
+        let mut question = String::new();
+        let mut at = None;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "q" => question = value.into_owned(),
+                "at" => {
+                    let parsed = value.parse::<usize>();
+                    at = Some(parsed.map_err(|_| {
+                        Refusal::usage(format!("at: wanted the cursor's place in bytes, found {value:?}"))
+                    })?);
+                }
+                _ => return Err(Refusal::usage(format!("wanted q and at, found {name}"))),
+            }
+        }
+        let options = self.known.options(jiff::tz::TimeZone::UTC);
+        let vocabulary = lastwords_query::ask::vocabulary(&self.store, &options).await;
+        let vocabulary = vocabulary.map_err(|error| Refusal::failed(error.to_string()))?;
+        let at = at.unwrap_or(question.len());
+        Ok(lastwords_query::language::complete(&question, at, &vocabulary))
     }
 
     async fn quarantine(&self, request: Request<Incoming>) -> Result<Value, Refusal> {

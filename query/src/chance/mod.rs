@@ -13,8 +13,10 @@
 //! 6. [`permute`] and [`tail`]: how often chance alone reaches what was seen.
 //! 7. [`words`]: what may be said about it.
 //!
-//! [`discover`] asks it of many candidates at once; [`change`] compares two sides of a moment.
+//! [`discover`] asks it of many candidates at once; [`change`] compares two sides of a moment,
+//! [`attributes`] machines with events and the others.
 
+pub mod attributes;
 mod cells;
 pub mod change;
 mod days;

@@ -9,8 +9,10 @@ mod backoff;
 mod clock;
 mod grpc;
 mod inprocess;
+mod once;
 mod tls;
 
+pub use once::{SendError, send};
 use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use bytes::Bytes;

@@ -1,0 +1,91 @@
+//! Who ran where, from what administrators have at hand: libvirt's domain XML, `xl list -l`, CSV. Pure.
+
+mod libvirt;
+mod table;
+mod xl;
+
+use lastwords_record::{Batch, BatchBuilder, BatchId, Clock, Host, Placement, ShipperId};
+
+/// What a file does not say by itself.
+#[derive(Debug, Clone)]
+pub struct About<'a> {
+    /// The host, for forms that do not name it.
+    pub host: Option<&'a str>,
+    /// From when it holds, nanoseconds, for forms that do not say.
+    pub since_ns: i64,
+    /// The zone of times that do not say theirs.
+    pub time_zone: &'a jiff::tz::TimeZone,
+}
+
+/// Why a file was not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+/// Reads a file of any of the forms, told apart by its first letter.
+///
+/// # Errors
+/// Where it is none of them, or lacks what has to be known.
+pub fn read(text: &str, about: &About<'_>) -> Result<Vec<Placement>, Unreadable> {
+    match text.trim_start().chars().next() {
+        Some('<') => libvirt::read(text, about),
+        Some('[' | '{') => xl::read(text, about),
+        Some(_) => table::read(text, about),
+        None => Err(Unreadable("the file is empty".to_owned())),
+    }
+}
+
+/// Batches of these placements. The same ones give the same batches, so that the same file again adds nothing.
+///
+/// # Errors
+/// Where one is larger than a batch may be.
+pub fn batches(placements: &[Placement], sealed_ns: i64) -> Result<Vec<Batch>, Unreadable> {
+    let mut builder = BatchBuilder::new();
+    let mut batches = Vec::new();
+    let shipper = shipper(placements);
+    for placement in placements {
+        let mut pushed = builder.push_placement(placement);
+        if pushed.is_err() && !builder.is_empty() {
+            let id = BatchId { shipper, epoch: 1, sequence: batches.len() as u64 + 1 };
+            batches.push(builder.finish(id, sealed_ns, Clock::default()));
+            pushed = builder.push_placement(placement);
+        }
+        if pushed.is_err() {
+            return Err(Unreadable(format!("the attributes of {} are too large", placement.guest.name)));
+        }
+    }
+    if !builder.is_empty() {
+        let id = BatchId { shipper, epoch: 1, sequence: batches.len() as u64 + 1 };
+        batches.push(builder.finish(id, sealed_ns, Clock::default()));
+    }
+    Ok(batches)
+}
+
+/// A shipper of their own, by what they say.
+fn shipper(placements: &[Placement]) -> ShipperId {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    for placement in placements {
+        for part in [&placement.host.name, &placement.guest.name, &placement.guest.uuid] {
+            hash.update(part.as_bytes());
+            hash.update(&[0]);
+        }
+        hash.update(&placement.start_ns.to_le_bytes());
+        hash.update(&placement.end_ns.unwrap_or(i64::MAX).to_le_bytes());
+        for (name, value) in &placement.attributes {
+            hash.update(name.as_bytes());
+            hash.update(&[0]);
+            hash.update(value.as_bytes());
+            hash.update(&[0]);
+        }
+    }
+    ShipperId(hash.digest128().to_le_bytes())
+}
+
+fn host(name: &str) -> Host {
+    Host { name: name.to_owned(), machine_id: String::new() }
+}
+
+/// The host that has to be named on the command line.
+fn named_host<'a>(about: &About<'a>, form: &str) -> Result<&'a str, Unreadable> {
+    about.host.ok_or_else(|| Unreadable(format!("{form} does not name the host: say which with --host")))
+}

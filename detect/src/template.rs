@@ -61,10 +61,7 @@ const DATE_BYTES: usize = 16;
 fn message<'a>(body: &'a [u8], program: &[u8]) -> &'a [u8] {
     let end = memchr::memchr(b'\n', body).unwrap_or(body.len());
     let line = body.get(..end.min(BODY_BYTES_MAX)).unwrap_or(body);
-    let mut rest = behind_program(line, program).unwrap_or_else(|| {
-        let dated = MONTHS.iter().any(|month| line.starts_with(month)) && line.get(13) == Some(&b':');
-        if dated { line.get(DATE_BYTES..).unwrap_or_default() } else { line }
-    });
+    let mut rest = behind_program(line, program).unwrap_or_else(|| behind_date(line));
     while let Some(inner) = rest.trim_ascii_start().strip_prefix(b"[") {
         let Some(close) =
             memchr::memchr(b']', inner.get(..BRACKET_BYTES_MAX.min(inner.len())).unwrap_or_default())
@@ -83,6 +80,33 @@ fn message<'a>(body: &'a [u8], program: &[u8]) -> &'a [u8] {
         rest = behind.get(1..).unwrap_or_default();
     }
     rest
+}
+
+/// What follows a date as syslog writes it and the name of the host: `Nov 20 15:02:11 hv01 `, `2026-11-20T15:02:11Z hv01 `.
+/// The kernel's own tag is left out as well: consoles do not have it.
+fn behind_date(line: &[u8]) -> &[u8] {
+    let digits = |range: std::ops::Range<usize>| {
+        line.get(range).is_some_and(|bytes| bytes.iter().all(u8::is_ascii_digit))
+    };
+    let short = MONTHS.iter().any(|month| line.starts_with(month)) && line.get(9) == Some(&b':');
+    let long = digits(0..4) && digits(5..7) && digits(8..10) && line.get(10) == Some(&b'T');
+    let dated = if short {
+        line.get(DATE_BYTES..)
+    } else if long {
+        memchr::memchr(b' ', line.get(..BRACKET_BYTES_MAX.min(line.len())).unwrap_or_default())
+            .and_then(|space| line.get(space + 1..))
+    } else {
+        None
+    };
+    let Some(dated) = dated else { return line };
+    // The host's name is followed by a tag; what has none is a message at once.
+    let words = memchr::memchr(b' ', dated).and_then(|space| {
+        let behind = dated.get(space + 1..)?;
+        let tag = behind.get(..memchr::memchr(b' ', behind).unwrap_or(behind.len()))?;
+        tag.ends_with(b":").then_some(behind)
+    });
+    let behind = words.unwrap_or(dated);
+    behind.strip_prefix(b"kernel:").unwrap_or(behind)
 }
 
 /// What follows `program:` or `program[123]:`.
@@ -391,6 +415,13 @@ mod tests {
         for (body, program, expected) in [
             ("Nov 20 15:02:11 hv01 sshd[811]: Accepted key for root", "sshd", "sshd: Accepted key for root"),
             ("Jan  2 03:04:05 something else", "", "something else"),
+            ("Jan  2 03:04:05 hv01 sshd[811]: Accepted key", "", "sshd[⟨n⟩]: Accepted key"),
+            (
+                "2026-11-20T15:02:11.5+01:00 hv02 kernel: [99.000001] loop: module loaded",
+                "",
+                "loop: module loaded",
+            ),
+            ("[   12.345678] loop: module loaded", "", "loop: module loaded"),
             ("[error] 12 lost", "", "[error] ⟨n⟩ lost"),
             ("", "", ""),
         ] {

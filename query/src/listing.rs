@@ -87,6 +87,7 @@ fn cell(value: Option<&Value>) -> String {
         }
         Some(Value::Number(number)) => match number.as_f64() {
             Some(number) if number.fract() != 0.0 && number.abs() < 0.001 => format!("{number:.1e}"),
+            Some(number) if number.fract() != 0.0 && number.abs() < 0.1 => format!("{number:.3}"),
             Some(number) if number.fract() != 0.0 && number.abs() < 10.0 => format!("{number:.2}"),
             Some(number) if number.fract() != 0.0 => format!("{number:.1}"),
             _ => number.to_string(),

@@ -19,7 +19,7 @@ use crate::{
 const ROWS: usize = 100;
 /// Where anything was observed within this time of now, silence lasts until now; else until the last observation, since
 /// then nothing is collected any more and all are silent alike.
-const CURRENT_NS: i64 = 86_400_000_000_000;
+const CURRENT_NS: i64 = 3_600_000_000_000;
 
 #[derive(Debug, Deserialize)]
 struct Gap {

@@ -40,7 +40,7 @@ impl Night {
         let mut arguments = vec!["import", "--data", &data, "--host", host];
         arguments.extend(guest.iter().flat_map(|guest| ["--guest", *guest, "--source", "console"]));
         arguments.push(path.to_str().unwrap());
-        run(arguments).expect(0);
+        let _ = run(arguments).expect(0);
     }
 
     fn placed(&self, csv: &str) -> Value {

@@ -8,6 +8,7 @@
 //! - `pipeline`: engine, store and direct queue, opened together on a data folder
 //! - `collect`: what the shipper is told to collect from this machine
 //! - `questions`: questions and SQL, answered here or by a running `up`
+//! - `rules`: users' own rules files
 //! - `quarantine`: batches that were set aside, looked after here or by a running `up`
 //! - `http`: the API of `up`, and its client
 //! - `output`, `outcome`: what is printed, and the exit code
@@ -27,6 +28,7 @@ pub mod pipeline;
 pub mod placement;
 pub mod quarantine;
 pub mod questions;
+pub mod rules;
 pub mod telemetry;
 
 pub use commands::run;

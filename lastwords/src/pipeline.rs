@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lastwords_detect::Detector;
 use lastwords_ingester::{Direct, DirectOptions, Incoming, WriteError, Written};
 use lastwords_record::Batch;
 use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
@@ -156,9 +155,13 @@ impl Pipeline {
     /// # Errors
     /// Where the store does not say what is in it.
     pub async fn start(open: OpenStore, config: &Config) -> anyhow::Result<Pipeline> {
-        let detector = Arc::new(Detector::built_in());
-        let (direct, writer) =
-            Direct::start(open.store.clone(), detector, config.data.root(), DirectOptions::default()).await?;
+        let (direct, writer) = Direct::start(
+            open.store.clone(),
+            config.rules.detector(),
+            config.data.root(),
+            DirectOptions::default(),
+        )
+        .await?;
         Ok(Pipeline { open, direct, writer: Some(writer) })
     }
 

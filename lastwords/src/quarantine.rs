@@ -1,16 +1,13 @@
 //! Batches that are set aside: what may be asked about them and done with them, on a store at hand or by a running `up`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use lastwords_detect::Detector;
 use lastwords_ingester::quarantine::{RetryError, retry};
 use lastwords_record::{Batch, BatchId, Header, ShipperId};
 use lastwords_store::{Store, store::Quarantined};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::questions::Refusal;
+use crate::{questions::Refusal, rules::Rules};
 
 /// The first records of a batch that are shown.
 const RECORDS_SHOWN: usize = 3;
@@ -42,7 +39,7 @@ pub enum Act {
 ///
 /// # Errors
 /// Where there is no such batch, or the store does not answer. That a batch stays where it is, is none.
-pub async fn act(store: &Store, act: &Act) -> Result<Value, Refusal> {
+pub async fn act(store: &Store, rules: &Rules, act: &Act) -> Result<Value, Refusal> {
     match act {
         Act::List => {
             let all = store.quarantined().await.map_err(failed)?;
@@ -51,7 +48,7 @@ pub async fn act(store: &Store, act: &Act) -> Result<Value, Refusal> {
         Act::Show { batch } => show(store, there(store, batch).await?).await,
         Act::Retry { batch } => {
             let id = there(store, batch).await?.id;
-            match retry(store, Arc::new(Detector::built_in()), id).await {
+            match retry(store, rules.detector(), id).await {
                 Ok((records, events)) => {
                     Ok(json!({"batch": id.to_string(), "stored": true, "records": records, "events": events}))
                 }

@@ -168,19 +168,23 @@ pub fn usage_or_failure(refusal: Refusal) -> anyhow::Error {
 pub async fn reply(store: &Store, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
     match (&ask.question, &ask.sql) {
         (Some(question), None) => answer(store, question, ask, known).await,
-        (None, Some(sql)) => rows(store, sql, ask.format.unwrap_or(Format::Jsonl)).await,
+        (None, Some(sql)) => rows(store, sql, ask, known).await,
         _ => Err(Refusal::usage("wanted exactly one of `question` and `sql`".to_owned())),
     }
 }
 
-async fn answer(store: &Store, question: &str, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
+fn options(ask: &Ask, known: &Known) -> Result<AskOptions, Refusal> {
     let zone = ask.time_zone.as_deref().unwrap_or("UTC");
     let time_zone = TimeZone::get(zone).map_err(|_| {
         Refusal::usage(format!(
             "time_zone: wanted a name of the time zone database such as Europe/Berlin, found {zone:?}"
         ))
     })?;
-    let options = AskOptions { limit: ask.limit, ..known.options(time_zone) };
+    Ok(AskOptions { limit: ask.limit, ..known.options(time_zone) })
+}
+
+async fn answer(store: &Store, question: &str, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
+    let options = options(ask, known)?;
     if ask.explain == Some(true) {
         let explained =
             lastwords_query::explain(store, question, &options).await.map_err(|error| refusal(&error))?;
@@ -204,14 +208,18 @@ async fn answer(store: &Store, question: &str, ask: &Ask, known: &Known) -> Resu
     Ok(Reply { content_type: "application/json", matched: Some(matched), body: Body::Whole(document.into()) })
 }
 
-async fn rows(store: &Store, sql: &str, format: Format) -> Result<Reply, Refusal> {
+async fn rows(store: &Store, sql: &str, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
+    let options = options(ask, known)?;
+    let format = ask.format.unwrap_or(Format::Jsonl);
     let (clickhouse_format, content_type) = match format {
         Format::Table => ("PrettyCompactNoEscapes", "text/plain; charset=utf-8"),
         Format::Jsonl => ("JSONEachRow", "application/x-ndjson"),
         Format::Json => ("JSONEachRow", "application/json"),
         Format::Csv => ("CSVWithNames", "text/csv; charset=utf-8"),
     };
-    let rows = lastwords_query::sql(store, sql, clickhouse_format).await.map_err(|error| refusal(&error))?;
+    let rows = lastwords_query::sql(store, sql, clickhouse_format, &options)
+        .await
+        .map_err(|error| refusal(&error))?;
     let array = (format == Format::Json).then(Array::default);
     Ok(Reply { content_type, matched: None, body: Body::Rows(Box::pin(stream(rows, array))) })
 }

@@ -15,7 +15,7 @@ use crate::{
     language::{self, Asker, Members, Question, Set, SyntaxError, Vocabulary},
     listing::Listing,
     machines::{self, Attributes, Machines},
-    matching, preceding,
+    matching, messages, preceding,
     render::{Look, render},
     silent, sql,
 };
@@ -159,6 +159,7 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Repl
         Question::Distinguishes(question) => {
             Ok(Reply::Listing(distinguishing::answer(&asked, question).await?))
         }
+        Question::Messages(question) => Ok(Reply::Listing(messages::answer(&asked, question).await?)),
         Question::Silent(question) => Ok(Reply::Listing(silent::answer(&asked, question).await?)),
     }
 }

@@ -38,7 +38,7 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
         | Question::Change(language::Change { anchors, bounds, .. }) => {
             parts.push(("the events asked about".to_owned(), plan::anchors(anchors, bounds, None)));
         }
-        Question::Silent(_) => {}
+        Question::Silent(_) | Question::Messages(_) => {}
     }
     for (what, fetch) in parts {
         let rows = count(store, &fetch.sql).await?;
@@ -60,6 +60,9 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
         }
         Question::Change(_) => {
             "\nthen: episodes and machine-days are counted on both sides, here and elsewhere.\n"
+        }
+        Question::Messages(_) => {
+            "\nthe store counts the records of each template; the text of those listed is made of one record each.\n"
         }
         Question::Silent(_) => {
             "\nthe store finds the gaps between the records and samples of each machine.\n"

@@ -28,6 +28,7 @@ pub mod language;
 pub mod listing;
 pub mod machines;
 mod matching;
+mod messages;
 pub mod plan;
 mod preceding;
 pub mod range;

@@ -8,6 +8,7 @@
 //!    functions that reach beyond their arguments.
 //! 3. What passes runs read-only under limits. Nothing is cut silently: a statement beyond a limit fails.
 
+mod correlate;
 mod tree;
 mod words;
 
@@ -15,10 +16,12 @@ use bytes::Bytes;
 use lastwords_store::{QueryError, Store, store::AnswerBytes};
 
 use crate::{
-    ask::AskError,
+    ask::{AskError, AskOptions},
     language::{Set, SyntaxError},
 };
 
+/// Bytes of a statement that the store reads; ours are at most 200,000.
+const QUERY_BYTES_MAX: usize = 262_144;
 /// Limits of a statement.
 const LIMITS: &[(&str, &str)] = &[
     ("readonly", "2"),
@@ -26,7 +29,6 @@ const LIMITS: &[(&str, &str)] = &[
     ("allow_introspection_functions", "0"),
     ("max_execution_time", "300"),
     ("max_ast_depth", "500"),
-    ("max_query_size", "262144"),
     ("timeout_overflow_mode", "throw"),
     ("final", "0"),
     ("output_format_json_quote_64bit_integers", "0"),
@@ -106,19 +108,36 @@ impl Rows {
     }
 }
 
-/// Runs one SELECT or WITH statement; gives its rows in a format of ClickHouse's.
+/// Runs one SELECT or WITH statement; gives its rows in a format of ClickHouse's. `correlate(…)` in it is a question's
+/// matches as a table; `options` say how that is asked.
 ///
 /// # Errors
 /// Where the statement is not allowed, is wrong, or fails before its first row.
-pub async fn sql(store: &Store, text: &str, format: &str) -> Result<Rows, AskError> {
+pub async fn sql(store: &Store, text: &str, format: &str, options: &AskOptions) -> Result<Rows, AskError> {
     if !FORMATS.contains(&format) {
         return Err(AskError::Statement(format!(
             "Wanted a format such as JSONEachRow, CSVWithNames or Parquet; found {format}."
         )));
     }
     let statement = words::one_statement(text).map_err(AskError::Statement)?;
-    check(store, statement).await?;
-    let mut rest = store.query_bytes(statement, &[], format, LIMITS)?;
+    let calls = correlate::calls(statement).map_err(AskError::Statement)?;
+    let (statement, query_bytes_max) = if calls.is_empty() {
+        check(store, statement).await?;
+        (statement.to_owned(), QUERY_BYTES_MAX)
+    } else {
+        let empty = correlate::without_rows(statement, &calls);
+        check(store, &empty).await?;
+        // Without rows names and types are looked at, and errors do not show the rows.
+        let explained = store.query_bytes(&format!("EXPLAIN QUERY TREE {empty}"), &[], "Null", LIMITS)?;
+        explained.collect().await.map_err(of_statement)?;
+        let full = correlate::with_rows(store, statement, &calls, options).await?;
+        let bytes = full.len() + QUERY_BYTES_MAX;
+        (full, bytes)
+    };
+    let query_bytes_max = query_bytes_max.to_string();
+    let settings: Vec<(&str, &str)> =
+        LIMITS.iter().copied().chain([("max_query_size", query_bytes_max.as_str())]).collect();
+    let mut rest = store.query_bytes(&statement, &[], format, &settings)?;
     let first = rest.next().await.map_err(of_statement)?;
     Ok(Rows { first, rest })
 }

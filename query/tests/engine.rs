@@ -163,7 +163,8 @@ impl Week {
     }
 
     async fn sql(&self, text: &str) -> Result<String, AskError> {
-        let rows = sql(&self.store, text, "JSONEachRow").await?.collect().await?;
+        let rows =
+            sql(&self.store, text, "JSONEachRow", &AskOptions::new(TimeZone::UTC)).await?.collect().await?;
         Ok(String::from_utf8(rows).unwrap())
     }
 }
@@ -408,15 +409,31 @@ async fn sql_reads(week: &Week) {
             "{text}"
         );
     }
-    let csv = sql(&week.store, "SELECT 1 AS n", "CSVWithNames").await.unwrap().collect().await.unwrap();
+    let csv = sql(&week.store, "SELECT 1 AS n", "CSVWithNames", &AskOptions::new(TimeZone::UTC))
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
     assert_eq!(csv, b"\"n\"\n1\n");
-    let parquet =
-        sql(&week.store, "SELECT Host FROM logs", "Parquet").await.unwrap().collect().await.unwrap();
+    let parquet = sql(&week.store, "SELECT Host FROM logs", "Parquet", &AskOptions::new(TimeZone::UTC))
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
     assert!(parquet.starts_with(b"PAR1"));
 }
 
 async fn sql_is_confined(week: &Week) {
     let refused = [
+        "SELECT * FROM correlate('quiet evenings')",
+        "SELECT * FROM correlate('hosts silent for 5m')",
+        "SELECT * FROM correlate(Host)",
+        "SELECT Nothing FROM correlate('panics')",
+        "SELECT * FROM correlate('panics'), file('/etc/passwd')",
+        "SELECT * FROM correlate('{1)) OR (1}')",
+        "SELECT * FROM format(JSONEachRow, 'a Int8', '')",
         "SELECT FROM WHERE",
         "SELECT nothing FROM logs",
         "SELECT 1; SELECT 2",
@@ -474,5 +491,7 @@ async fn sql_is_confined(week: &Week) {
         }
     }
     assert!(!std::path::Path::new("/tmp/lastwords-outfile").exists());
-    assert!(sql(&week.store, "SELECT 1", "TSV INTO OUTFILE 'x'").await.is_err());
+    assert!(
+        sql(&week.store, "SELECT 1", "TSV INTO OUTFILE 'x'", &AskOptions::new(TimeZone::UTC)).await.is_err()
+    );
 }

@@ -11,11 +11,11 @@ use flate2::read::MultiGzDecoder;
 use lastwords_detect::LogFound;
 use serde_json::{Value, json};
 
-use super::rules;
 use crate::{
     args::DetectArgs,
-    outcome::{Outcome, printed},
+    outcome::{Outcome, UsageError, printed},
     output::{self, Format},
+    rules::Rules,
 };
 
 /// Runs the command.
@@ -23,7 +23,7 @@ use crate::{
 /// # Errors
 /// Where the file or a rules file cannot be read, or rules are wrong.
 pub fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
-    let detector = rules::detector(&rules::read(&detect.rules)?)?;
+    let detector = Rules::read(&detect.rules).map_err(UsageError)?.detector();
     let text = read(&detect.file)?;
     let found = detector.scan_log(&text, detect.all);
     let rows: Vec<Value> = found.iter().map(row).collect();

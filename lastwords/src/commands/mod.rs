@@ -7,6 +7,7 @@ mod doctor;
 mod import;
 mod ingest;
 mod kafka;
+mod place;
 mod placement;
 mod quarantine;
 mod query;

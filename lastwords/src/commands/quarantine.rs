@@ -3,19 +3,17 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
-use lastwords_store::Store;
 use serde_json::Value;
 
-use super::environment;
+use super::{environment, place::Place};
 use crate::{
     args::{BatchArgs, PlaceArgs, QuarantineCommand},
     config::{self, Flags},
-    http::client::Server,
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
-    pipeline::{self, Access, OpenStore, PATIENCE},
     quarantine::{self, Act},
     questions,
+    rules::Rules,
 };
 
 /// Runs the command.
@@ -25,7 +23,7 @@ use crate::{
 pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
     match command {
         QuarantineCommand::List(list) => {
-            let rows = Place::of(&list.place).await?.list().await?;
+            let rows = Quarantine::of(&list.place).await?.list().await?;
             let format = Format::or_default(list.format.format);
             if rows.is_empty() && format == Format::Table {
                 printed(writeln!(io::stdout(), "The quarantine is empty."))?;
@@ -38,13 +36,13 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
             let [batch] = one.batches.as_slice() else {
                 return Err(UsageError("wanted one batch, as `quarantine list` calls it".to_owned()).into());
             };
-            let shown = Place::of(&one.place).await?.act(&Act::Show { batch: batch.clone() }).await?;
+            let shown = Quarantine::of(&one.place).await?.act(&Act::Show { batch: batch.clone() }).await?;
             let format = Format::or_default(None);
             printed(output::print_object(&mut io::stdout().lock(), format, SHOWN, &shown))?;
             Ok(Outcome::Done)
         }
         QuarantineCommand::Retry(several) => {
-            let place = Place::of(&several.place).await?;
+            let place = Quarantine::of(&several.place).await?;
             let mut ended = Outcome::Done;
             for batch in chosen(&place, several).await? {
                 let done = place.act(&Act::Retry { batch }).await?;
@@ -61,7 +59,7 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
             Ok(ended)
         }
         QuarantineCommand::Drop(several) => {
-            let place = Place::of(&several.place).await?;
+            let place = Quarantine::of(&several.place).await?;
             let chosen = chosen(&place, several).await?;
             if !several.yes && !confirmed(chosen.len())? {
                 return Ok(Outcome::Done);
@@ -102,41 +100,26 @@ const SHOWN: &[&str] = &[
 const RETRIED: &[&str] = &["batch", "stored", "records", "events", "reason"];
 const DROPPED: &[&str] = &["batch", "dropped"];
 
-/// Where the quarantine is.
-enum Place {
-    /// The server of `[store]`.
-    Remote(Store),
-    /// A data folder that is ours now.
-    Here(Box<OpenStore>),
-    /// A running `up`.
-    There(Server),
+/// A place with a quarantine.
+struct Quarantine {
+    place: Place,
+    rules: Rules,
 }
 
-impl Place {
-    async fn of(place: &PlaceArgs) -> anyhow::Result<Place> {
+impl Quarantine {
+    async fn of(place: &PlaceArgs) -> anyhow::Result<Quarantine> {
         let config = config::load(&Flags::from(place), &environment)?;
-        if let Some(remote) = &config.store
-            && place.data.is_none()
-        {
-            let store = Store::remote(remote)?;
-            let looked = pipeline::Contents::of(&store).await;
-            looked.with_context(|| format!("the store at {}", remote.urls.join(", ")))?;
-            return Ok(Place::Remote(store));
-        }
-        let socket = config.data.query_socket();
-        Ok(match Access::take(&config, "lastwords quarantine", &socket, PATIENCE).await? {
-            Access::Here(open) => Place::Here(open),
-            Access::There => Place::There(Server::Socket(socket)),
-        })
+        let at = Place::of(&config, place.data.is_some(), "lastwords quarantine").await?;
+        Ok(Quarantine { place: at, rules: config.rules })
     }
 
     async fn act(&self, act: &Act) -> anyhow::Result<Value> {
-        let done = match self {
-            Place::Remote(store) => quarantine::act(store, act).await,
-            Place::Here(open) => quarantine::act(&open.store, act).await,
+        let store = match &self.place {
+            Place::Remote(store) => store,
+            Place::Here(open) => &open.store,
             Place::There(server) => return server.quarantine(act).await,
         };
-        done.map_err(questions::usage_or_failure)
+        quarantine::act(store, &self.rules, act).await.map_err(questions::usage_or_failure)
     }
 
     async fn list(&self) -> anyhow::Result<Vec<Value>> {
@@ -147,7 +130,7 @@ impl Place {
     }
 }
 
-async fn chosen(place: &Place, several: &BatchArgs) -> anyhow::Result<Vec<String>> {
+async fn chosen(place: &Quarantine, several: &BatchArgs) -> anyhow::Result<Vec<String>> {
     if several.all {
         let rows = place.list().await?;
         let name = |row: &Value| row.get("batch").and_then(Value::as_str).map(str::to_owned);

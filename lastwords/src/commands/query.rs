@@ -2,20 +2,19 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bytes::Bytes;
 use lastwords_query::sql::is_sql;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-use super::environment;
+use super::{environment, place::Place};
 use crate::{
     args::QueryArgs,
     config::{self, Flags},
     http::client::Server,
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
-    pipeline::{Access, PATIENCE},
     questions::{self, Ask, Body, Render, Reply},
 };
 
@@ -33,27 +32,14 @@ pub async fn run(query: &QueryArgs) -> anyhow::Result<Outcome> {
         return print(Server::parse(server)?.ask(&ask).await?, &ask, format).await;
     }
     let config = config::load(&Flags::from(&query.place), &environment)?;
-    if !config.data.root().exists() {
-        bail!(
-            "there is no data folder {}: name one with --data, or make one with `lastwords up` or `lastwords import`",
-            config.data.root().display()
-        );
-    }
-    match Access::take(&config, "lastwords query", &config.data.query_socket(), PATIENCE).await? {
-        Access::Here(open) => {
-            print(
-                questions::reply(&open.store, &ask, &config.known)
-                    .await
-                    .map_err(questions::usage_or_failure)?,
-                &ask,
-                format,
-            )
-            .await
-        }
-        Access::There => {
-            print(Server::Socket(config.data.query_socket()).ask(&ask).await?, &ask, format).await
-        }
-    }
+    let place = Place::of(&config, query.place.data.is_some(), "lastwords query").await?;
+    let store = match &place {
+        Place::Remote(store) => store,
+        Place::Here(open) => &open.store,
+        Place::There(server) => return print(server.ask(&ask).await?, &ask, format).await,
+    };
+    let reply = questions::reply(store, &ask, &config.known).await.map_err(questions::usage_or_failure)?;
+    print(reply, &ask, format).await
 }
 
 fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {

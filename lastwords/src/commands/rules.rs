@@ -1,13 +1,12 @@
 //! `lastwords rules detect check|test`: says whether rules files can be used, and whether rules find what they say.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context as _;
-use lastwords_detect::{Detector, check, rules};
+use lastwords_detect::{check, rules};
 
 use crate::{
     args::{DetectRulesCommand, RulesFilesArgs},
     outcome::{Outcome, UsageError},
+    rules::{detector, read},
 };
 
 /// Runs the command.
@@ -21,40 +20,9 @@ pub fn run(command: &DetectRulesCommand) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Reads rules files for use besides the built-in rules: each text with its path.
-///
-/// # Errors
-/// The file that cannot be read.
-pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(&Path, String)>> {
-    paths
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                UsageError(format!("the rules file {} cannot be read: {error}", path.display()))
-            })?;
-            Ok((path.as_path(), text))
-        })
-        .collect()
-}
-
-/// A detector with these rules files, each of which is named in its errors.
-///
-/// # Errors
-/// File, line, rule and key of what cannot be used.
-pub fn detector(files: &[(&Path, String)]) -> anyhow::Result<Detector> {
-    for (path, text) in files {
-        rules::parse(text).map_err(|error| UsageError(format!("{}: {error}", path.display())))?;
-    }
-    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
-    Detector::with_rules(&texts).map_err(|error| {
-        let names: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
-        UsageError(format!("{}: {error}", names.join(", "))).into()
-    })
-}
-
 fn check_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
-    let files = read(&args.files)?;
-    detector(&files)?;
+    let files = read(&args.files).map_err(UsageError)?;
+    detector(&files).map_err(UsageError)?;
     for (path, text) in &files {
         let count = rules::parse(text).context("it was read a moment ago")?.len();
         println!("{}: {count} {} can be used", path.display(), plural(count, "rule"));
@@ -63,8 +31,8 @@ fn check_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
 }
 
 fn test_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
-    let files = read(&args.files)?;
-    let detector = detector(&files)?;
+    let files = read(&args.files).map_err(UsageError)?;
+    let detector = detector(&files).map_err(UsageError)?;
     let mut failed = 0;
     for (path, text) in &files {
         let rules = rules::parse(text).context("it was read a moment ago")?;

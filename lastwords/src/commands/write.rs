@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use lastwords_detect::Detector;
 use lastwords_ingester::{
     BlockLimits, Counters,
     kafka::{GroupOptions, PartitionStates, run_group},
@@ -74,7 +73,7 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
         grace: config.grace,
     };
     tracing::info!(topic = group.kafka.topic, group = group.kafka.group, store = urls, "writing");
-    run_group(group, store, Arc::new(Detector::built_in()), counters, states, shutdown).await?;
+    run_group(group, store, config.rules.detector(), counters, states, shutdown).await?;
     tracing::info!("stopped");
     Ok(Outcome::Done)
 }

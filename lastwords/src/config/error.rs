@@ -59,6 +59,14 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// A rules file that cannot be used.
+    #[error("`{key}`: {message}")]
+    Rules {
+        /// Dotted key.
+        key: String,
+        /// File, line, rule and key, and what is wrong.
+        message: String,
+    },
     /// A property of librdkafka's that is not the user's.
     #[error("`{key}` cannot be set: {why}")]
     Property {

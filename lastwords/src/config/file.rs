@@ -28,6 +28,7 @@ pub struct Raw {
     pub ship: RawShip,
     pub kafka: RawKafka,
     pub store: RawStore,
+    pub detect: RawDetect,
     pub sets: BTreeMap<String, String>,
     pub hosts: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -78,6 +79,13 @@ pub struct RawCollect {
     pub consoles: Option<Vec<String>>,
     pub time_zone: Option<String>,
     pub saturation_share: Option<f64>,
+}
+
+/// `[detect]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawDetect {
+    pub rules: Option<Vec<PathBuf>>,
 }
 
 /// `[ship]`
@@ -161,6 +169,7 @@ pub fn placed(error: ConfigError, path: &Path) -> ConfigError {
         }
         ConfigError::Glob { key, message }
         | ConfigError::Set { key, message }
+        | ConfigError::Rules { key, message }
         | ConfigError::Tls { key, message } => (key.clone(), message.clone()),
         _ => return error,
     };

@@ -32,6 +32,7 @@ use crate::{
     args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
     data::DataFolder,
     questions::Known,
+    rules::Rules,
 };
 
 /// The configuration file that is read where no other is named.
@@ -52,6 +53,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What is collected from this machine.
     pub collect: CollectConfig,
+    /// What finds events.
+    pub rules: Rules,
     /// Saved sets and labels of hosts.
     pub known: Known,
     /// Where `ship` sends to.
@@ -268,6 +271,8 @@ fn resolve(
     let grpc = pick(flags.listen, raw.listen.grpc.map(|listen| listen.0), Some(DEFAULT_GRPC));
     let insecure = flags.insecure || raw.listen.insecure.unwrap_or(false);
     let ingester = flags.ingester.clone().or(raw.ship.ingester);
+    let rules = Rules::read(&raw.detect.rules.unwrap_or_default())
+        .map_err(|message| ConfigError::Rules { key: "detect.rules".into(), message })?;
     Ok(Config {
         file,
         data: DataFolder::new(data),
@@ -285,7 +290,8 @@ fn resolve(
         collect,
         ingester_tls: security::ship(ingester.as_deref(), raw.ship.tls)?,
         ingester,
-        known: known(&raw.sets, raw.hosts)?,
+        known: known(&raw.sets, raw.hosts, &rules)?,
+        rules,
         kafka: fleet::kafka(raw.kafka)?,
         store: fleet::store(raw.store, environment)?,
         grace: Duration::from_secs(raw.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS)),
@@ -296,8 +302,10 @@ fn resolve(
 fn known(
     sets: &BTreeMap<String, String>,
     hosts: BTreeMap<String, BTreeMap<String, String>>,
+    rules: &Rules,
 ) -> Result<Known, ConfigError> {
     let mut vocabulary = lastwords_query::vocabulary().clone();
+    rules.classes().for_each(|class| vocabulary.names.add(class));
     for (name, definition) in sets {
         vocabulary
             .save(name, definition)

@@ -36,6 +36,7 @@ use crate::{
     pipeline::Contents,
     quarantine::{self, Act},
     questions::{self, Ask, Body, Known, Refusal, RefusalKind, Reply},
+    rules::Rules,
 };
 
 /// Header of a question's answer: how many anchors matched.
@@ -51,19 +52,25 @@ pub type ResponseBody = UnsyncBoxBody<Bytes, Failure>;
 pub struct Api {
     store: Store,
     known: Known,
+    rules: Rules,
     health: Health,
     ready: Arc<AtomicBool>,
 }
 
 impl Api {
     /// Answers from this store; `metrics` writes the Prometheus text.
-    pub fn new(store: Store, known: Known, metrics: impl Fn() -> String + Send + Sync + 'static) -> Api {
+    pub fn new(
+        store: Store,
+        known: Known,
+        rules: Rules,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Api {
         let ready = Arc::new(AtomicBool::new(false));
         let is_ready = Arc::clone(&ready);
         let why = move || {
             is_ready.load(Ordering::Acquire).then_some(()).ok_or_else(|| "it starts or ends".to_owned())
         };
-        Api { store, known, health: Health::new(metrics, why), ready }
+        Api { store, known, rules, health: Health::new(metrics, why), ready }
     }
 
     /// Says whether the process takes in and answers.
@@ -145,7 +152,7 @@ impl Api {
                 "wanted {{\"action\": \"list\"}}, or show, retry or drop with \"batch\": {error}"
             ))
         })?;
-        quarantine::act(&self.store, &act).await
+        quarantine::act(&self.store, &self.rules, &act).await
     }
 }
 

@@ -50,6 +50,8 @@ const KEYWORDS: &[(&str, &str)] = &[
     ("what distinguishes", "what distinguishes guests with panics"),
     ("guests", ""),
     ("hosts", "hosts silent for 5 minutes"),
+    ("new messages", "new messages since 1 day ago"),
+    ("messages", "messages on host hv01"),
     ("silent for", "hosts silent for 5 minutes"),
     ("with", ""),
     ("within", "within 5 minutes of network saturation"),

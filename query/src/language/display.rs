@@ -5,8 +5,8 @@ use std::fmt::{Display, Formatter, Result};
 use jiff::Timestamp;
 
 use super::{
-    Bounds, Change, Distinguishes, Grouping, Machines, Matches, Members, Near, Place, PlaceKind, Precedes,
-    Question, Scope, Set, Silent,
+    Bounds, Change, Distinguishes, Grouping, Machines, Matches, Members, Messages, Near, Place, PlaceKind,
+    Precedes, Question, Scope, Set, Silent,
 };
 use crate::chance::Relation;
 
@@ -29,6 +29,9 @@ impl Display for Question {
             }
             Question::Change(Change { anchors, at_ns, bounds }) => {
                 write!(out, "{anchors} before and after {}{bounds}", Instant(*at_ns))
+            }
+            Question::Messages(Messages { new, bounds }) => {
+                write!(out, "{}messages{bounds}", if *new { "new " } else { "" })
             }
             Question::Silent(Silent { machines, for_ns, bounds }) => {
                 write!(out, "{machines} silent for {}{bounds}", Length(*for_ns))

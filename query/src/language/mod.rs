@@ -53,6 +53,8 @@ pub enum Question {
     Change(Change),
     /// `hosts|guests silent for D [on PLACE] [RANGE]`
     Silent(Silent),
+    /// `[new] messages [on PLACE] [RANGE]`
+    Messages(Messages),
 }
 
 /// What every question may say of where and when.
@@ -104,7 +106,7 @@ impl Question {
             Question::Precedes(Precedes { anchors, .. })
             | Question::Distinguishes(Distinguishes { anchors, .. })
             | Question::Change(Change { anchors, .. }) => vec![anchors],
-            Question::Silent(_) => Vec::new(),
+            Question::Silent(_) | Question::Messages(_) => Vec::new(),
         }
     }
 }
@@ -151,6 +153,15 @@ pub struct Silent {
     pub machines: Machines,
     /// How long, nanoseconds.
     pub for_ns: i64,
+    /// Where and when.
+    pub bounds: Bounds,
+}
+
+/// Which messages there are: records that differ only in numbers, names and the like are one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Messages {
+    /// Only those that were not seen before the range.
+    pub new: bool,
     /// Where and when.
     pub bounds: Bounds,
 }

@@ -11,15 +11,20 @@ pub struct Names {
 impl Names {
     /// From pairs of a name and its class. Every class and every parent of one is a name as well.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Names {
-        let mut class_of = BTreeMap::new();
+        let mut names = Names::default();
         for (name, class) in pairs {
-            let ends = class.match_indices('.').map(|(at, _)| at).chain([class.len()]);
-            for own in ends.filter_map(|end| class.get(..end)) {
-                class_of.entry(own.to_ascii_lowercase()).or_insert_with(|| own.to_owned());
-            }
-            class_of.insert(name.to_ascii_lowercase(), class.to_owned());
+            names.add(class);
+            names.class_of.insert(name.to_ascii_lowercase(), class.to_owned());
         }
-        Names { class_of }
+        names
+    }
+
+    /// Adds a class and its parents, under their dotted names.
+    pub fn add(&mut self, class: &str) {
+        let ends = class.match_indices('.').map(|(at, _)| at).chain([class.len()]);
+        for own in ends.filter_map(|end| class.get(..end)) {
+            self.class_of.entry(own.to_ascii_lowercase()).or_insert_with(|| own.to_owned());
+        }
     }
 
     /// The class that these words name; singular and plural are the same.

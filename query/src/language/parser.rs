@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use super::{
-    Asker, Bounds, Change, Distinguishes, Grouping, Machines, Matches, Precedes, QUESTION_BYTES_MAX,
-    Question, Scope, Silent, SyntaxError, Vocabulary, WITHIN_NS_MAX,
+    Asker, Bounds, Change, Distinguishes, Grouping, Machines, Matches, Messages, Precedes,
+    QUESTION_BYTES_MAX, Question, Scope, Silent, SyntaxError, Vocabulary, WITHIN_NS_MAX,
     lexer::{Piece, Token, tokens},
     moment,
     names::nearest,
@@ -90,6 +90,12 @@ impl<'a> Parser<'a> {
                 let for_ns = self.length()?;
                 let bounds = self.clauses(Form::Other)?.bounds;
                 Ok(Question::Silent(Silent { machines, for_ns, bounds }))
+            }
+            ["messages", ..] | ["new", "messages", ..] => {
+                let new = self.words().first() == Some(&"new");
+                self.at = 1 + usize::from(new);
+                let bounds = self.clauses(Form::Other)?.bounds;
+                Ok(Question::Messages(Messages { new, bounds }))
             }
             ["what", ..] => {
                 self.at = 1;
@@ -193,7 +199,7 @@ impl<'a> Parser<'a> {
                         format!("Wanted how near, as in within 5 minutes {word}; found {word} alone.");
                     return Err(self.error(message));
                 }
-                _ => return Err(self.unexpected()),
+                _ => return Err(self.unexpected(form)),
             }
         }
         if found.change_at_ns.is_some() && found.by.is_some() {
@@ -280,11 +286,17 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(super) fn unexpected(&self) -> SyntaxError {
+    fn unexpected(&self, form: Form) -> SyntaxError {
         let place = self.place_of(self.at..self.at + 1);
         let found = self.question.get(place.clone()).unwrap_or_default();
-        self.error(format!("{found:?} is not understood here: wanted within, not, on, anywhere, since, until, between, in, by, or the question's end."))
-            .suggest(self.spelling(AFTER_SET))
+        let wanted = match form {
+            Form::Matches => "within, not, on, anywhere, since, until, between, in, by",
+            Form::Precedes => "within, on, anywhere, since, until, between, in",
+            Form::Other => "on, since, until, between, in",
+        };
+        let words: Vec<&str> = wanted.split(", ").collect();
+        self.error(format!("{found:?} is not understood here: wanted {wanted}, or the question's end."))
+            .suggest(self.spelling(&words))
     }
 
     pub(super) fn spelling(&self, words: &[&str]) -> Option<String> {

@@ -1,5 +1,7 @@
 //! What the text of a statement may hold, before anybody parses it.
 
+use std::ops::Range;
+
 /// Words that may not stand outside strings: they write, set, format or begin another statement.
 const REFUSED: &[&str] =
     &["into", "outfile", "infile", "settings", "insert", "append", "truncate", "attach", "alter", "drop"];
@@ -21,7 +23,7 @@ pub(super) fn one_statement(text: &str) -> Result<&str, String> {
 pub(super) fn expression(text: &str) -> Result<(), String> {
     let pieces = scan(text, "a condition reads one record")?;
     let mut open = Vec::new();
-    for piece in &pieces {
+    for (piece, _) in &pieces {
         match piece {
             Piece::Word(word)
                 if [
@@ -31,7 +33,7 @@ pub(super) fn expression(text: &str) -> Result<(), String> {
             {
                 return Err(format!("{word:?} is not part of a condition"));
             }
-            Piece::Word(_) => {}
+            Piece::Word(_) | Piece::Text => {}
             Piece::Sign(open_sign @ ('(' | '[' | '{')) => open.push(*open_sign),
             Piece::Sign(close @ (')' | ']' | '}')) => {
                 let wanted = match close {
@@ -52,14 +54,24 @@ pub(super) fn expression(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The pieces of a statement that passed [`one_statement`].
+pub(super) fn pieces(statement: &str) -> Result<Vec<(Piece, Range<usize>)>, String> {
+    scan(statement, "SQL here reads: wanted one SELECT")
+}
+
+/// A part of a statement.
 #[derive(Debug, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
+    /// A name or keyword, in lower case.
     Word(String),
+    /// A string.
+    Text,
+    /// Any other character.
     Sign(char),
 }
 
-/// Cuts a text into words and signs; strings and quoted names are passed over. Refuses what may be read in two ways.
-fn scan(text: &str, reads: &str) -> Result<Vec<Piece>, String> {
+/// Cuts a text into pieces with their places; quoted names are passed over. Refuses what may be read in two ways.
+fn scan(text: &str, reads: &str) -> Result<Vec<(Piece, Range<usize>)>, String> {
     if text.len() > BYTES_MAX {
         return Err(format!("a statement has at most {BYTES_MAX} bytes; this one has {}", text.len()));
     }
@@ -83,12 +95,12 @@ fn scan(text: &str, reads: &str) -> Result<Vec<Piece>, String> {
                 if !closed {
                     return Err(format!("a {letter} is never closed"));
                 }
-                // A backslash in a name could put a line break into it.
-                if letter != '\'' {
-                    let end = letters.peek().map_or(text.len(), |(at, _)| *at);
-                    if text.get(start..end).is_some_and(|name| name.contains('\\')) {
-                        return Err("a quoted name may not hold a backslash".to_owned());
-                    }
+                let end = letters.peek().map_or(text.len(), |(at, _)| *at);
+                if letter == '\'' {
+                    pieces.push((Piece::Text, start..end));
+                } else if text.get(start..end).is_some_and(|name| name.contains('\\')) {
+                    // It could put a line break into the name.
+                    return Err("a quoted name may not hold a backslash".to_owned());
                 }
             }
             ';' => {
@@ -120,10 +132,10 @@ fn scan(text: &str, reads: &str) -> Result<Vec<Piece>, String> {
                 if word == "format" && !called {
                     return Err("FORMAT is not allowed: the form of rows is chosen with --format".to_owned());
                 }
-                pieces.push(Piece::Word(word));
+                pieces.push((Piece::Word(word), start..end));
             }
             letter if letter.is_ascii_whitespace() => {}
-            letter => pieces.push(Piece::Sign(letter)),
+            letter => pieces.push((Piece::Sign(letter), start..start + 1)),
         }
     }
     Ok(pieces)

@@ -332,3 +332,70 @@ fn xml_and_xl_say_who_runs_where() {
     let refused = run(["placement", "import", "--data", &data, xml.to_str().unwrap()]);
     assert!(refused.expect(2).stderr.contains("--host"));
 }
+
+#[test]
+fn matches_are_a_table_in_sql() {
+    let night = Night::new();
+    let fill = "nf_conntrack: nf_conntrack: table full, dropping packet";
+    night.wrote(
+        "hv01",
+        None,
+        &[
+            "10:00:00 it's a start \\ really",
+            &format!("10:01:00 {fill}"),
+            "10:02:00 Kernel panic - not syncing: it's \"dead\" \\",
+        ],
+    );
+    night.wrote("hv02", None, &["10:02:00 Kernel panic - not syncing: hung_task: blocked tasks"]);
+    let rows = |sql: &str| {
+        let found = run(["query", "--data", &night.data(), "--format", "jsonl", "--time-zone", "UTC", sql]);
+        found.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let found = rows(
+        "SELECT Host, Title, Lag, Start - PartnerStart AS apart, PartnerClass, Partners \
+         FROM correlate('panics', 'network.saturation.conntrack', '5m after')",
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["Host"], &found[0]["Lag"]), (&"hv01".into(), &60.into()));
+    assert_eq!(found[0]["PartnerClass"], "network.saturation.conntrack");
+    assert!(found[0]["Title"].as_str().unwrap().contains("it's \"dead\" \\"), "{found:?}");
+    let counted =
+        rows("SELECT count() AS n, uniq(Host) AS hosts FROM correlate('panics since 2026-11-20 10:00')");
+    assert_eq!((&counted[0]["n"], &counted[0]["hosts"]), (&2.into(), &2.into()));
+    let joined = rows(
+        "SELECT l.Body FROM correlate('panics', 'network saturation', '5m') AS c JOIN logs AS l ON l.Host = c.Host \
+         WHERE l.Timestamp < c.Start ORDER BY l.Timestamp",
+    );
+    assert_eq!(joined.len(), 2, "the lines before the panic: {joined:?}");
+    assert!(rows("SELECT * FROM correlate('panics within 1s of network saturation')").is_empty());
+}
+
+#[test]
+fn new_messages_are_told_from_known_ones() {
+    let night = Night::new();
+    night.wrote(
+        "hv01",
+        None,
+        &[
+            "08:00:00 ovs-vsctl: port vnet1 added",
+            "09:00:00 ovs-vsctl: port vnet2 added",
+            "10:00:00 ovs-vsctl: port vnet3 added",
+            "10:00:05 ovs-vswitchd: bridge br0 lost 17 flows",
+        ],
+    );
+    night.wrote(
+        "hv02",
+        None,
+        &["09:30:00 ovs-vswitchd: bridge br7 lost 3 flows", "10:30:00 ovs-vsctl: port vnet9 added"],
+    );
+    let all = night.ask("messages");
+    assert_eq!((&all["matched"], &all["figures"]["records"]), (&2.into(), &6.into()), "{all:#}");
+    assert_eq!((&all["rows"][0]["records"], &all["rows"][0]["hosts"]), (&4.into(), &2.into()));
+    // On both hosts it has been said before ten; on one of them it has not.
+    assert_eq!(night.ask("new messages since 2026-11-20 10:00")["matched"], 0);
+    let new = night.ask("new messages since 2026-11-20 10:00 on host hv01");
+    assert_eq!(new["matched"], 1, "{new:#}");
+    assert!(new["rows"][0]["message"].as_str().unwrap().contains("flows"));
+    let again = night.ask(new["rows"][0]["ask"].as_str().unwrap());
+    assert_eq!(again["matched"], 2, "what it says to ask finds its records");
+}

@@ -1,0 +1,86 @@
+//! Users' own rules files, which stand besides the built-in rules.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lastwords_detect::{Detector, rules};
+
+/// The rules that a process uses.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    files: Vec<PathBuf>,
+    /// None: the built-in ones alone, which are compiled only where they are needed.
+    detector: Option<Arc<Detector>>,
+}
+
+impl Rules {
+    /// Reads these files; none: the built-in rules alone.
+    ///
+    /// # Errors
+    /// The file that cannot be read; file, line, rule and key of what cannot be used.
+    pub fn read(files: &[PathBuf]) -> Result<Rules, String> {
+        if files.is_empty() {
+            return Ok(Rules::default());
+        }
+        let detector = detector(&read(files)?)?;
+        Ok(Rules { files: files.to_vec(), detector: Some(Arc::new(detector)) })
+    }
+
+    /// These rules and more files'.
+    ///
+    /// # Errors
+    /// As [`Rules::read`].
+    pub fn and(&self, more: &[PathBuf]) -> Result<Rules, String> {
+        if more.is_empty() {
+            return Ok(self.clone());
+        }
+        let files: Vec<PathBuf> = self.files.iter().chain(more).cloned().collect();
+        Rules::read(&files)
+    }
+
+    /// The users' files.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// What finds events by them.
+    pub fn detector(&self) -> Arc<Detector> {
+        self.detector.clone().unwrap_or_else(|| Arc::new(Detector::built_in()))
+    }
+
+    /// Classes of the users' rules; they lie in the tree of classes and may be below its leaves.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.detector.iter().flat_map(|detector| detector.rules().iter().map(|rule| &*rule.class))
+    }
+}
+
+/// Reads rules files: each text with its path.
+///
+/// # Errors
+/// The file that cannot be read.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<(&Path, String)>, String> {
+    paths
+        .iter()
+        .map(|path| match std::fs::read_to_string(path) {
+            Ok(text) => Ok((path.as_path(), text)),
+            Err(error) => Err(format!("the rules file {} cannot be read: {error}", path.display())),
+        })
+        .collect()
+}
+
+/// A detector with these rules files besides the built-in rules.
+///
+/// # Errors
+/// File, line, rule and key of what cannot be used.
+pub fn detector(files: &[(&Path, String)]) -> Result<Detector, String> {
+    for (path, text) in files {
+        rules::parse(text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
+    Detector::with_rules(&texts).map_err(|error| {
+        let names: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+        format!("{}: {error}", names.join(", "))
+    })
+}

@@ -22,10 +22,9 @@ const RUN_BYTES_MAX: usize = 256;
 
 /// The fingerprint of a message's template: equal for messages that differ only in what is masked. Nothing is allocated.
 pub fn template(body: &[u8]) -> u64 {
-    let mut gathered = Gathered { hash: Xxh3::new(), bytes: [0; GATHERED_BYTES], length: 0 };
+    let mut gathered = Gathered { bytes: [0; GATHERED_BYTES], length: 0, hash: None };
     pieces(body, |piece| gathered.push(piece));
-    gathered.flush();
-    gathered.hash.digest()
+    gathered.digest()
 }
 
 /// The template itself, for people.
@@ -123,32 +122,39 @@ fn behind_program<'a>(line: &'a [u8], program: &[u8]) -> Option<&'a [u8]> {
     behind.strip_prefix(b":")
 }
 
-const GATHERED_BYTES: usize = 256;
+const GATHERED_BYTES: usize = 512;
 
-/// Pieces on their way into a hash, which takes many small ones slowly.
+/// Pieces on their way into a hash, which takes many small ones slowly; most templates are hashed at once.
 struct Gathered {
-    hash: Xxh3,
     bytes: [u8; GATHERED_BYTES],
     length: usize,
+    /// What came before them.
+    hash: Option<Box<Xxh3>>,
 }
 
 impl Gathered {
     fn push(&mut self, piece: &[u8]) {
-        if self.length + piece.len() > GATHERED_BYTES {
-            self.flush();
+        let end = self.length + piece.len();
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(piece);
+            self.length = end;
+            return;
         }
-        match self.bytes.get_mut(self.length..self.length + piece.len()) {
-            Some(place) => {
-                place.copy_from_slice(piece);
-                self.length += piece.len();
-            }
-            None => self.hash.update(piece),
-        }
+        let hash = self.hash.get_or_insert_default();
+        hash.update(self.bytes.get(..self.length).unwrap_or_default());
+        hash.update(piece);
+        self.length = 0;
     }
 
-    fn flush(&mut self) {
-        self.hash.update(self.bytes.get(..self.length).unwrap_or_default());
-        self.length = 0;
+    fn digest(mut self) -> u64 {
+        let rest = self.bytes.get(..self.length).unwrap_or_default();
+        match &mut self.hash {
+            None => xxhash_rust::xxh3::xxh3_64(rest),
+            Some(hash) => {
+                hash.update(rest);
+                hash.digest()
+            }
+        }
     }
 }
 
@@ -158,77 +164,121 @@ const ADDRESS: &[u8] = "⟨addr⟩".as_bytes();
 const PATH: &[u8] = "⟨path⟩".as_bytes();
 const NUMBER: &[u8] = "⟨n⟩".as_bytes();
 
-/// Calls for each piece of the template, in order.
-fn pieces(body: &[u8], mut each: impl FnMut(&[u8])) {
-    let body = body.get(..body.len().min(BODY_BYTES_MAX)).unwrap_or(body).trim_ascii();
-    let mut rest = body;
-    // What stands before the place where we are.
-    let mut before = b' ';
-    // Runs are looked at as a whole where they begin; within them words are.
-    let mut within_run = false;
-    while let Some(&byte) = rest.first() {
-        let taken = if byte.is_ascii_whitespace() {
-            each(b" ");
-            count(rest, |byte| byte.is_ascii_whitespace())
-        } else if let Some(length) = quoted(rest, before) {
-            each(rest.get(..1).unwrap_or_default());
-            each(TEXT);
-            each(rest.get(length - 1..length).unwrap_or_default());
-            length
-        } else if let Some((mask, length)) = (!within_run).then(|| whole(rest)).flatten() {
-            each(mask);
-            length
-        } else if is_word(byte) {
-            word(rest, &mut each)
-        } else if matches!(byte, b'-' | b'+')
-            && !is_word(before)
-            && rest.get(1).is_some_and(u8::is_ascii_digit)
-        {
-            // A sign in front of a number.
-            1
-        } else {
-            each(rest.get(..1).unwrap_or_default());
-            1
-        };
-        before = taken.checked_sub(1).and_then(|last| rest.get(last)).copied().unwrap_or(byte);
-        rest = rest.get(taken..).unwrap_or_default();
-        within_run = is_run(before);
-    }
+/// Something that differs from one time to the next, by its places from where it was looked for.
+struct Masked {
+    /// What stands before it stays.
+    from: usize,
+    /// What stands for it.
+    mask: &'static [u8],
+    /// Where it ends.
+    to: usize,
+    /// Up to here everything has been looked at.
+    length: usize,
 }
 
-fn count(text: &[u8], wanted: impl Fn(u8) -> bool) -> usize {
+/// Calls for each piece of the template, in order. What is not masked is handed on in as long pieces as there are.
+fn pieces(body: &[u8], mut each: impl FnMut(&[u8])) {
+    let body = body.get(..body.len().min(BODY_BYTES_MAX)).unwrap_or(body).trim_ascii();
+    let of = |at: usize| body.get(at).map_or(0, |byte| class(*byte));
+    // Where what is to be handed on as it is begins.
+    let mut plain = 0;
+    let mut at = 0;
+    let mut before = SPACE;
+    while let Some(&byte) = body.get(at) {
+        let is = class(byte);
+        if byte == b' ' && of(at + 1) & SPACE == 0 {
+            (at, before) = (at + 1, is);
+            continue;
+        }
+        let rest = body.get(at..).unwrap_or_default();
+        // Runs are looked at as a whole where they begin; within them words are.
+        let begins_run = is & RUN != 0 && before & RUN == 0;
+        let mut masked = None;
+        let mut taken = 1;
+        if is & WORD != 0 {
+            let (length, holds) = word_length(rest);
+            taken = length;
+            // A run of one word is that word, as is one that ends with a sign.
+            if begins_run && of(at + length) & RUN != 0 && of(at + length + 1) & RUN != 0 {
+                masked = whole(rest);
+            }
+            if masked.is_none() && holds & DIGIT != 0 {
+                masked = number(rest, length);
+            }
+        } else if is & SPACE != 0 {
+            let length = count(rest, |byte| class(byte) & SPACE != 0);
+            masked = Some(Masked { from: 0, mask: b" ", to: length, length });
+        } else if begins_run
+            && of(at + 1) & RUN != 0
+            && let Some(run) = whole(rest)
+        {
+            masked = Some(run);
+        } else if matches!(byte, b'-' | b'+') && before & WORD == 0 && of(at + 1) & DIGIT != 0 {
+            // A sign in front of a number.
+            masked = Some(Masked { from: 0, mask: b"", to: 1, length: 1 });
+        } else if matches!(byte, b'"' | b'\'') && before & WORD == 0 {
+            masked = quoted(rest);
+        }
+        if let Some(Masked { from, mask, to, length }) = masked {
+            each(body.get(plain..at + from).unwrap_or_default());
+            each(mask);
+            (taken, plain) = (length, at + to);
+        }
+        at += taken;
+        before = of(at - 1);
+    }
+    each(body.get(plain..).unwrap_or_default());
+}
+
+fn count(text: &[u8], mut wanted: impl FnMut(u8) -> bool) -> usize {
     text.iter().position(|byte| !wanted(*byte)).unwrap_or(text.len())
 }
 
-/// The length of what stands in quotation marks, marks included. An apostrophe within a word is none.
-fn quoted(rest: &[u8], before: u8) -> Option<usize> {
-    let mark = *rest.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
-    if is_word(before) {
-        return None;
-    }
-    let within = memchr::memchr(mark, rest.get(1..)?).filter(|within| *within > 0)?;
-    rest.get(within + 2).is_none_or(|behind| !is_word(*behind)).then_some(within + 2)
+/// The length of the word at the beginning, and what of all kinds it holds.
+fn word_length(rest: &[u8]) -> (usize, u8) {
+    let mut holds = 0;
+    let length = count(rest, |byte| {
+        let is = class(byte);
+        holds |= is;
+        is & WORD != 0
+    });
+    // What ends the word is no digit.
+    (length, holds)
 }
 
-/// What a run of letters, digits and joining signs is as a whole, and its length.
-fn whole(rest: &[u8]) -> Option<(&'static [u8], usize)> {
-    let length = count(rest.get(..rest.len().min(RUN_BYTES_MAX)).unwrap_or(rest), is_run);
-    let is_cut = length == RUN_BYTES_MAX;
-    let run = rest.get(..length)?;
-    // What ends a sentence or a clause is not of it.
-    let length = run.iter().rposition(|byte| is_word(*byte) || *byte == b'/').map_or(0, |last| last + 1);
-    let run = run.get(..length)?;
-    let (mut slashes, mut joints) = (0, 0);
-    for byte in run {
+/// What stands in quotation marks.
+fn quoted(rest: &[u8]) -> Option<Masked> {
+    let mark = *rest.first()?;
+    let within = memchr::memchr(mark, rest.get(1..)?).filter(|within| *within > 0)?;
+    let masked = Masked { from: 1, mask: TEXT, to: within + 1, length: within + 2 };
+    rest.get(within + 2).is_none_or(|behind| !is_word(*behind)).then_some(masked)
+}
+
+/// What a run of letters, digits and joining signs is as a whole.
+fn whole(rest: &[u8]) -> Option<Masked> {
+    let (mut slashes, mut joints, mut bytes, mut length) = (0, 0, 0, 0);
+    for byte in rest.iter().take(RUN_BYTES_MAX) {
+        let is = class(*byte);
+        if is & RUN == 0 {
+            break;
+        }
+        bytes += 1;
         slashes += usize::from(*byte == b'/');
-        joints += usize::from(matches!(byte, b'.' | b':' | b'-'));
+        if is & WORD != 0 || *byte == b'/' {
+            // What ends a sentence or a clause is not of it.
+            length = bytes;
+        } else {
+            joints += 1;
+        }
     }
+    let run = rest.get(..length)?;
+    let of = |mask, length| Some(Masked { from: 0, mask, to: length, length });
     if joints >= 2 && is_uuid(run) {
-        Some((UUID, length))
+        of(UUID, length)
     } else if joints >= 2 && is_address(run) {
-        Some((ADDRESS, length))
+        of(ADDRESS, length)
     } else if slashes >= 2 || (slashes == 1 && length > 1 && run.first() == Some(&b'/')) {
-        Some((PATH, if is_cut { count(rest, is_run) } else { length }))
+        of(PATH, if bytes == RUN_BYTES_MAX { count(rest, is_run) } else { length })
     } else {
         None
     }
@@ -263,21 +313,16 @@ fn is_address(run: &[u8]) -> bool {
     is_ipv4 || is_ipv6 || is_mac || is_bus
 }
 
-/// Takes a word: a number, with those that are joined to it, or a name whose last digits count things.
-fn word(rest: &[u8], each: &mut impl FnMut(&[u8])) -> usize {
-    let length = count(rest, is_word);
-    let word = rest.get(..length).unwrap_or_default();
-    if is_number(word) {
-        each(NUMBER);
-        return length + joined(rest.get(length..).unwrap_or_default());
-    }
-    let name = word.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
-    each(word.get(..name).unwrap_or_default());
-    if name == length {
-        return length;
-    }
-    each(NUMBER);
-    length + joined(rest.get(length..).unwrap_or_default())
+/// A word that is a number, or the digits at the end of a name, which count things; with the numbers joined to them.
+fn number(rest: &[u8], length: usize) -> Option<Masked> {
+    let word = rest.get(..length)?;
+    let from = if is_number(word) {
+        0
+    } else {
+        word.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1)
+    };
+    let to = length + joined(rest.get(length..).unwrap_or_default());
+    (from < length).then_some(Masked { from, mask: NUMBER, to, length: to })
 }
 
 /// The length of numbers that are joined to one by signs.
@@ -307,14 +352,45 @@ fn is_number(word: &[u8]) -> bool {
         || (matches!(unit.first(), Some(b'x' | b'X')) && unit.iter().skip(1).all(u8::is_ascii_hexdigit))
 }
 
-/// What words are made of. Bytes beyond ASCII are letters of some script.
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+const WORD: u8 = 1;
+const DIGIT: u8 = 2;
+const RUN: u8 = 4;
+const SPACE: u8 = 8;
+
+/// The kinds that a byte is of: words are letters, digits, `_` and, beyond ASCII, letters of some script; runs have
+/// joining signs as well.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is = byte as u8;
+        if is.is_ascii_alphanumeric() || is == b'_' || is >= 0x80 {
+            classes[byte] |= WORD | RUN;
+        }
+        if is.is_ascii_digit() {
+            classes[byte] |= DIGIT;
+        }
+        if matches!(is, b'.' | b':' | b'-' | b'/') {
+            classes[byte] |= RUN;
+        }
+        if is.is_ascii_whitespace() {
+            classes[byte] |= SPACE;
+        }
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-/// What runs are made of.
+fn is_word(byte: u8) -> bool {
+    class(byte) & WORD != 0
+}
+
 fn is_run(byte: u8) -> bool {
-    is_word(byte) || matches!(byte, b'.' | b':' | b'-' | b'/')
+    class(byte) & RUN != 0
 }
 
 #[cfg(test)]

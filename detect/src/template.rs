@@ -359,26 +359,23 @@ const SPACE: u8 = 8;
 
 /// The kinds that a byte is of: words are letters, digits, `_` and, beyond ASCII, letters of some script; runs have
 /// joining signs as well.
+#[allow(clippy::indexing_slicing, reason = "a byte is an index of it")]
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let is = byte as u8;
-        if is.is_ascii_alphanumeric() || is == b'_' || is >= 0x80 {
-            classes[byte] |= WORD | RUN;
-        }
-        if is.is_ascii_digit() {
-            classes[byte] |= DIGIT;
-        }
-        if matches!(is, b'.' | b':' | b'-' | b'/') {
-            classes[byte] |= RUN;
-        }
-        if is.is_ascii_whitespace() {
-            classes[byte] |= SPACE;
+    let mut byte = 0_u8;
+    loop {
+        classes[byte as usize] = match byte {
+            b'0'..=b'9' => WORD | RUN | DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD | RUN,
+            b'.' | b':' | b'-' | b'/' => RUN,
+            _ if byte.is_ascii_whitespace() => SPACE,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break classes;
         }
         byte += 1;
     }
-    classes
 };
 
 fn class(byte: u8) -> u8 {

@@ -9,6 +9,8 @@
 //! 6. [`write`]: columns become blocks, and blocks are stored by a plan that survives every kill.
 //! 7. [`quarantine`]: poison is set aside, and the stream goes on.
 //!
+//! [`rescan`] looks for events in what is stored already, with newer rules.
+//!
 //! [`metrics`] counts, [`refusals`] counts what was refused and why, [`health`] tells both over HTTP.
 
 pub mod accept;
@@ -23,6 +25,7 @@ pub mod metrics;
 pub mod quarantine;
 pub mod queue;
 pub mod refusals;
+pub mod rescan;
 pub mod tls;
 pub mod write;
 
@@ -35,5 +38,6 @@ pub use queue::{
     Direct, DirectOptions, Durability, Incoming, Pending, Queue, SubmitError, Ticket, WriteError, Written,
 };
 pub use refusals::Refusals;
+pub use rescan::{Progress, Rescan, RescanError, rescan};
 pub use tls::{ServerTls, TlsFiles};
-pub use write::{BlockLimits, IntentError, StartError};
+pub use write::{BlockLimits, EventFound, IntentError, StartError};

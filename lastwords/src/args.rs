@@ -246,8 +246,15 @@ pub struct QueryArgs {
 #[command(after_help = "\
 Examples:
   lastwords detect /var/log/kern.log
-  journalctl -k | lastwords detect --format jsonl - | jq -r .title")]
+  journalctl -k | lastwords detect --format jsonl - | jq -r .title
+  lastwords detect --stored --since '7 days ago' --rules own.toml --dry-run
+
+With --stored, records in the store are scanned with the rules of now and of --rules; events that are missing are
+added. What was found before stays, and doing it again adds nothing.")]
 pub struct DetectArgs {
+    /// Where the store is, with --stored.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// How.
     #[command(flatten)]
     pub format: FormatArgs,
@@ -257,9 +264,24 @@ pub struct DetectArgs {
     /// A file of further rules (TOML); may be given more than once
     #[arg(long, value_name = "FILE")]
     pub rules: Vec<PathBuf>,
+    /// Scan what is in the store, and add the events that are missing
+    #[arg(long, conflicts_with = "file", requires = "since")]
+    pub stored: bool,
+    /// From when on, as in questions: '7 days ago', 2026-11-20, '2026-11-20 15:00'
+    #[arg(long, value_name = "TIME", requires = "stored")]
+    pub since: Option<String>,
+    /// Until when [default: now]
+    #[arg(long, value_name = "TIME", requires = "stored")]
+    pub until: Option<String>,
+    /// Time zone of times that don't say theirs [default: TZ, else UTC]
+    #[arg(long, value_name = "TZ", requires = "stored")]
+    pub time_zone: Option<String>,
+    /// Only print what would be added
+    #[arg(long, requires = "stored")]
+    pub dry_run: bool,
     /// A log file (.gz too), or - for standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "stored")]
+    pub file: Option<PathBuf>,
 }
 
 /// `lastwords rules …`

@@ -10,6 +10,7 @@
 //! - `questions`: questions and SQL, answered here or by a running `up`
 //! - `rules`: users' own rules files
 //! - `quarantine`: batches that were set aside, looked after here or by a running `up`
+//! - `rescan`: events in what is stored already, looked for here or by a running `up`
 //! - `http`: the API of `up`, and its client
 //! - `output`, `outcome`: what is printed, and the exit code
 //! - `demo`: the reconstruction that `lastwords demo` imports
@@ -28,6 +29,7 @@ pub mod pipeline;
 pub mod placement;
 pub mod quarantine;
 pub mod questions;
+pub mod rescan;
 pub mod rules;
 pub mod telemetry;
 

@@ -10,39 +10,38 @@ use lastwords_detect::{Detector, rules};
 /// The rules that a process uses.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, String)>,
     /// None: the built-in ones alone, which are compiled only where they are needed.
     detector: Option<Arc<Detector>>,
 }
 
 impl Rules {
-    /// Reads these files; none: the built-in rules alone.
+    /// These files, each a path and its text; none: the built-in rules alone.
     ///
     /// # Errors
-    /// The file that cannot be read; file, line, rule and key of what cannot be used.
-    pub fn read(files: &[PathBuf]) -> Result<Rules, String> {
+    /// File, line, rule and key of what cannot be used.
+    pub fn of(files: Vec<(PathBuf, String)>) -> Result<Rules, String> {
         if files.is_empty() {
             return Ok(Rules::default());
         }
-        let detector = detector(&read(files)?)?;
-        Ok(Rules { files: files.to_vec(), detector: Some(Arc::new(detector)) })
+        let detector = Arc::new(detector(&files)?);
+        Ok(Rules { files, detector: Some(detector) })
     }
 
     /// These rules and more files'.
     ///
     /// # Errors
-    /// As [`Rules::read`].
-    pub fn and(&self, more: &[PathBuf]) -> Result<Rules, String> {
+    /// As [`Rules::of`].
+    pub fn and(&self, more: &[(PathBuf, String)]) -> Result<Rules, String> {
         if more.is_empty() {
             return Ok(self.clone());
         }
-        let files: Vec<PathBuf> = self.files.iter().chain(more).cloned().collect();
-        Rules::read(&files)
+        Rules::of(self.files.iter().chain(more).cloned().collect())
     }
 
     /// The users' files.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
     }
 
     /// What finds events by them.
@@ -60,11 +59,11 @@ impl Rules {
 ///
 /// # Errors
 /// The file that cannot be read.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<(&Path, String)>, String> {
+pub fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, String> {
     paths
         .iter()
         .map(|path| match std::fs::read_to_string(path) {
-            Ok(text) => Ok((path.as_path(), text)),
+            Ok(text) => Ok((path.clone(), text)),
             Err(error) => Err(format!("the rules file {} cannot be read: {error}", path.display())),
         })
         .collect()
@@ -74,7 +73,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<(&Path, String)>, String> {
 ///
 /// # Errors
 /// File, line, rule and key of what cannot be used.
-pub fn detector(files: &[(&Path, String)]) -> Result<Detector, String> {
+pub fn detector(files: &[(PathBuf, String)]) -> Result<Detector, String> {
     for (path, text) in files {
         rules::parse(text).map_err(|error| format!("{}: {error}", path.display()))?;
     }

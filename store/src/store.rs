@@ -6,6 +6,7 @@ mod error;
 mod memory;
 mod quarantine;
 mod remote;
+mod stored;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use error::{blames_address, never_sent};
 pub use quarantine::{Quarantined, Settled};
 use remote::{Endpoint, Endpoints};
 pub use remote::{RemoteError, RemoteOptions};
+pub use stored::{StoredBatch, StoredRecord};
 
 use crate::engine::Engine;
 use crate::native::NativeBlock;

@@ -15,6 +15,7 @@ use lastwords_store::{
         QuarantineBlock, QuarantineRow, SampleRow, SamplesBlock, day, storable,
     },
 };
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Table, Unit};
@@ -182,40 +183,10 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
     }
 
     fn found(&mut self, batch: &Batch, found: &[Found], ids: &[u64]) {
-        let records = &batch.records;
-        let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
-        for (event, id) in found.iter().zip(ids) {
-            let row = event.record as usize;
-            let origin = records.origin.get(row).and_then(|origin| records.origins.get(*origin as usize));
-            let (Some(time_ns), Some(origin)) = (records.time_ns.get(row), origin) else { continue };
-            let start_ns = storable(time_ns.saturating_add(offset_ns));
-            if !self.lacks(batch, Table::Events, day(start_ns)) {
-                continue;
+        for row in found_rows(batch, found, ids, self.planned_s) {
+            if self.lacks(batch, Table::Events, day(row.start_ns)) {
+                self.events.entry(day(row.start_ns)).or_default().push(&row);
             }
-            let (guest, guest_uuid) = guest(origin.guest.as_ref());
-            self.events.entry(day(start_ns)).or_default().push(&EventRow {
-                id: *id,
-                version: 1,
-                class: &event.class,
-                start_ns,
-                end_ns: Some(start_ns),
-                host: &origin.host.name,
-                guest,
-                guest_uuid,
-                title: &event.title,
-                function: event.function.as_deref().unwrap_or(""),
-                fingerprint: event.fingerprint,
-                severity: event.severity.as_str(),
-                cause: event.cause.and_then(|cause| ids.get(cause)).copied().unwrap_or(0),
-                attributes: &event.attributes,
-                clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
-                rule: &event.rule,
-                batch: batch.header.id,
-                row: event.record,
-                line_start: event.line_start,
-                line_end: event.line_end,
-                planned_s: self.planned_s,
-            });
         }
     }
 
@@ -361,6 +332,96 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
         add(Table::Quarantine, 0, self.quarantine.encode());
         add(Table::Batches, 0, self.batches.encode());
         units
+    }
+}
+
+/// Recognised events as rows.
+fn found_rows<'a>(
+    batch: &'a Batch,
+    found: &'a [Found],
+    ids: &'a [u64],
+    planned_s: u32,
+) -> impl Iterator<Item = EventRow<'a>> {
+    let records = &batch.records;
+    let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
+    found.iter().zip(ids).filter_map(move |(event, id)| {
+        let row = event.record as usize;
+        let origin = records.origins.get(*records.origin.get(row)? as usize)?;
+        let start_ns = storable(records.time_ns.get(row)?.saturating_add(offset_ns));
+        let (guest, guest_uuid) = guest(origin.guest.as_ref());
+        Some(EventRow {
+            id: *id,
+            version: 1,
+            class: &event.class,
+            start_ns,
+            end_ns: Some(start_ns),
+            host: &origin.host.name,
+            guest,
+            guest_uuid,
+            title: &event.title,
+            function: event.function.as_deref().unwrap_or(""),
+            fingerprint: event.fingerprint,
+            severity: event.severity.as_str(),
+            cause: event.cause.and_then(|cause| ids.get(cause)).copied().unwrap_or(0),
+            attributes: &event.attributes,
+            clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
+            rule: &event.rule,
+            batch: batch.header.id,
+            row: event.record,
+            line_start: event.line_start,
+            line_end: event.line_end,
+            planned_s,
+        })
+    })
+}
+
+/// An event that was recognised in a stored record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFound {
+    /// Corrected start, nanoseconds UTC.
+    pub start_ns: i64,
+    /// Its class.
+    pub class: String,
+    /// info, warning, error, critical.
+    pub severity: String,
+    /// The host's name.
+    pub host: String,
+    /// The guest's name, empty for the host itself.
+    pub guest: String,
+    /// What happened, in a line.
+    pub title: String,
+    /// The rule that found it.
+    pub rule: String,
+}
+
+/// Collects events of stored batches that are not stored themselves.
+#[derive(Debug, Default)]
+pub(crate) struct FoundAgain {
+    blocks: BTreeMap<i64, EventsBlock>,
+    events: Vec<EventFound>,
+}
+
+impl FoundAgain {
+    /// Adds those of a batch that `lacks` says of, by their id and start.
+    pub fn add(&mut self, batch: &Batch, found: &[Found], planned_s: u32, lacks: impl Fn(u64, i64) -> bool) {
+        let ids = event_ids(batch, found);
+        for row in found_rows(batch, found, &ids, planned_s).filter(|row| lacks(row.id, row.start_ns)) {
+            self.blocks.entry(day(row.start_ns)).or_default().push(&row);
+            self.events.push(EventFound {
+                start_ns: row.start_ns,
+                class: row.class.to_owned(),
+                severity: row.severity.to_owned(),
+                host: row.host.to_owned(),
+                guest: row.guest.to_owned(),
+                title: row.title.to_owned(),
+                rule: row.rule.to_owned(),
+            });
+        }
+    }
+
+    /// Blocks of the events table, one a day, and the events.
+    pub fn finish(self) -> (Vec<NativeBlock>, Vec<EventFound>) {
+        (self.blocks.into_values().map(|block| block.encode()).collect(), self.events)
     }
 }
 

@@ -35,7 +35,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use block::{Prepared, form, now_ns};
+pub use block::EventFound;
+pub(crate) use block::{FoundAgain, Prepared, form, now_ns};
 pub(crate) use gather::{attempt_over, planning_time_s, prepare};
 pub(crate) use insert::{insert_unit, set_aside};
 pub use intent::IntentError;

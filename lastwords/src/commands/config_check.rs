@@ -95,7 +95,7 @@ fn shown(config: &Config) -> serde_json::Value {
         "collect.consoles": config.collect.consoles,
         "collect.time_zone": config.collect.time_zone.iana_name().unwrap_or("UTC"),
         "collect.saturation_share": config.collect.saturation_share,
-        "detect.rules": config.rules.files(),
+        "detect.rules": config.rules.files().collect::<Vec<_>>(),
         "ship.ingester": config.ingester,
         "kafka.brokers": config.kafka.as_ref().map(|kafka| &kafka.brokers),
         "kafka.topic": config.kafka.as_ref().map(|kafka| &kafka.topic),

@@ -1,4 +1,4 @@
-//! `lastwords detect`: the events in one log file, without a store.
+//! `lastwords detect`: the events in one log file, without a store; or those that the store lacks.
 
 use std::{
     fs::File,
@@ -6,37 +6,134 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
 use lastwords_detect::LogFound;
+use lastwords_ingester::EventFound;
+use lastwords_query::language::{self, Asker};
 use serde_json::{Value, json};
+use tokio_stream::StreamExt as _;
 
+use super::{environment, import, place::Place};
 use crate::{
     args::DetectArgs,
+    config::{self, Config, Flags},
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
-    rules::Rules,
+    questions,
+    rescan::{self, Told},
+    rules::{self, Rules},
 };
 
 /// Runs the command.
 ///
 /// # Errors
-/// Where the file or a rules file cannot be read, or rules are wrong.
-pub fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
-    let detector = Rules::read(&detect.rules).map_err(UsageError)?.detector();
-    let text = read(&detect.file)?;
-    let found = detector.scan_log(&text, detect.all);
+/// Where the file or a rules file cannot be read, rules are wrong, or the store fails.
+pub async fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
+    match &detect.file {
+        Some(file) => file_alone(detect, file),
+        None => stored(detect).await,
+    }
+}
+
+fn file_alone(detect: &DetectArgs, file: &Path) -> anyhow::Result<Outcome> {
+    let rules = rules::read(&detect.rules).and_then(Rules::of).map_err(UsageError)?;
+    let text = read(file)?;
+    let found = rules.detector().scan_log(&text, detect.all);
     let rows: Vec<Value> = found.iter().map(row).collect();
     let format = Format::or_default(detect.format.format);
     if rows.is_empty() && format == Format::Table {
-        eprintln!("no events found in {}", detect.file.display());
+        eprintln!("no events found in {}", file.display());
     } else {
-        let columns = if format == Format::Table { TABLE } else { COLUMNS };
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        printed(output::print_rows(&mut out, format, columns, &rows))?;
-        printed(out.flush())?;
+        print(format, if format == Format::Table { TABLE } else { COLUMNS }, &rows)?;
     }
     Ok(Outcome::found(!rows.is_empty()))
+}
+
+fn print(format: Format, columns: &[&str], rows: &[Value]) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    printed(output::print_rows(&mut out, format, columns, rows))?;
+    printed(out.flush())
+}
+
+/// Adds to the store what is missing in it.
+async fn stored(detect: &DetectArgs) -> anyhow::Result<Outcome> {
+    let config = config::load(&Flags::from(&detect.place), &environment)?;
+    let (from_ns, to_ns) = range(detect, &config)?;
+    let rules = rules::read(&detect.rules).map_err(UsageError)?;
+    let request = rescan::Request { from_ns, to_ns, dry_run: detect.dry_run, rules };
+    let place = Place::of(&config, detect.place.data.is_some(), "lastwords detect --stored").await?;
+    let mut telling = match &place {
+        Place::Remote(store) => rescan::start(store, &config.rules, request),
+        Place::Here(open) => rescan::start(&open.store, &config.rules, request),
+        Place::There(server) => Ok(server.rescan(&request).await?),
+    }
+    .map_err(questions::usage_or_failure)?;
+    let bar = import::records_bar();
+    let (mut rows, mut done) = (Vec::new(), None);
+    while let Some(told) = telling.next().await {
+        match told.map_err(questions::usage_or_failure)? {
+            Told::Event(event) => {
+                if detect.all || event.severity != "info" {
+                    rows.push(stored_row(&event));
+                }
+            }
+            Told::Progress(progress) => {
+                bar.set_length(progress.of);
+                bar.set_position(progress.records);
+            }
+            Told::Done(progress) => done = Some(progress),
+        }
+    }
+    bar.finish_and_clear();
+    let Some(progress) = done else {
+        bail!("the scan broke off before it was done; to do it again does the rest")
+    };
+    let format = Format::or_default(detect.format.format);
+    if !rows.is_empty() || format != Format::Table {
+        print(format, if format == Format::Table { STORED_TABLE } else { STORED }, &rows)?;
+    }
+    let what = if detect.dry_run { "would be added" } else { "were added" };
+    eprintln!(
+        "{} records scanned, {} events found, {} of them {what}",
+        progress.records, progress.found, progress.added
+    );
+    Ok(Outcome::found(progress.added > 0))
+}
+
+/// `--since` and `--until`, read as in a question.
+fn range(detect: &DetectArgs, config: &Config) -> anyhow::Result<(i64, i64)> {
+    let zone = config::time_zone("--time-zone", detect.time_zone.as_deref(), &environment)
+        .map_err(|error| UsageError(error.to_string()))?;
+    let now_ns = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    let mut text = format!("since {}", detect.since.as_deref().unwrap_or_default());
+    if let Some(until) = &detect.until {
+        text += &format!(" until {until}");
+    }
+    let asker = Asker { now_ns, time_zone: zone };
+    let bounds = language::bounds(&text, &config.known.vocabulary, &asker)
+        .map_err(|error| UsageError(error.to_string()))?;
+    if !bounds.places.is_empty() {
+        return Err(UsageError("--since and --until take times and nothing else".to_owned()).into());
+    }
+    Ok((bounds.from_ns.unwrap_or(0), bounds.to_ns.map_or(now_ns, |to_ns| to_ns.saturating_sub(1))))
+}
+
+const STORED: &[&str] = &["start", "class", "severity", "host", "guest", "title", "rule"];
+const STORED_TABLE: &[&str] = &["start", "severity", "class", "host", "guest", "title"];
+
+fn stored_row(event: &EventFound) -> Value {
+    let start = Timestamp::from_nanosecond(event.start_ns.into()).ok().map(|time| time.to_string());
+    json!({
+        "start": start,
+        "class": event.class,
+        "severity": event.severity,
+        "host": event.host,
+        "guest": event.guest,
+        "title": event.title,
+        "rule": event.rule,
+    })
 }
 
 const COLUMNS: &[&str] =

@@ -177,14 +177,26 @@ fn added(imported: &Imported) -> Added {
     }
 }
 
-/// A bar on stderr where that is a terminal, nothing elsewhere.
+/// A bar of bytes on stderr where that is a terminal, nothing elsewhere.
 #[must_use]
 pub fn progress_bar(bytes: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr_with_hz(DRAWN_HZ));
-    let template = match bytes {
-        Some(_) => "{bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left",
-        None => "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}",
-    };
+    bar(
+        match bytes {
+            Some(_) => "{bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left",
+            None => "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {elapsed}",
+        },
+        bytes,
+    )
+}
+
+/// A bar of records on stderr where that is a terminal, nothing elsewhere.
+#[must_use]
+pub fn records_bar() -> ProgressBar {
+    bar("{bar:30} {human_pos}/{human_len} records  {eta} left", Some(0))
+}
+
+fn bar(template: &str, length: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(DRAWN_HZ));
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -47,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Import(import) => block_on(import::run(&import)),
         Command::Query(query) => block_on(query::run(&query)),
         Command::Placement(PlacementCommand::Import(import)) => block_on(placement::import(&import)),
-        Command::Detect(detect) => detect::run(&detect),
+        Command::Detect(detect) => block_on(detect::run(&detect)),
         Command::Doctor(doctor) => block_on(doctor::run(&doctor)),
         Command::Config(ConfigCommand::Check(check)) => config_check::run(&check),
         Command::Store(StoreCommand::Migrate(migrate)) => block_on(store::migrate(&migrate)),

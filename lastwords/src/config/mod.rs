@@ -32,7 +32,7 @@ use crate::{
     args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
     data::DataFolder,
     questions::Known,
-    rules::Rules,
+    rules::{self, Rules},
 };
 
 /// The configuration file that is read where no other is named.
@@ -271,7 +271,8 @@ fn resolve(
     let grpc = pick(flags.listen, raw.listen.grpc.map(|listen| listen.0), Some(DEFAULT_GRPC));
     let insecure = flags.insecure || raw.listen.insecure.unwrap_or(false);
     let ingester = flags.ingester.clone().or(raw.ship.ingester);
-    let rules = Rules::read(&raw.detect.rules.unwrap_or_default())
+    let rules = rules::read(&raw.detect.rules.unwrap_or_default())
+        .and_then(Rules::of)
         .map_err(|message| ConfigError::Rules { key: "detect.rules".into(), message })?;
     Ok(Config {
         file,

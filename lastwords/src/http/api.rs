@@ -3,6 +3,8 @@
 //! ```text
 //! POST /api/v1/query   {"question": …} or {"sql": …}, see `questions::Ask`
 //! POST /api/v1/quarantine  {"action": "list"}, or show, retry, drop with "batch", see `quarantine::Act`
+//! POST /api/v1/rescan      {"from_ns", "to_ns"}, see `rescan::Request`; lines of JSON as it goes on
+//! GET  /api/v1/complete    ?q=QUESTION&at=BYTE: what may stand there
 //! GET  /api/v1/store   schema version, batches in quarantine
 //! GET  /healthz        the process lives
 //! GET  /readyz         it takes in and answers; 503 while it starts or ends
@@ -36,6 +38,7 @@ use crate::{
     pipeline::Contents,
     quarantine::{self, Act},
     questions::{self, Ask, Body, Known, Refusal, RefusalKind, Reply},
+    rescan,
     rules::Rules,
 };
 
@@ -92,6 +95,10 @@ impl Api {
                 Ok(done) => json_text(StatusCode::OK, &done),
                 Err(refusal) => refused(&refusal),
             },
+            (&Method::POST, "/api/v1/rescan") => match self.rescan(request).await {
+                Ok(reply) => replied(reply),
+                Err(refusal) => refused(&refusal),
+            },
             (&Method::GET, "/api/v1/store") => match Contents::of(&self.store).await {
                 Ok(contents) => json_text(StatusCode::OK, &json!(contents)),
                 Err(failure) => refused(&Refusal::failed(explain(&failure))),
@@ -102,9 +109,11 @@ impl Api {
                     Err(refusal) => refused(&refusal),
                 }
             }
-            (_, "/api/v1/query" | "/api/v1/complete" | "/api/v1/store" | "/api/v1/quarantine") => {
-                error(StatusCode::METHOD_NOT_ALLOWED, "usage", "this path takes another method")
-            }
+            (
+                _,
+                "/api/v1/query" | "/api/v1/complete" | "/api/v1/store" | "/api/v1/quarantine"
+                | "/api/v1/rescan",
+            ) => error(StatusCode::METHOD_NOT_ALLOWED, "usage", "this path takes another method"),
             (_, path) => {
                 let message = format!("no {path} here: wanted /api/v1/query, /healthz, /readyz or /metrics");
                 error(StatusCode::NOT_FOUND, "usage", &message)
@@ -142,11 +151,7 @@ impl Api {
     }
 
     async fn quarantine(&self, request: Request<Incoming>) -> Result<Value, Refusal> {
-        // A page in a browser can send this type to us only if we said so to a question that we do not answer.
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        if kind.is_none_or(|kind| kind != "application/json") {
-            return Err(Refusal::usage("wanted Content-Type: application/json".to_owned()));
-        }
+        is_json(&request)?;
         let act: Act = serde_json::from_slice(&collected(request).await?).map_err(|error| {
             Refusal::usage(format!(
                 "wanted {{\"action\": \"list\"}}, or show, retry or drop with \"batch\": {error}"
@@ -154,6 +159,24 @@ impl Api {
         })?;
         quarantine::act(&self.store, &self.rules, &act).await
     }
+
+    async fn rescan(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        is_json(&request)?;
+        let request: rescan::Request = serde_json::from_slice(&collected(request).await?)
+            .map_err(|error| Refusal::usage(format!("wanted {{\"from_ns\": …, \"to_ns\": …}}: {error}")))?;
+        let telling = rescan::start(&self.store, &self.rules, request)?;
+        let body = Body::Rows(Box::pin(rescan::lines(telling)));
+        Ok(Reply { content_type: "application/x-ndjson", matched: None, body })
+    }
+}
+
+/// A page in a browser can send this type to us only if we said so to a question that we do not answer.
+fn is_json(request: &Request<Incoming>) -> Result<(), Refusal> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if kind.is_none_or(|kind| kind != "application/json") {
+        return Err(Refusal::usage("wanted Content-Type: application/json".to_owned()));
+    }
+    Ok(())
 }
 
 async fn collected(request: Request<Incoming>) -> Result<Bytes, Refusal> {

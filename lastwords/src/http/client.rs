@@ -1,6 +1,9 @@
 //! Asking a running `lastwords up`: over the socket in its data folder, or by URL.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -9,10 +12,11 @@ use hyper::{Request, Response, StatusCode, Uri, body::Incoming, client::conn::ht
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader},
     net::{TcpStream, UnixStream},
 };
-use tokio_stream::StreamExt as _;
+use tokio_stream::{StreamExt as _, wrappers::LinesStream};
+use tokio_util::io::StreamReader;
 
 use super::api::MATCHED_HEADER;
 use crate::{
@@ -20,6 +24,7 @@ use crate::{
     pipeline::Contents,
     quarantine::Act,
     questions::{self, Ask, Body, Refusal, Reply},
+    rescan,
 };
 
 /// Where a server is.
@@ -67,6 +72,28 @@ impl Server {
             })
         });
         Ok(Reply { content_type: "", matched, body: Body::Rows(Box::pin(chunks)) })
+    }
+
+    /// Lets the server look for events in what it has stored.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, or refuses.
+    pub async fn rescan(&self, request: &rescan::Request) -> anyhow::Result<rescan::Telling> {
+        let response = self.send("POST", "/api/v1/rescan", serde_json::to_vec(request)?).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refusal(self, response).await);
+        }
+        let name = self.to_string();
+        let reader = StreamReader::new(
+            response.into_body().into_data_stream().map(|chunk| chunk.map_err(io::Error::other)),
+        );
+        let lines = LinesStream::new(BufReader::new(reader).lines());
+        Ok(Box::pin(lines.map(move |line| {
+            let line = line
+                .map_err(|error| Refusal::failed(format!("{name} broke off before it was done: {error}")))?;
+            serde_json::from_str(&line)
+                .map_err(|error| Refusal::failed(format!("{name} said {line:?}: {error}")))
+        })))
     }
 
     /// What the server's store holds.

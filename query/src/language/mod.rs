@@ -17,7 +17,7 @@ mod vocabulary;
 pub use complete::{Candidate, Completions, Kind, complete};
 pub use error::SyntaxError;
 pub use names::Names;
-pub use parser::parse;
+pub use parser::{bounds, parse};
 pub use vocabulary::Vocabulary;
 
 use std::ops::Range as Bytes;

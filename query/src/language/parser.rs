@@ -32,6 +32,16 @@ pub fn parse(question: &str, vocabulary: &Vocabulary, asker: &Asker) -> Result<Q
     Parser { question, tokens: &tokens, at: 0, vocabulary, asker }.question()
 }
 
+/// Reads where and when alone, as every question ends with it: `on host hv01 since 7 days ago`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn bounds(text: &str, vocabulary: &Vocabulary, asker: &Asker) -> Result<Bounds, SyntaxError> {
+    let tokens = tokens(text)?;
+    let mut parser = Parser { question: text, tokens: &tokens, at: 0, vocabulary, asker };
+    Ok(parser.clauses(Form::Other)?.bounds)
+}
+
 pub(super) struct Parser<'a> {
     pub question: &'a str,
     pub tokens: &'a [Token],

@@ -120,9 +120,15 @@ pub struct Match {
     pub severity: String,
     /// Nearest first.
     pub partners: Vec<Partner>,
-    /// The lines behind it; for the first matches only.
+    /// What its source said just before; this and the next two for the first matches only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// The lines behind it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
+    /// What its source said just after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
 }
 
 /// An event near an anchor.

@@ -17,6 +17,10 @@ const BY_ID_MAX: usize = 5_000;
 const AROUND_NS: i64 = 3_600_000_000_000;
 /// Bytes of evidence shown of one record.
 const EVIDENCE_BYTES_MAX: usize = 16 * 1024;
+/// Records shown before and after one.
+const LINES_AROUND: usize = 3;
+/// Bytes shown of each.
+const LINE_BYTES_MAX: usize = 500;
 
 /// One event or record in words.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -81,16 +85,32 @@ fn keep(lines: &[u8], ids: &HashSet<u64>, found: &mut HashMap<u64, Detail>) -> R
     Ok(())
 }
 
+/// Lines of logs behind an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// What the same source said just before, in order of time.
+    pub before: Vec<String>,
+    /// The event's own lines.
+    pub lines: Vec<String>,
+    /// What it said just after.
+    pub after: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    shipper: String,
+    epoch: u64,
+    sequence: u64,
+    row: u32,
+    time_ns: i64,
+    host: String,
+    guest: String,
+    source: String,
+    body: String,
+}
+
 /// The lines behind these events, in their order; empty where there are none, as for samples' events.
-pub async fn evidence(store: &Store, details: &[&Detail]) -> Result<Vec<Vec<String>>, QueryError> {
-    #[derive(Deserialize)]
-    struct Record {
-        shipper: String,
-        epoch: u64,
-        sequence: u64,
-        row: u32,
-        body: String,
-    }
+pub async fn evidence(store: &Store, details: &[&Detail]) -> Result<Vec<Evidence>, QueryError> {
     let (Some(first_ns), Some(last_ns)) = (
         details.iter().map(|detail| detail.start_ns).min(),
         details.iter().map(|detail| detail.start_ns).max(),
@@ -111,7 +131,8 @@ pub async fn evidence(store: &Store, details: &[&Detail]) -> Result<Vec<Vec<Stri
         .collect();
     let sql = format!(
         "SELECT hex(Shipper) AS shipper, Epoch AS epoch, Sequence AS sequence, Row AS row, \
-         toValidUTF8(substring(Body, 1, {EVIDENCE_BYTES_MAX})) AS body FROM logs \
+         toUnixTimestamp64Nano(Timestamp) AS time_ns, toString(Host) AS host, toString(Guest) AS guest, \
+         toString(Source) AS source, toValidUTF8(substring(Body, 1, {EVIDENCE_BYTES_MAX})) AS body FROM logs \
          WHERE Timestamp BETWEEN fromUnixTimestamp64Nano(toInt64({}), 'UTC') AND fromUnixTimestamp64Nano(toInt64({}), 'UTC') \
          AND (Shipper, Epoch, Sequence, Row) IN ({})",
         first_ns.saturating_sub(AROUND_NS).max(0),
@@ -119,18 +140,52 @@ pub async fn evidence(store: &Store, details: &[&Detail]) -> Result<Vec<Vec<Stri
         keys.join(", ")
     );
     let records: Vec<Record> = store.rows(&sql).await?;
-    Ok(details
-        .iter()
-        .map(|detail| {
-            let record = records.iter().find(|record| {
-                (&record.shipper, record.epoch, record.sequence, record.row)
-                    == (&detail.shipper, detail.epoch, detail.sequence, detail.row)
-            });
-            record.map_or(Vec::new(), |record| {
-                let (first, last) = (detail.lines.0 as usize, detail.lines.1 as usize);
-                let count = last.saturating_sub(first).saturating_add(1);
-                record.body.lines().skip(first).take(count).map(str::to_owned).collect()
-            })
-        })
-        .collect())
+    let mut evidence = Vec::with_capacity(details.len());
+    for detail in details {
+        let record = records.iter().find(|record| {
+            (&record.shipper, record.epoch, record.sequence, record.row)
+                == (&detail.shipper, detail.epoch, detail.sequence, detail.row)
+        });
+        let Some(record) = record else {
+            evidence.push(Evidence::default());
+            continue;
+        };
+        let (first, last) = (detail.lines.0 as usize, detail.lines.1 as usize);
+        let count = last.saturating_sub(first).saturating_add(1);
+        let lines = record.body.lines().skip(first).take(count).map(str::to_owned).collect();
+        let (mut before, after) = (around(store, record, false).await?, around(store, record, true).await?);
+        before.reverse();
+        evidence.push(Evidence { before, lines, after });
+    }
+    Ok(evidence)
+}
+
+/// First lines of the records of the same source next to one, the nearest first.
+async fn around(store: &Store, of: &Record, after: bool) -> Result<Vec<String>, QueryError> {
+    #[derive(Deserialize)]
+    struct Line {
+        body: String,
+    }
+    let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({}), 'UTC')", time_ns.max(0));
+    let (from_ns, to_ns, sign, order) = if after {
+        (of.time_ns, of.time_ns.saturating_add(AROUND_NS), '>', "")
+    } else {
+        (of.time_ns.saturating_sub(AROUND_NS), of.time_ns, '<', " DESC")
+    };
+    let sql = format!(
+        "SELECT toValidUTF8(substring(splitByChar('\\n', Body)[1], 1, {LINE_BYTES_MAX})) AS body FROM logs \
+         WHERE Timestamp BETWEEN {} AND {} AND Host = {} AND Guest = {} AND Source = {} \
+         AND (Timestamp, Epoch, Sequence, Row) {sign} ({}, {}, {}, {}) \
+         ORDER BY Timestamp{order}, Epoch{order}, Sequence{order}, Row{order} LIMIT {LINES_AROUND}",
+        instant(from_ns),
+        instant(to_ns),
+        plan::literal(&of.host),
+        plan::literal(&of.guest),
+        plan::literal(&of.source),
+        instant(of.time_ns),
+        of.epoch,
+        of.sequence,
+        of.row
+    );
+    Ok(store.rows::<Line>(&sql).await?.into_iter().map(|line| line.body).collect())
 }

@@ -12,7 +12,7 @@ use crate::{
     columns::Interner,
     conditions::{self, Evaluated, Met, Numbered, Side},
     correlate::{self, Events},
-    details::{self, Detail},
+    details::{self, Detail, Evidence},
     fetch::{self, Fetched},
     language::{Grouping, Matches, Near, Scope, Set},
     machines::Machines,
@@ -241,7 +241,7 @@ impl Work {
             .filter_map(|(_, row)| of_anchors.get(anchors.id.get(*row)?))
             .collect();
         let evidence = details::evidence(store, &shown).await?;
-        let mut evidence: HashMap<u64, Vec<String>> =
+        let mut evidence: HashMap<u64, Evidence> =
             shown.iter().map(|detail| detail.id).zip(evidence).collect();
         let matches = listed.iter().filter_map(|(_, row)| {
             let detail = of_anchors.get(anchors.id.get(*row)?)?;
@@ -346,7 +346,7 @@ async fn details_of(
     details::of(store, set, &ids, times).await
 }
 
-fn one_match(detail: &Detail, partners: Vec<Partner>, evidence: Vec<String>) -> Match {
+fn one_match(detail: &Detail, partners: Vec<Partner>, evidence: Evidence) -> Match {
     Match {
         class: detail.class.clone(),
         start: detail.start_ns,
@@ -356,7 +356,9 @@ fn one_match(detail: &Detail, partners: Vec<Partner>, evidence: Vec<String>) -> 
         title: detail.title.clone(),
         severity: detail.severity.clone(),
         partners,
-        evidence,
+        before: evidence.before,
+        evidence: evidence.lines,
+        after: evidence.after,
     }
 }
 

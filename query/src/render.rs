@@ -126,18 +126,20 @@ impl Page {
     }
 
     fn evidence(&mut self, one: &Match) {
-        // A single line says what the title says.
-        if one.evidence.len() < 2 {
-            return;
-        }
-        for line in one.evidence.iter().take(EVIDENCE_LINES) {
-            let line = self.faint(&format!("    │ {}", cut(&shown(line), self.look.width.saturating_sub(6))));
+        let width = self.look.width.saturating_sub(6);
+        let mut line = |mark: char, text: &str| {
+            let line = self.faint(&format!("    {mark} {}", cut(text, width)));
             self.line(&line);
+        };
+        one.before.iter().for_each(|text| line('┆', &shown(text)));
+        // A single line says what the title says.
+        if one.evidence.len() > 1 {
+            one.evidence.iter().take(EVIDENCE_LINES).for_each(|text| line('│', &shown(text)));
         }
         if one.evidence.len() > EVIDENCE_LINES {
-            let line = self.faint(&format!("    │ … {} more lines", one.evidence.len() - EVIDENCE_LINES));
-            self.line(&line);
+            line('│', &format!("… {} more lines", one.evidence.len() - EVIDENCE_LINES));
         }
+        one.after.iter().for_each(|text| line('┆', &shown(text)));
     }
 
     fn lags(&mut self, bars: &[Bar]) {

@@ -65,6 +65,8 @@ const KEYWORDS: &[(&str, &str)] = &[
     ("anywhere", ""),
     ("on host", "on host hv01 or hv02"),
     ("on guest", "on guest web07"),
+    ("or", "on host hv01 or hv02"),
+    ("and", "within 5m of oopses and not within 1h after deploys"),
     ("since", "since 7 days ago"),
     ("until", "until yesterday"),
     ("between", "between 2026-11-20 and 2026-11-27"),

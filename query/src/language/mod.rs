@@ -28,6 +28,8 @@ use crate::chance::Relation;
 
 /// Longest D that a question may have: 366 days.
 pub const WITHIN_NS_MAX: i64 = 366 * 86_400_000_000_000;
+/// Most conditions of a question: each is a set of events that is fetched and kept.
+pub const CONDITIONS_MAX: usize = 16;
 /// Longest text of a question.
 pub const QUESTION_BYTES_MAX: usize = 10_000;
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    Asker, Bounds, Change, Distinguishes, Grouping, Machines, Matches, Messages, Precedes,
+    Asker, Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, Machines, Matches, Messages, Precedes,
     QUESTION_BYTES_MAX, Question, Scope, Silent, SyntaxError, Vocabulary, WITHIN_NS_MAX,
     lexer::{Piece, Token, tokens},
     moment,
@@ -144,6 +144,11 @@ impl<'a> Parser<'a> {
                 ["not" | "within", ..] if form == Form::Matches => {
                     if found.change_at_ns.is_some() {
                         return Err(self.error("A question of before and after has no conditions."));
+                    }
+                    if found.conditions.len() == CONDITIONS_MAX {
+                        return Err(
+                            self.error(format!("A question has at most {CONDITIONS_MAX} conditions."))
+                        );
                     }
                     let mut near = self.near()?;
                     let early = found.scope.take();

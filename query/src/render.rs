@@ -287,7 +287,8 @@ fn lag(seconds: i64) -> String {
     format!("{sign}{}", duration(seconds.saturating_abs().saturating_mul(1_000_000_000)))
 }
 
-pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> String {
+/// Breaks a text at spaces so that no line is wider; further lines begin with `indent`.
+pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in text.split(' ') {

@@ -26,4 +26,4 @@ pub use group::{GroupError, GroupOptions, run_group};
 pub use options::{KafkaOptions, PropertyError};
 pub use produce::Producer;
 pub use progress::PartitionStates;
-pub use topics::{TopicError, TopicState};
+pub use topics::{Heard, TopicError, TopicState};

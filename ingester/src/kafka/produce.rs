@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use super::{
     KafkaOptions,
     message::{headers, partition_of},
-    topics::{self, TopicError},
+    topics::{self, Heard, TopicError},
 };
 use crate::{
     metrics::Counters,
@@ -68,10 +68,9 @@ impl Producer {
     /// Where the topics or properties are not as they have to be.
     pub async fn start(options: &KafkaOptions) -> Result<Producer, TopicError> {
         topics::checked(options).await?;
-        let producer = options
-            .producer(ROOM_BYTES)
-            .create_with_context(Context)
-            .map_err(|source| TopicError::Kafka { brokers: options.brokers.clone(), source })?;
+        let producer = options.producer(ROOM_BYTES).create_with_context(Context).map_err(|source| {
+            TopicError::Kafka { brokers: options.brokers.clone(), source, heard: Heard::default() }
+        })?;
         Ok(Producer(Arc::new(Inner {
             producer,
             topic: options.topic.clone(),

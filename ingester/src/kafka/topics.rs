@@ -1,13 +1,17 @@
 //! The topics: made once, checked at every start.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rdkafka::{
-    Message as _, Offset, TopicPartitionList,
+    ClientContext, Message as _, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::Metadata,
 };
 use thiserror::Error;
 
@@ -16,6 +20,8 @@ use super::KafkaOptions;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two attempts to reach a Kafka that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
+/// So many events of the connections are listened to.
+const EVENTS_HEARD: usize = 100;
 /// How long one message is waited for.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -23,12 +29,14 @@ const LOOK: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum TopicError {
     /// No answer, or a refusal.
-    #[error("Kafka at {brokers}: {source}; are kafka.brokers and kafka.properties right?")]
+    #[error("Kafka at {brokers}: {source}{heard}; are kafka.brokers and kafka.properties right?")]
     Kafka {
         /// Where.
         brokers: String,
         /// What it said.
         source: KafkaError,
+        /// What was heard of the connections.
+        heard: Heard,
     },
     /// It could not be made.
     #[error("the topic {topic} cannot be made: {reason}")]
@@ -56,6 +64,30 @@ pub enum TopicError {
     },
 }
 
+/// What librdkafka says of its connections: errors of calls speak of time-outs alone.
+#[derive(Debug, Clone, Default)]
+pub struct Heard(Arc<Mutex<Option<String>>>);
+
+impl ClientContext for Heard {
+    fn error(&self, _: KafkaError, reason: &str) {
+        // That all brokers are down is what the call says.
+        if !reason.contains("brokers are down") {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
+    }
+}
+
+impl ConsumerContext for Heard {}
+
+impl std::fmt::Display for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What is known of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicState {
@@ -74,8 +106,11 @@ pub struct TopicState {
 /// # Errors
 /// Where Kafka does not answer or refuses.
 pub async fn init(options: &KafkaOptions) -> Result<Vec<String>, TopicError> {
-    let admin: AdminClient<DefaultClientContext> =
-        options.client().create().map_err(|source| failed(options, source))?;
+    let asked = options.clone();
+    let reached = tokio::task::spawn_blocking(move || metadata(&asked).map(|_| ())).await;
+    reached.unwrap_or_else(|_| Err(ended(options.brokers.clone())))?;
+    let failed = |source| failed(options, source, &Heard::default());
+    let admin: AdminClient<DefaultClientContext> = options.client().create().map_err(failed)?;
     let retention_ms = options.retention_hours.saturating_mul(3_600_000).to_string();
     let in_sync = if options.replication >= 3 { "2" } else { "1" };
     let topic = |name, partitions| {
@@ -91,7 +126,7 @@ pub async fn init(options: &KafkaOptions) -> Result<Vec<String>, TopicError> {
     let outcome = admin
         .create_topics(&wanted, &AdminOptions::new().operation_timeout(Some(TIMEOUT)))
         .await
-        .map_err(|source| failed(options, source))?;
+        .map_err(failed)?;
     let mut made = Vec::new();
     for result in outcome {
         match result {
@@ -112,7 +147,7 @@ pub async fn check(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError
     let options = options.clone();
     let brokers = options.brokers.clone();
     let checked = tokio::task::spawn_blocking(move || check_blocking(&options)).await;
-    checked.unwrap_or_else(|_| Err(TopicError::Kafka { brokers, source: KafkaError::Canceled }))
+    checked.unwrap_or_else(|_| Err(ended(brokers)))
 }
 
 /// As [`check`], and waits for a Kafka that does not answer.
@@ -123,12 +158,12 @@ pub async fn checked(options: &KafkaOptions) -> Result<(), TopicError> {
     loop {
         match check(options).await {
             // What cannot even be tried does not get better.
-            Err(TopicError::Kafka {
-                brokers,
-                source: source @ (KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)),
-            }) => {
-                return Err(TopicError::Kafka { brokers, source });
-            }
+            Err(
+                error @ TopicError::Kafka {
+                    source: KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_),
+                    ..
+                },
+            ) => return Err(error),
             Err(error @ TopicError::Kafka { .. }) => {
                 tracing::warn!(%error, "Kafka does not answer; trying again")
             }
@@ -139,10 +174,24 @@ pub async fn checked(options: &KafkaOptions) -> Result<(), TopicError> {
     }
 }
 
+/// What the brokers say of all topics.
+fn metadata(options: &KafkaOptions) -> Result<Metadata, TopicError> {
+    let heard = Heard::default();
+    let failed = |source| failed(options, source, &heard);
+    let consumer: BaseConsumer<Heard> =
+        options.client().create_with_context(heard.clone()).map_err(failed)?;
+    let answered = consumer.fetch_metadata(None, TIMEOUT);
+    if answered.is_err() {
+        // What happened to the connections is told by polling.
+        for _ in 0..EVENTS_HEARD {
+            let _ = consumer.poll(Duration::ZERO);
+        }
+    }
+    answered.map_err(failed)
+}
+
 fn check_blocking(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError> {
-    let admin: AdminClient<DefaultClientContext> =
-        options.client().create().map_err(|source| failed(options, source))?;
-    let metadata = admin.inner().fetch_metadata(None, TIMEOUT).map_err(|source| failed(options, source))?;
+    let metadata = metadata(options)?;
     let state = |name: &str| {
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         let topic = topic.ok_or_else(|| TopicError::Missing(name.to_owned()))?;
@@ -165,8 +214,8 @@ fn check_blocking(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError>
     Ok(vec![batches, state(&options.quarantine_topic)?])
 }
 
-fn failed(options: &KafkaOptions, source: KafkaError) -> TopicError {
-    TopicError::Kafka { brokers: options.brokers.clone(), source }
+fn failed(options: &KafkaOptions, source: KafkaError, heard: &Heard) -> TopicError {
+    TopicError::Kafka { brokers: options.brokers.clone(), source, heard: heard.clone() }
 }
 
 /// How far the writers are on one partition.
@@ -188,13 +237,19 @@ pub async fn lag(options: &KafkaOptions) -> Result<Vec<PartitionLag>, TopicError
     let options = options.clone();
     let brokers = options.brokers.clone();
     let asked = tokio::task::spawn_blocking(move || {
-        lag_blocking(&options).map_err(|source| failed(&options, source))
+        let heard = Heard::default();
+        lag_blocking(&options, &heard).map_err(|source| failed(&options, source, &heard))
     });
-    asked.await.unwrap_or_else(|_| Err(TopicError::Kafka { brokers, source: KafkaError::Canceled }))
+    asked.await.unwrap_or_else(|_| Err(ended(brokers)))
 }
 
-fn lag_blocking(options: &KafkaOptions) -> Result<Vec<PartitionLag>, KafkaError> {
-    let consumer: BaseConsumer = options.consumer().create()?;
+/// Our own work was ended.
+fn ended(brokers: String) -> TopicError {
+    TopicError::Kafka { brokers, source: KafkaError::Canceled, heard: Heard::default() }
+}
+
+fn lag_blocking(options: &KafkaOptions, heard: &Heard) -> Result<Vec<PartitionLag>, KafkaError> {
+    let consumer: BaseConsumer<Heard> = options.consumer().create_with_context(heard.clone())?;
     let mut wanted = TopicPartitionList::new();
     for partition in 0..options.partitions {
         wanted.add_partition(&options.topic, partition);
@@ -219,7 +274,7 @@ fn lag_blocking(options: &KafkaOptions) -> Result<Vec<PartitionLag>, KafkaError>
 
 /// Age of the message at an offset, by the broker's stamp.
 fn age(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Heard>,
     options: &KafkaOptions,
     partition: i32,
     offset: i64,

@@ -9,7 +9,8 @@ use std::{
 use anyhow::Context as _;
 use indicatif::HumanBytes;
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
-use lastwords_shipper::Uplink;
+use lastwords_query::render::wrapped;
+use lastwords_shipper::{Uplink, uplink::send};
 
 use super::{environment, import};
 use crate::{
@@ -19,10 +20,14 @@ use crate::{
     outcome::{Outcome, UsageError, printed},
     output,
     pipeline::{OpenStore, Pipeline},
+    placement,
     questions::{self, Ask, Body, Render},
 };
 
 const QUESTION: &str = "panics within 5 minutes of network saturation";
+/// What one would ask who has no idea what to ask for.
+const FURTHER: [&str; 2] =
+    ["what precedes panics within 15 minutes", "what distinguishes guests with panics"];
 
 /// Runs the command.
 ///
@@ -47,9 +52,13 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
         .await
         .context("the reconstruction was interrupted")??;
     import_all(&config, &story, &pipeline).await?;
-    let answer = ask(&pipeline, &story).await?;
+    let answer = ask(&pipeline, QUESTION).await?;
+    let mut further = Vec::new();
+    for question in FURTHER {
+        further.push((question, ask(&pipeline, question).await?));
+    }
     pipeline.finish().await;
-    print(&answer, &story, &place)?;
+    print(&answer, &further, &story, &place)?;
     Ok(Outcome::Done)
 }
 
@@ -123,6 +132,11 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
         };
         total += import::import(config, options, uplink.clone(), &bar).await?;
     }
+    let text = std::fs::read_to_string(&story.placement).context("the demo's placement cannot be read")?;
+    let about = placement::About { host: None, since_ns: 0, time_zone: &TimeZone::UTC };
+    let sealed_ns = i64::try_from(story.start.as_nanosecond())?;
+    let batches = placement::batches(&placement::read(&text, &about)?, sealed_ns)?;
+    send(uplink, config.host.clone(), batches).await?;
     bar.finish_and_clear();
     let seconds = since.elapsed().as_secs_f64();
     eprintln!(
@@ -132,9 +146,9 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
     Ok(())
 }
 
-async fn ask(pipeline: &Pipeline, story: &Reconstruction) -> anyhow::Result<serde_json::Value> {
+async fn ask(pipeline: &Pipeline, question: &str) -> anyhow::Result<serde_json::Value> {
     let ask = Ask {
-        question: Some(QUESTION.to_owned()),
+        question: Some(question.to_owned()),
         limit: Some(10),
         time_zone: Some(demo::TIME_ZONE.to_owned()),
         render: Some(Render { width: output::terminal_width(), colour: output::colour() }),
@@ -142,12 +156,17 @@ async fn ask(pipeline: &Pipeline, story: &Reconstruction) -> anyhow::Result<serd
     };
     let reply = questions::reply(&pipeline.open.store, &ask, &questions::Known::default()).await?;
     let Body::Whole(answer) = reply.body else {
-        anyhow::bail!("the answer to the question of {} panics came in pieces", story.panics);
+        anyhow::bail!("the answer to {question:?} came in pieces");
     };
     Ok(serde_json::from_slice(&answer)?)
 }
 
-fn print(answer: &serde_json::Value, story: &Reconstruction, place: &Place) -> anyhow::Result<()> {
+fn print(
+    answer: &serde_json::Value,
+    further: &[(&str, serde_json::Value)],
+    story: &Reconstruction,
+    place: &Place,
+) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let rendered = answer.get("rendered").and_then(serde_json::Value::as_str).unwrap_or_default();
     let figure = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
@@ -158,6 +177,11 @@ fn print(answer: &serde_json::Value, story: &Reconstruction, place: &Place) -> a
         "Planted in the story: {} panics, {} of them within 5 minutes of a saturation. Found: {anchors} and {matched}.",
         story.panics, story.panics_near_saturation
     ))?;
+    for (question, answer) in further {
+        let sentence = answer.get("sentence").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let wrapped = wrapped(sentence, output::terminal_width(), "");
+        printed(writeln!(out, "\n$ lastwords query '{question}'\n\n{}", wrapped.trim_end()))?;
+    }
     printed(writeln!(out, "\n{}", hints(place.temporary.is_none().then_some(&place.data))))
 }
 

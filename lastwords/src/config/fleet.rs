@@ -19,6 +19,7 @@ pub struct RawKafka {
     pub partitions: Option<i32>,
     pub replication: Option<i32>,
     pub retention_hours: Option<u64>,
+    pub password_file: Option<PathBuf>,
     pub properties: BTreeMap<String, String>,
     pub consumer_properties: BTreeMap<String, String>,
     pub producer_properties: BTreeMap<String, String>,
@@ -48,8 +49,22 @@ pub enum Urls {
 }
 
 /// Checks `[kafka]`; none where no brokers are named.
-pub fn kafka(raw: RawKafka) -> Result<Option<KafkaOptions>, ConfigError> {
+pub fn kafka(
+    mut raw: RawKafka,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<KafkaOptions>, ConfigError> {
     let Some(brokers) = raw.brokers else { return Ok(None) };
+    let password = match &raw.password_file {
+        Some(path) => Some(first_line(path).map_err(|error| ConfigError::Value {
+            key: "kafka.password_file".to_owned(),
+            wanted: "a file that can be read",
+            found: error.to_string(),
+        })?),
+        None => environment("LASTWORDS_KAFKA_PASSWORD"),
+    };
+    if let Some(password) = password {
+        raw.properties.insert("sasl.password".to_owned(), password);
+    }
     let value = |key: &str, wanted, found: i64| ConfigError::Value {
         key: format!("kafka.{key}"),
         wanted,

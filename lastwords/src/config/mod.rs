@@ -293,7 +293,7 @@ fn resolve(
         ingester,
         known: known(&raw.sets, raw.hosts, &rules)?,
         rules,
-        kafka: fleet::kafka(raw.kafka)?,
+        kafka: fleet::kafka(raw.kafka, environment)?,
         store: fleet::store(raw.store, environment)?,
         grace: Duration::from_secs(raw.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS)),
     })

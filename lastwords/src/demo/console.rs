@@ -27,6 +27,8 @@ const LAST_WORK: &str = "app[1]: request 1 handled";
 const FIRST_WORK: &str = "app[1]: request 0 handled";
 /// What a recording ends with although the story's guest lives on.
 const POWER_OFF: [&str; 2] = ["Preparing to enter system sleep state S5", "reboot: Power down"];
+/// What a recorded guest says so late only because it died so soon after its boot.
+const OF_BOOT: &str = "random: crng init done";
 
 /// The console of one guest from `start` to `end`: it boots, works, is interrupted, boots again.
 pub fn console(start: Timestamp, end: Timestamp, incidents: &[Incident], rng: &mut StdRng) -> Vec<Line> {
@@ -79,7 +81,7 @@ fn interruption(recording: &str, boot: Timestamp, at: Timestamp, lines: &mut Vec
         .map(str::trim_end)
         .skip_while(|line| *line != LAST_WORK)
         .skip(1)
-        .filter(|line| !POWER_OFF.iter().any(|words| line.contains(words)))
+        .filter(|line| !POWER_OFF.iter().any(|words| line.contains(words)) && !line.contains(OF_BOOT))
         .collect();
     let decisive = ["Kernel panic", "Killed process", "reboot: "];
     let recorded = death

@@ -18,9 +18,27 @@ pub struct Host {
     pub hypervisor: Hypervisor,
     /// IANA name of the zone in which its syslog writes local time without saying so.
     pub time_zone: &'static str,
-    /// Names of its guests.
-    pub guests: Vec<String>,
+    /// The rack that it stands in.
+    pub rack: &'static str,
+    /// Its guests.
+    pub guests: Vec<Guest>,
 }
+
+/// A virtual machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Its name.
+    pub name: String,
+    /// Its memory. Those with a gigabyte more are the ones that die.
+    pub memory_mib: u32,
+    /// Its virtual CPUs, which have nothing to do with it.
+    pub vcpus: u32,
+}
+
+/// Memory of guests that do not mind.
+pub const MEMORY_MIB: u32 = 4096;
+/// Memory of those that do.
+pub const MORE_MEMORY_MIB: u32 = 5120;
 
 /// The zone of the people who ask.
 pub const TIME_ZONE: &str = "Europe/Berlin";
@@ -35,11 +53,16 @@ pub fn fleet() -> Vec<Host> {
             name: format!("hv{number:02}"),
             hypervisor: if number <= 6 { Hypervisor::Xen } else { Hypervisor::Kvm },
             time_zone: if number == 5 || number == 9 { "America/New_York" } else { TIME_ZONE },
-            guests: ROLES
-                .iter()
+            rack: if number % 2 == 0 { "b7" } else { "b8" },
+            guests: (0..ROLES.len())
+                .zip(ROLES)
                 .skip(number % 3)
                 .take(if number % 5 == 0 { 4 } else { 5 })
-                .map(|role| format!("{role}{number:02}"))
+                .map(|(index, role)| Guest {
+                    name: format!("{role}{number:02}"),
+                    memory_mib: if (index + number) % 2 == 0 { MORE_MEMORY_MIB } else { MEMORY_MIB },
+                    vcpus: if (index + number / 2) % 3 == 0 { 4 } else { 2 },
+                })
                 .collect(),
         })
         .collect()

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date, fmt::strtime, tz::TimeZone};
 use lastwords_record::Source;
 use rand::{SeedableRng, rngs::StdRng};
 
-use fleet::{Host, Hypervisor};
+use fleet::{Guest, Host, Hypervisor};
 use story::{Incident, Story};
 
 pub use fleet::TIME_ZONE;
@@ -47,6 +47,8 @@ pub struct Import {
 pub struct Reconstruction {
     /// The files, each with the way to import it.
     pub imports: Vec<Import>,
+    /// Who ran where: CSV for `lastwords placement import`.
+    pub placement: PathBuf,
     /// Number of hosts.
     pub hosts: usize,
     /// Number of guests.
@@ -96,6 +98,7 @@ pub fn reconstruct(
         guests: hosts.iter().map(|host| host.guests.len()).sum(),
         panics,
         panics_near_saturation,
+        placement: folder.join("placement.csv"),
         start: story.start,
         end: story.end,
     };
@@ -107,7 +110,21 @@ pub fn reconstruct(
             .write(index, &story, &mut rng, &mut reconstruction.imports)
             .map_err(|source| ReconstructionError::Write { folder: writing.folder.clone(), source })?;
     }
+    fs::write(&reconstruction.placement, placement(&hosts, &story))
+        .map_err(|source| ReconstructionError::Write { folder: folder.to_owned(), source })?;
     Ok(reconstruction)
+}
+
+/// Who ran where, and what machines are like, as `lastwords placement import` takes it.
+fn placement(hosts: &[Host], story: &Story) -> String {
+    let mut text = "host,guest,start,rack,memory_mib,vcpus\n".to_owned();
+    for host in hosts {
+        text += &format!("{},,{},{},,\n", host.name, story.start, host.rack);
+        for Guest { name, memory_mib, vcpus } in &host.guests {
+            text += &format!("{},{name},{},,{memory_mib},{vcpus}\n", host.name, story.start);
+        }
+    }
+    text
 }
 
 /// The year of the story's first line, for lines that don't say it.
@@ -138,15 +155,14 @@ impl HostFiles<'_> {
         traffic::write_counters(&mut out, story.start, story.end, &saturations, rng)?;
         out.flush()?;
 
+        let guests: Vec<String> = self.host.guests.iter().map(|guest| guest.name.clone()).collect();
         let mut out = self.create("syslog", None, Source::File, imports)?;
-        for (at, text) in
-            background::host_lines(&self.host.name, &self.host.guests, story.start, story.end, rng)
-        {
+        for (at, text) in background::host_lines(&self.host.name, &guests, story.start, story.end, rng) {
             writeln!(out, "{} {text}", self.local("%b %e %H:%M:%S", at)?)?;
         }
         out.flush()?;
 
-        for (number, guest) in self.host.guests.iter().enumerate() {
+        for (number, guest) in guests.iter().enumerate() {
             let incidents: Vec<Incident> = story
                 .incidents
                 .iter()

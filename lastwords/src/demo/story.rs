@@ -1,10 +1,12 @@
 //! What happens to the fleet, decided from a seed before a line is written: saturations on weekday afternoons,
 //! panics most of which follow them on the same host, and decoys.
 
+use std::cmp::Reverse;
+
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, civil::Weekday, tz::TimeZone};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::fleet::Host;
+use super::fleet::{Guest, Host};
 
 /// An interface of a host driven to its limit.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,8 @@ pub struct Story {
 /// How far a panic that has nothing to do with the network stays from any saturation of its host.
 const UNRELATED_DISTANCE: SignedDuration = SignedDuration::from_mins(25);
 const UNRELATED_PANICS: usize = 6;
+/// How often a guest with more memory is the one that dies.
+const MORE_MEMORY_DIES: f64 = 0.93;
 const REBOOTS: usize = 30;
 const OOM_KILLS: usize = 24;
 
@@ -112,9 +116,8 @@ impl Story {
             let start = three + SignedDuration::from_secs(rng.random_range(-120..2_700));
             let end = start + SignedDuration::from_secs(rng.random_range(360..900));
             self.saturations.push(Saturation { host, start, end });
-            let guests = fleet.get(host).map_or(0, |host| host.guests.len());
-            let mut victims: Vec<usize> = (0..guests).collect();
-            victims.shuffle(rng);
+            let guests = fleet.get(host).map_or(&[][..], |host| &host.guests);
+            let victims = victims(guests, rng);
             let count = if rng.random_bool(0.25) { 0 } else { 1 + usize::from(rng.random_bool(0.2)) };
             for guest in victims.into_iter().take(count) {
                 let at = start + SignedDuration::from_millis(rng.random_range(40_000..285_000));
@@ -139,9 +142,12 @@ impl Story {
         let mut left = count;
         while left > 0 {
             let host = rng.random_range(0..fleet.len());
-            let guests = fleet.get(host).map_or(1, |host| host.guests.len());
+            let guests = fleet.get(host).map_or(&[][..], |host| &host.guests);
             let at = self.start + SignedDuration::from_secs(rng.random_range(3_600..seconds - 3_600));
-            let guest = rng.random_range(0..guests);
+            let guest = match what {
+                Interruption::Panic => victims(guests, rng).first().copied().unwrap_or(0),
+                Interruption::Reboot | Interruption::OomKill => rng.random_range(0..guests.len()),
+            };
             let near_saturation = self.saturations.iter().any(|saturation| {
                 saturation.host == host
                     && at >= saturation.start - UNRELATED_DISTANCE
@@ -172,6 +178,16 @@ impl Story {
         });
         (panics().count(), matched.count())
     }
+}
+
+/// The guests of a host in the order in which they die: mostly those first that have more memory.
+fn victims(guests: &[Guest], rng: &mut StdRng) -> Vec<usize> {
+    let mut victims: Vec<usize> = (0..guests.len()).collect();
+    victims.shuffle(rng);
+    if rng.random_bool(MORE_MEMORY_DIES) {
+        victims.sort_by_key(|guest| guests.get(*guest).map(|guest| Reverse(guest.memory_mib)));
+    }
+    victims
 }
 
 #[cfg(test)]

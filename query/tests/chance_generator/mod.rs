@@ -32,11 +32,11 @@ impl Random {
         ((self.0 >> 64) as u64 ^ self.0 as u64).rotate_right((self.0 >> 122) as u32)
     }
 
-    fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.unit() * bound as f64) as usize
     }
 
@@ -307,6 +307,11 @@ fn partners(placing: &Placing, random: &mut Random) -> Vec<(u32, i64, i64)> {
 impl Dataset {
     /// `after`, D = 5 minutes, on the same host.
     pub fn assess(&self, seed: u64) -> Assessment {
+        self.with_input(seed, chance::assess)
+    }
+
+    /// The same question, for whoever asks it.
+    pub fn with_input<R>(&self, seed: u64, ask: impl FnOnce(&Input<'_>) -> R) -> R {
         let at = |minute: i64| FROM_NS + minute * MINUTE_NS;
         let unit: Vec<u32> = self.partners.iter().map(|p| p.0).collect();
         let start: Vec<i64> = self.partners.iter().map(|p| at(p.1)).collect();
@@ -323,7 +328,7 @@ impl Dataset {
             to_ns,
             units,
         );
-        chance::assess(&Input {
+        ask(&Input {
             anchors: Intervals { unit: &anchor_unit, start_ns: &anchor, end_ns: &anchor },
             windows: &windows,
             relation: Relation::After,

@@ -78,14 +78,18 @@ impl InsertError {
 
     fn of_answer(table: String, text: String) -> InsertError {
         match Class::of_answer(&text) {
-            Some((_, VIOLATED_CONSTRAINT)) if text.contains("in_time") || text.contains("this_run") => {
-                InsertError::TooLate { table, text }
-            }
+            Some((_, VIOLATED_CONSTRAINT)) if is_late(&text) => InsertError::TooLate { table, text },
             Some((Class::Data, code)) => InsertError::Refused { table, code, text },
             Some((class, code)) => InsertError::Retryable { table, code, class, text },
             None => InsertError::Unanswered { table, text },
         }
     }
+}
+
+/// Whether the violated constraint is one of ours. The message goes on with the row's values, which may say anything.
+fn is_late(text: &str) -> bool {
+    let name = text.split_once("onstraint `").and_then(|(_, rest)| rest.split_once('`'));
+    matches!(name, Some(("in_time" | "this_run", _)))
 }
 
 /// Why a query failed.

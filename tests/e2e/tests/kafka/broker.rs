@@ -14,8 +14,15 @@ pub struct Broker {
 impl Broker {
     /// Starts it and waits until it answers. It takes `port` and the next one.
     pub fn start(folder: &Path, port: u16) -> Broker {
+        Broker::start_with(folder, port, &[])
+    }
+
+    /// The same, with further lines of its configuration.
+    pub fn start_with(folder: &Path, port: u16, lines: &[String]) -> Broker {
         let broker = Broker { folder: folder.join("kafka"), port };
-        broker.script("start", &[&port.to_string()]);
+        let port = port.to_string();
+        let more: Vec<&str> = [port.as_str()].into_iter().chain(lines.iter().map(String::as_str)).collect();
+        broker.script("start", &more);
         broker
     }
 

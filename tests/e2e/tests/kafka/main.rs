@@ -10,6 +10,7 @@
 )]
 
 mod broker;
+mod secured;
 mod service;
 
 use std::{
@@ -124,6 +125,20 @@ impl Fleet {
             file.write_all(text.as_bytes()).unwrap();
             *written += lines;
         }
+    }
+
+    /// Waits until the topic has so many records.
+    fn await_topic(&self, records: u64) {
+        eventually(&format!("{records} records are on the topic"), ARRIVAL, || {
+            let listed = self.broker.listed(TOPIC);
+            let of = |line: &String| {
+                line.split(['\t', ','])
+                    .find_map(|header| header.strip_prefix("records="))?
+                    .parse::<u64>()
+                    .ok()
+            };
+            (listed.iter().filter_map(of).sum::<u64>() >= records).then_some(())
+        });
     }
 
     fn service(&mut self, name: &str) -> &mut Service {
@@ -242,4 +257,49 @@ fn poison_is_set_aside_and_standard_tools_see_what_is_on_the_topic() {
         records += headers["records"].parse::<u64>().unwrap();
     }
     assert_eq!(records, 1_000);
+}
+
+#[test]
+fn a_batch_that_the_store_refuses_is_set_aside_alone_and_stored_once_when_it_may() {
+    let mut fleet = Fleet::start(1);
+    fleet.grow(500);
+    fleet.await_all("at first");
+    // An operator's own rule, of which the batch falls foul for good.
+    fleet.ask("ALTER TABLE logs ADD CONSTRAINT no_poison CHECK NOT (Body LIKE '%poison%')").unwrap();
+    // Good batches before and behind it, all in one block: nobody writes while they come.
+    fleet.service("write0").kill();
+    fleet.grow(500);
+    fleet.await_topic(1_000);
+    let log = fleet.folder.path().join("shipper0/app.log");
+    let mut log = OpenOptions::new().append(true).open(log).unwrap();
+    // What is said after the name of our own constraint must not pass for it.
+    log.write_all(b"a poison pill `in_time`\n").unwrap();
+    fleet.await_topic(1_001);
+    fleet.grow(500);
+    fleet.await_topic(1_501);
+    fleet.service("write0").start_again();
+    fleet.await_all("after the refused batch");
+    eventually("the refused batch is in the table", ARRIVAL, || {
+        (fleet.number("SELECT count() FROM quarantine")? == 1).then_some(())
+    });
+    fleet.assert_each_once();
+    let config = fleet.config.to_str().unwrap().to_owned();
+    let quarantine = |verb: &str, more: &[&str], code: i32| {
+        let arguments = [&["quarantine", verb, "--config", &config], more].concat();
+        run(arguments).expect(code)
+    };
+    let listed = quarantine("list", &["--format", "jsonl"], 0).json_lines();
+    assert!(listed[0]["reason"].as_str().unwrap().contains("no_poison"), "{listed:?}");
+    let batch = listed[0]["batch"].as_str().unwrap();
+    let shown = quarantine("show", &[batch], 0).stdout;
+    assert!(shown.contains("a poison pill `in_time`"), "{shown}");
+    eventually("it is on the quarantine topic", ARRIVAL, || {
+        (!fleet.broker.listed(QUARANTINE).is_empty()).then_some(())
+    });
+    let _ = quarantine("retry", &[batch], 3);
+    fleet.ask("ALTER TABLE logs DROP CONSTRAINT no_poison").unwrap();
+    let _ = quarantine("retry", &[batch], 0);
+    let _ = quarantine("retry", &[batch], 3);
+    assert_eq!(fleet.number("SELECT count() FROM logs WHERE Body LIKE '%poison%'"), Some(1));
+    assert_eq!(fleet.number("SELECT count() FROM quarantine FINAL"), Some(0));
 }

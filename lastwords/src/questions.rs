@@ -46,11 +46,17 @@ pub struct Known {
     pub vocabulary: Arc<Vocabulary>,
     /// Labels by host.
     pub labels: Arc<HashMap<String, Attributes>>,
+    /// Memory that a question may take; none: the default.
+    pub memory_bytes_max: Option<u64>,
 }
 
 impl Default for Known {
     fn default() -> Known {
-        Known { vocabulary: Arc::new(lastwords_query::vocabulary().clone()), labels: Arc::default() }
+        Known {
+            vocabulary: Arc::new(lastwords_query::vocabulary().clone()),
+            labels: Arc::default(),
+            memory_bytes_max: None,
+        }
     }
 }
 
@@ -59,7 +65,9 @@ impl Known {
     #[must_use]
     pub fn options(&self, time_zone: TimeZone) -> AskOptions {
         let (vocabulary, labels) = (Arc::clone(&self.vocabulary), Arc::clone(&self.labels));
-        AskOptions { vocabulary, labels, ..AskOptions::new(time_zone) }
+        let defaults = AskOptions::new(time_zone);
+        let memory_bytes_max = self.memory_bytes_max.unwrap_or(defaults.memory_bytes_max);
+        AskOptions { vocabulary, labels, memory_bytes_max, ..defaults }
     }
 }
 

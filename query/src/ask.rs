@@ -11,7 +11,7 @@ use crate::{
     answer::Answer,
     changed,
     columns::BlockError,
-    distinguishing,
+    distinguishing, fetch,
     language::{self, Asker, Members, Question, Set, SyntaxError, Vocabulary},
     listing::Listing,
     machines::{self, Attributes, Machines},
@@ -19,6 +19,12 @@ use crate::{
     render::{Look, render},
     silent, sql,
 };
+
+/// What an event of a question is taken to need: 40 bytes as it comes, as much again sorted by where and when, as much
+/// for its window, and room for columns that grow.
+const EVENT_BYTES: u64 = 200;
+/// Memory of a question unless told otherwise: 4 GiB.
+const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
 /// How a question is asked.
 #[derive(Debug, Clone)]
@@ -33,6 +39,8 @@ pub struct AskOptions {
     pub statistics: bool,
     /// Of so many matches, from the first, the lines behind them are fetched.
     pub evidence: usize,
+    /// Memory that the question may take, beside the store's.
+    pub memory_bytes_max: u64,
     /// What may be named beside the language's own words.
     pub vocabulary: Arc<Vocabulary>,
     /// Labels of hosts from configuration, by host.
@@ -48,6 +56,7 @@ impl AskOptions {
             limit: None,
             statistics: true,
             evidence: 3,
+            memory_bytes_max: MEMORY_BYTES_MAX,
             vocabulary: Arc::new(crate::vocabulary().clone()),
             labels: Arc::default(),
         }
@@ -135,6 +144,14 @@ pub(crate) struct Asked<'a> {
     pub now_ns: i64,
     /// What is known of hosts and guests.
     pub machines: Machines,
+}
+
+impl Asked<'_> {
+    /// Names for the sets of a question, which bound what it keeps.
+    pub fn names(&self) -> fetch::Names {
+        let events_max = self.options.memory_bytes_max / EVENT_BYTES;
+        fetch::Names::with_room(usize::try_from(events_max).unwrap_or(usize::MAX))
+    }
 }
 
 /// Answers a question.

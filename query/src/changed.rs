@@ -42,7 +42,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Change) -> Result<Listin
             local(range.to, &asked.options.time_zone)
         )));
     }
-    let names = fetch::Names::default();
+    let names = asked.names();
     let found = fetch::set(store, &plan::anchors(&question.anchors, bounds, None), &names).await?;
     let mut anchors = found.rows;
     anchors.retain(|row| row.start_ns >= range.from && row.start_ns < range.to);

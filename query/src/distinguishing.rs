@@ -30,7 +30,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Distinguishes) -> Result
     let range = range::of(store, bounds, &[&question.anchors], true, &extent, now_ns).await?;
     let with_attributes = true;
     let known = machines::of(store, &asked.options.labels, with_attributes).await?;
-    let names = fetch::Names::default();
+    let names = asked.names();
     let found = fetch::set(store, &plan::anchors(&question.anchors, bounds, None), &names).await?;
     fetch::hosts(store, &names).await?;
     let mut anchors = found.rows;

@@ -1,6 +1,9 @@
 //! Runs a plan's statements and sorts what comes into events by unit and start.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use lastwords_store::{QueryError, Store};
 
@@ -20,6 +23,34 @@ pub struct Names {
     pub guests: Mutex<Interner>,
     /// What is counted by.
     pub keys: Mutex<Interner>,
+    /// Room for so many more events; none: no bound.
+    room: Option<AtomicUsize>,
+}
+
+impl Names {
+    /// For a question that may keep so many events.
+    pub fn with_room(events_max: usize) -> Names {
+        Names { room: Some(AtomicUsize::new(events_max)), ..Names::default() }
+    }
+
+    fn keep(&self, events: usize) -> Result<(), AskError> {
+        let Some(room) = &self.room else { return Ok(()) };
+        let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(events));
+        taken.map(|_| ()).map_err(|_| {
+            AskError::Statement(
+                "The question needs more events than fit into its memory: ask about a shorter time (since 7 days ago) or \
+                 fewer machines (on host hv01), or raise query.memory_max."
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Says that events of a set are not kept any more.
+    pub fn release(&self, events: usize) {
+        if let Some(room) = &self.room {
+            room.fetch_add(events, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A set, as it came.
@@ -77,6 +108,7 @@ impl Fetched {
             let most = values(columns.next())?.iter().map(|value| value.cast_unsigned()).max().unwrap_or(0);
             self.clock_uncertainty_ns = self.clock_uncertainty_ns.max(most);
         }
+        names.keep(starts.len())?;
         self.rows.reserve(starts.len());
         let times = starts.iter().zip(&ends).zip(&ids);
         for (at, (host, ((start_ns, end_ns), id))) in hosts.iter().zip(times).enumerate() {

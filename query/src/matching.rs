@@ -27,7 +27,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Matches) -> Result<Answe
         let range = Range { from: now_ns, to: now_ns };
         return Ok(Work::default().answer(asked, &question, range, Vec::new()));
     };
-    let names = fetch::Names::default();
+    let names = asked.names();
     let bounds = &question.bounds;
     let anchors = plan::anchors(&question.anchors, bounds, question.by.as_ref());
     let by_guest = !asked.machines.guests.is_empty();

@@ -73,7 +73,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
     let Some(extent) = fetch::extent(store).await? else {
         return Ok(told(asked, &question, Range { from: now_ns, to: now_ns }, 0, &[], 0));
     };
-    let names = fetch::Names::default();
+    let names = asked.names();
     let plan = plan::anchors(&question.anchors, &question.bounds, None);
     let (anchors, ()) =
         tokio::try_join!(fetch::set(store, &plan, &names), async { Ok(fetch::hosts(store, &names).await?) })?;
@@ -113,8 +113,10 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
         let by_guest = !shared.machines.guests.is_empty() || near.scope == Scope::Guest;
         let partners =
             fetch::set(store, &plan::partners(&near, &question.bounds, by_guest), &shared.names).await?;
-        let shared = Arc::clone(&shared);
-        let outcome = tokio::task::spawn_blocking(move || shared.test(&near, partners.rows, m, drawn)).await;
+        let kept = partners.rows.len();
+        let testing = Arc::clone(&shared);
+        let outcome = tokio::task::spawn_blocking(move || testing.test(&near, partners.rows, m, drawn)).await;
+        shared.names.release(kept);
         let (one, now_drawn) = outcome.map_err(|error| AskError::Ended(error.to_string()))?;
         drawn = now_drawn;
         // Without windows where the anchors are it could not have matched.

@@ -29,6 +29,7 @@ pub struct Raw {
     pub kafka: RawKafka,
     pub store: RawStore,
     pub detect: RawDetect,
+    pub query: RawQuery,
     pub sets: BTreeMap<String, String>,
     pub hosts: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -86,6 +87,13 @@ pub struct RawCollect {
 #[serde(deny_unknown_fields, default)]
 pub struct RawDetect {
     pub rules: Option<Vec<PathBuf>>,
+}
+
+/// `[query]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawQuery {
+    pub memory_max: Option<Size>,
 }
 
 /// `[ship]`

@@ -291,7 +291,10 @@ fn resolve(
         collect,
         ingester_tls: security::ship(ingester.as_deref(), raw.ship.tls)?,
         ingester,
-        known: known(&raw.sets, raw.hosts, &rules)?,
+        known: Known {
+            memory_bytes_max: raw.query.memory_max.map(|size| size.0),
+            ..known(&raw.sets, raw.hosts, &rules)?
+        },
         rules,
         kafka: fleet::kafka(raw.kafka, environment)?,
         store: fleet::store(raw.store, environment)?,
@@ -313,7 +316,8 @@ fn known(
             .map_err(|error| ConfigError::Set { key: format!("sets.{name}"), message: error.to_string() })?;
     }
     vocabulary.labels.extend(hosts.values().flat_map(BTreeMap::keys).cloned());
-    Ok(Known { vocabulary: Arc::new(vocabulary), labels: Arc::new(hosts.into_iter().collect()) })
+    let labels = Arc::new(hosts.into_iter().collect());
+    Ok(Known { vocabulary: Arc::new(vocabulary), labels, memory_bytes_max: None })
 }
 
 fn collect(

@@ -10,6 +10,7 @@
 )]
 
 mod broker;
+mod hold;
 mod secured;
 mod service;
 
@@ -23,6 +24,7 @@ use std::{
 };
 
 use broker::Broker;
+use hold::Hold;
 use lastwords_e2e::{eventually, program::run, up::request};
 use service::Service;
 
@@ -55,6 +57,8 @@ struct Fleet {
     /// By name: `store`, `ingest0`, `write0`, `shipper0`, …
     services: BTreeMap<String, Service>,
     broker: Broker,
+    /// Ports that none of these uses.
+    spare_ports: Vec<u16>,
     /// Lines written so far by each shipper's host.
     written: Vec<u64>,
 }
@@ -112,7 +116,8 @@ impl Fleet {
             services.insert(name, service);
         }
         let store = store.parse().unwrap();
-        Fleet { folder, store, config: first, services, broker, written: vec![0; each] }
+        let spare_ports = ports[3 + each * 4..].to_vec();
+        Fleet { folder, store, config: first, services, broker, spare_ports, written: vec![0; each] }
     }
 
     /// Each host's log grows by so many lines.
@@ -257,6 +262,56 @@ fn poison_is_set_aside_and_standard_tools_see_what_is_on_the_topic() {
         records += headers["records"].parse::<u64>().unwrap();
     }
     assert_eq!(records, 1_000);
+}
+
+/// A writer stands still in the middle of an insert for longer than the store takes it; meanwhile another one takes its
+/// partitions over, the tokens are forgotten, and then the rest of the insert arrives.
+#[test]
+fn an_insert_that_arrives_after_its_time_adds_no_row() {
+    let mut fleet = Fleet::start(1);
+    let more = fleet.spare_ports.clone();
+    let hold = Hold::start(more[0], fleet.store);
+    let path = fleet.folder.path().to_owned();
+    let direct = fs::read_to_string(path.join("write0.toml")).unwrap();
+    let moved = |name: &str, store: &str, http: u16| {
+        let text = direct.replace(&format!("http://{}", fleet.store), store);
+        let old = text.lines().find(|line| line.starts_with("http = ")).unwrap();
+        let file = path.join(format!("{name}.toml"));
+        fs::write(&file, text.replace(old, &format!("http = \"{}\"", local(http)))).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let through = moved("through", &format!("http://{}", local(more[0])), more[1]);
+    let beside = moved("beside", &format!("http://{}", fleet.store), more[2]);
+    fleet.services.remove("write0");
+    let stalled = Service::start(&path, "stalled", &["write", "--config", &through]);
+    fleet.services.insert("stalled".to_owned(), stalled);
+    fleet.grow(500);
+    fleet.await_all("at first");
+
+    hold.arm();
+    fleet.grow(500);
+    eventually("an insert is held in the middle", ARRIVAL, || hold.is_holding().then_some(()));
+    let since = std::time::Instant::now();
+    fleet.service("stalled").signal("-STOP");
+    let successor = Service::start(&path, "beside", &["write", "--config", &beside]);
+    fleet.services.insert("beside".to_owned(), successor);
+    fleet.await_all("after another writer has taken over");
+    fleet.ask("ALTER TABLE logs MODIFY SETTING non_replicated_deduplication_window = 1").unwrap();
+    for _ in 0..3 {
+        fleet.grow(100);
+        fleet.await_all("while tokens are forgotten");
+    }
+    // The attempt's minute, and what a commit may take.
+    let window = Duration::from_secs(70);
+    std::thread::sleep(window.saturating_sub(since.elapsed()));
+    hold.release();
+    fleet.service("stalled").signal("-CONT");
+    eventually("the store has answered the late insert", ARRIVAL, || {
+        (hold.answer().contains("in_time")).then_some(())
+    });
+    fleet.grow(300);
+    fleet.await_all("after the stalled writer went on");
+    fleet.assert_each_once();
 }
 
 #[test]

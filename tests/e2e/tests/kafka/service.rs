@@ -47,6 +47,13 @@ impl Service {
         self.child = Some(child);
     }
 
+    /// Sends it a signal, as `kill` names it.
+    pub fn signal(&mut self, signal: &str) {
+        self.assert_runs();
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// kill -9. It must not have ended by itself.
     pub fn kill(&mut self) {
         self.assert_runs();

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -16,6 +17,8 @@ pub struct Broker {
     script: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// Lines of its configuration.
+    lines: Vec<String>,
     starting: Option<Child>,
 }
 
@@ -23,7 +26,24 @@ impl Broker {
     /// A broker that will live in `folder`, at `port` and the next one. Does not start it.
     pub fn new(folder: PathBuf, port: u16) -> Broker {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/kafka");
-        Broker { script, folder, port, starting: None }
+        Broker { script, folder, port, lines: Vec::new(), starting: None }
+    }
+
+    /// Has a further listener at a port, of which it says that it is at `proxy`: who asks there stays behind the proxy.
+    #[must_use]
+    pub fn behind(mut self, port: u16, proxy: SocketAddr) -> Broker {
+        let own = self.port;
+        self.lines = vec![
+            format!(
+                "listeners=PROXIED://127.0.0.1:{port},PLAINTEXT://127.0.0.1:{own},CONTROLLER://127.0.0.1:{}",
+                own + 1
+            ),
+            format!("advertised.listeners=PROXIED://{proxy},PLAINTEXT://127.0.0.1:{own}"),
+            "listener.security.protocol.map=PROXIED:PLAINTEXT,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+                .to_owned(),
+            "inter.broker.listener.name=PLAINTEXT".to_owned(),
+        ];
+        self
     }
 
     /// Where its data goes: a file system of its own may be mounted there before the first start.
@@ -47,6 +67,7 @@ impl Broker {
             .arg("start")
             .arg(&self.folder)
             .arg(self.port.to_string())
+            .args(&self.lines)
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said)

@@ -32,12 +32,13 @@ const FILES: usize = 4;
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 const SHIPPER_DISK_BYTES: u64 = 64 << 20;
 const BROKER_DISK_BYTES: u64 = 1 << 30;
+const STORE_DISK_BYTES: u64 = 2 << 30;
 const BEGIN: Duration = Duration::from_secs(180);
 
 /// What runs, what lies between, and what is written.
 pub struct Fleet {
     pub actors: Vec<Actor>,
-    /// Before the ingesters and before the store.
+    /// Before the ingesters, before the store, and before Kafka.
     pub proxies: Vec<Proxy>,
     /// After the processes that use them, as fields are dropped in order.
     pub disks: Vec<Disk>,
@@ -51,12 +52,14 @@ impl Fleet {
     /// not collected.
     pub fn start(root: &Path, rng: &mut StdRng) -> anyhow::Result<Fleet> {
         let lastwords = process::binary("lastwords")?;
-        let ports = free_ports(11)?;
-        let (broker_port, store_port, ports) = (ports[0], ports[2], &ports[3..]);
-        let mut broker = Broker::new(root.join("kafka"), broker_port);
+        let ports = free_ports(12)?;
+        let (broker_port, store_port, behind, ports) = (ports[0], ports[2], ports[3], &ports[4..]);
+        let kafka = Proxy::start(vec![loopback(behind)])?;
+        let mut broker = Broker::new(root.join("kafka"), broker_port).behind(behind, kafka.address());
         let states: Vec<_> = (0..EACH).map(|number| root.join(format!("shipper{number}-state"))).collect();
         let mut wanted = vec![(broker.data(), BROKER_DISK_BYTES)];
         wanted.extend(states.iter().map(|state| (state.clone(), SHIPPER_DISK_BYTES)));
+        wanted.push((root.join("store"), STORE_DISK_BYTES));
         let disks = mount_all(&wanted)?;
         let on_disk = |index: usize| (index < disks.len()).then_some(index);
 
@@ -78,9 +81,9 @@ impl Fleet {
                     loopback(store_port).to_string().into(),
                 ],
             ),
-            None,
+            on_disk(EACH + 1),
         )];
-        let brokers = broker.address();
+        let brokers = kafka.address().to_string();
         for (role, verb, offset) in [(Role::Ingester, "ingest", 0), (Role::Writer, "write", 4)] {
             for number in 0..EACH {
                 let name = format!("{verb}{number}");
@@ -145,8 +148,14 @@ impl Fleet {
         broker.state = super::actors::State::Runs;
         actors.push(broker);
         let client = Client(loopback(store_port));
-        let mut fleet =
-            Fleet { actors, proxies: vec![front, back], disks, client, growing, written: Written::default() };
+        let mut fleet = Fleet {
+            actors,
+            proxies: vec![front, back, kafka],
+            disks,
+            client,
+            growing,
+            written: Written::default(),
+        };
         fleet.begin(rng)?;
         Ok(fleet)
     }

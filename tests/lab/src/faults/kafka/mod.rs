@@ -41,6 +41,7 @@ const CUT: &str = "connections cut";
 const HELD: &str = "connections held up";
 const FULL_SHIPPER: &str = "full disk, shipper";
 const FULL_BROKER: &str = "full disk, broker";
+const FULL_STORE: &str = "full disk, store";
 const LONG_PAUSES: &str = "of these pauses beyond a minute";
 const ENDED_FULL: &str = "ended on a full disk";
 
@@ -84,7 +85,7 @@ pub fn run(root: &Path, seed: u64, count: u32) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
     let names =
         Role::ALL.iter().map(|role| role.killed()).chain(Role::ALL.iter().filter_map(|role| role.paused()));
-    for name in names.chain([LONG_PAUSES, CUT, HELD, FULL_SHIPPER, FULL_BROKER, ENDED_FULL]) {
+    for name in names.chain([LONG_PAUSES, CUT, HELD, FULL_SHIPPER, FULL_BROKER, FULL_STORE, ENDED_FULL]) {
         figures.push(name, breaker.counts.get(name).copied().unwrap_or(0), "");
     }
     let fleet = &breaker.fleet;
@@ -190,6 +191,7 @@ impl Breaker {
         Ok(true)
     }
 
+    /// Cuts connections to an ingester, to the store, or to Kafka.
     fn cut(&mut self) -> anyhow::Result<bool> {
         let index = self.rng.random_range(0..self.fleet.proxies.len());
         if self.fleet.proxies[index].break_all() == 0 {
@@ -226,9 +228,12 @@ impl Breaker {
         self.full[index].until = Some(Instant::now() + length);
         self.note(&format!("fill disk {index} for {length:.1?}"))?;
         self.fleet.disks[index].fill().context("the ballast cannot be written")?;
-        let broker =
-            self.fleet.actors.iter().any(|actor| actor.disk == Some(index) && actor.role == Role::Broker);
-        self.count(if broker { FULL_BROKER } else { FULL_SHIPPER });
+        let of = self.fleet.actors.iter().find(|actor| actor.disk == Some(index)).map(|actor| actor.role);
+        self.count(match of {
+            Some(Role::Broker) => FULL_BROKER,
+            Some(Role::Store) => FULL_STORE,
+            _ => FULL_SHIPPER,
+        });
         Ok(true)
     }
 

@@ -57,6 +57,12 @@ fn errors_name_file_line_and_key() {
             "[collect]\ntime_zone = \"Mars/Base\"\n",
             "DIR/lastwords.toml:2: key `collect.time_zone`: wanted a name of the time zone database",
         ),
+        ("[sets]\ndeploys = \"gremlins\"\n", "DIR/lastwords.toml:2: key `sets.deploys`: Nothing is called"),
+        ("[hosts.hv01]\nrack = 7\n", "DIR/lastwords.toml:2: key `hosts.hv01.rack`: invalid type"),
+        (
+            "[detect]\nrules = [\"/nowhere\"]\n",
+            "DIR/lastwords.toml:2: key `detect.rules`: the rules file /nowhere",
+        ),
         ("[listen]\ngrpc = \"0.0.0.0:4320\"\n", "listen.grpc = 0.0.0.0:4320 is not loopback and has no TLS"),
         (
             "[listen.tls]\ncertificate_file = \"/c\"\n",

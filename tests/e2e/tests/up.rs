@@ -178,6 +178,9 @@ fn health_metrics_and_wrong_requests() {
         assert!(text.contains(expected), "{body}: {text}");
     }
     assert_eq!(get(http, "/api/v1/query").unwrap().0, 405);
+    let (status, offered) = get(http, "/api/v1/complete?q=panics+within+5m+of+network+sat").unwrap();
+    assert!(status == 200 && offered.contains("\"text\":\"network saturation\""), "{offered}");
+    assert_eq!(get(http, "/api/v1/complete?q=panics&at=x").unwrap().0, 400);
     assert_eq!(get(http, "/nothing").unwrap().0, 404);
 }
 

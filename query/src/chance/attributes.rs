@@ -125,7 +125,7 @@ fn traits(machines: &[Machine]) -> Vec<(String, Trait)> {
     for (name, values) in values {
         let mut numbers: Vec<(f64, &str)> =
             values.iter().filter_map(|value| Some((number(value)?, *value))).collect();
-        if numbers.len() == values.len() && values.len() > 2 {
+        if numbers.len() == values.len() && values.len() > 1 {
             numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
             let cuts: Vec<&str> = numbers.iter().skip(1).map(|(_, value)| *value).collect();
             let step = cuts.len().div_ceil(CUTS_MAX).max(1);

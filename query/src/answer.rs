@@ -238,7 +238,6 @@ impl Counts {
     pub fn of<'n>(
         question: &Matches,
         anchors: &Events,
-        partners: &Events,
         found: &Found,
         zone: &TimeZone,
         names: Namers<impl Fn(u32) -> &'n str, impl Fn(u32) -> &'n str, impl Fn(u32) -> &'n str>,
@@ -247,7 +246,7 @@ impl Counts {
         let matched = || found.matches.iter().filter_map(|one| row(anchors, one.anchor as usize));
         let lags = found.matches.iter().filter_map(|one| {
             let start = anchors.start_ns.get(one.anchor as usize)?;
-            Some(start.saturating_sub(*partners.start_ns.get(one.nearest as usize)?))
+            Some(start.saturating_sub(one.nearest?.start_ns))
         });
         let mut clock = Clock::new(zone);
         let mut counts =

@@ -20,9 +20,6 @@ use crate::{
     silent, sql,
 };
 
-/// What an event of a question is taken to need: 40 bytes as it comes, as much again sorted by where and when, as much
-/// for its window, and room for columns that grow.
-const EVENT_BYTES: u64 = 200;
 /// Memory of a question unless told otherwise: 4 GiB.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
@@ -149,8 +146,8 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// Names for the sets of a question, which bound what it keeps.
     pub fn names(&self) -> fetch::Names {
-        let events_max = self.options.memory_bytes_max / EVENT_BYTES;
-        fetch::Names::with_room(usize::try_from(events_max).unwrap_or(usize::MAX))
+        let bytes_max = usize::try_from(self.options.memory_bytes_max).unwrap_or(usize::MAX);
+        fetch::Names::with_room(bytes_max)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers `SET before and after T`: episodes and observed machine-days on both sides, here and elsewhere.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
@@ -128,7 +128,8 @@ fn input(
     at_ns: i64,
     range: Range,
 ) -> Input {
-    let mut hosts: HashMap<&str, Sides> = HashMap::new();
+    // In order of names, so that sums are the same each time.
+    let mut hosts: BTreeMap<&str, Sides> = BTreeMap::new();
     let days_of = |from_ns: i64, to_ns: i64| {
         usize::try_from(to_ns.saturating_sub(from_ns).div_euclid(DAY_NS) + 1).unwrap_or(1)
     };

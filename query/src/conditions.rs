@@ -3,9 +3,10 @@
 //! Each condition is about the events asked for, in the units of its own scope. An event without such a unit, say a
 //! host's own under `on the same guest`, has no partner there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::{
+    chance::Windows,
     columns::Interner,
     correlate::{self, Events, Found, Match, NO_GUEST, Row},
     language::{Matches, Near, Scope},
@@ -15,19 +16,37 @@ use crate::{
 /// Late data has so much time: only then absence is told.
 pub const LATENESS_NS: i64 = 60_000_000_000;
 
+/// Open for longer than this, an event may only lack its end.
+const OPEN_NS: i64 = 86_400_000_000_000;
+
 /// A condition with what it compares, in the units of its scope.
 #[derive(Debug, Default, Clone)]
 pub struct Side {
     /// The events asked for.
     pub anchors: Events,
-    /// What has to be near them, or must not.
-    pub partners: Events,
+    /// What has to be near them, or must not, piece by piece; none where it does not fit in memory.
+    pub partners: Option<Vec<Events>>,
+    /// Instants that count as near them, where chance is to be told of this condition.
+    pub windows: Windows,
     /// Units are numbered below this.
     pub units: u32,
     /// Which are near which.
     pub found: Found,
+    /// Where the condition is negated: rows of the events asked for that have no partner, but may still get one.
+    pub undecided: Vec<u32>,
     /// Events asked for without a unit.
     pub without_unit: u64,
+    /// Partners where there are events asked for that have been open for long.
+    pub open: Open,
+}
+
+/// Events that have been open for longer than a day.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// How many.
+    pub count: u64,
+    /// The start of the first of them; 0 without any.
+    pub since_ns: i64,
 }
 
 /// What happened to an event asked for under a condition.
@@ -65,76 +84,242 @@ pub struct Evaluated {
     pub undecided: u64,
 }
 
-/// Finds the events that meet all conditions. `partners`: one set for each condition, in their order.
-pub fn evaluate(
-    question: &Matches,
-    mut anchors: Vec<Row>,
-    partners: Vec<Vec<Row>>,
-    numbered: Numbered<'_>,
+/// Finds the events that meet all conditions: one condition after the other, that which chance is told of last.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    question: &'a Matches,
+    anchors: Vec<Row>,
     watermark_ns: i64,
-) -> Evaluated {
-    let main = question.main();
-    let mut evaluated = Evaluated::default();
-    let mut main_partners = Vec::new();
-    for (at, (near, rows)) in question.conditions.iter().zip(partners).enumerate() {
-        if Some(at) == main {
-            main_partners = rows;
-            continue;
+    /// Places of the conditions that are still to come, last to first.
+    left: Vec<usize>,
+    evaluated: Evaluated,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Begins with the events asked for.
+    pub fn new(question: &'a Matches, anchors: Vec<Row>, watermark_ns: i64) -> Evaluation<'a> {
+        let main = question.main();
+        let others = (0..question.conditions.len()).filter(|at| Some(*at) != main);
+        let mut left: Vec<usize> = others.chain(main).collect();
+        left.reverse();
+        Evaluation { question, anchors, watermark_ns, left, evaluated: Evaluated::default() }
+    }
+
+    /// The next condition by its place in the question, and the events asked for that meet those before.
+    pub fn condition(&mut self) -> Option<(usize, Vec<Row>)> {
+        let at = *self.left.last()?;
+        let last = self.left.len() == 1;
+        Some((at, if last { std::mem::take(&mut self.anchors) } else { self.anchors.clone() }))
+    }
+
+    /// Takes what came of it.
+    pub fn take(&mut self, side: Side) {
+        let Some((at, near)) = self.left.pop().and_then(|at| Some((at, self.question.conditions.get(at)?)))
+        else {
+            return;
+        };
+        if self.left.is_empty() {
+            self.evaluated.main = side;
+            if near.negated {
+                self.evaluated.main.only_without_partner(near, self.watermark_ns);
+            }
+            return;
         }
-        let side = side(near, anchors.clone(), rows, numbered);
         let with_partner = side.with_partner();
-        anchors.retain(|row| {
-            match met(near, with_partner.contains(&row.id), (row.start_ns, row.end_ns), watermark_ns) {
+        self.anchors.retain(|row| {
+            match met(near, with_partner.contains(&row.id), (row.start_ns, row.end_ns), self.watermark_ns) {
                 Met::Yes => return true,
-                Met::No => evaluated.unmet += 1,
-                Met::Undecided => evaluated.undecided += 1,
+                Met::No => self.evaluated.unmet += 1,
+                Met::Undecided => self.evaluated.undecided += 1,
             }
             false
         });
-        evaluated.others.push((at, side));
+        self.evaluated.others.push((at, side));
     }
-    evaluated.main = match question.near() {
-        Some(near) => side(near, anchors, main_partners, numbered),
-        None => {
-            anchors.iter_mut().for_each(|row| row.unit = row.host);
-            Side { anchors: Events::sorted(anchors, numbered.hosts.len()), ..Side::default() }
+
+    /// What came of all. Without conditions every event is what was asked for.
+    pub fn finish(mut self, hosts: &Interner) -> Evaluated {
+        if self.question.conditions.is_empty() {
+            self.anchors.iter_mut().for_each(|row| row.unit = row.host);
+            let side = &mut self.evaluated.main;
+            side.anchors = Events::sorted(self.anchors, hosts.len());
+            side.found.matches = every(&side.anchors);
         }
-    };
-    match question.near() {
-        None => evaluated.main.found.matches = every(&evaluated.main.anchors),
-        Some(near) if near.negated => evaluated.main.only_without_partner(near, watermark_ns),
-        Some(_) => {}
+        self.evaluated
     }
-    evaluated
 }
 
-/// Without conditions every event is what was asked for.
 fn every(anchors: &Events) -> Vec<Match> {
     let rows = u32::try_from(anchors.len()).unwrap_or(u32::MAX);
-    (0..rows).map(|anchor| Match { anchor, nearest: u32::MAX, partners: 0 }).collect()
+    (0..rows).map(|anchor| Match { anchor, partners: 0, nearest: None }).collect()
 }
 
-/// Sorts both sides into the units of the condition's scope and finds which are near which.
-pub fn side(near: &Near, anchors: Vec<Row>, partners: Vec<Row>, numbered: Numbered<'_>) -> Side {
-    let mut labels = LabelUnits::default();
-    let before = anchors.len();
-    let anchors = in_units(anchors, &near.scope, numbered, &mut labels);
-    let without_unit = before.saturating_sub(anchors.len()) as u64;
-    let partners = in_units(partners, &near.scope, numbered, &mut labels);
-    let units = match &near.scope {
+/// Compares the events asked for with partners that come piece by piece, in any order: what pieces give is merged.
+#[derive(Debug)]
+pub struct Comparison {
+    near: Near,
+    anchors: Events,
+    labels: LabelUnits,
+    without_unit: u64,
+    units_with_anchors: HashSet<u32>,
+    watermark_ns: i64,
+    with_windows: bool,
+    /// What pieces gave, the heavier before the lighter, so that little is merged often.
+    found: Vec<Part>,
+    partners: Option<Vec<Events>>,
+    open: Open,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    found: Found,
+    windows: Windows,
+}
+
+impl Part {
+    fn len(&self) -> usize {
+        self.found.matches.len() + self.windows.len()
+    }
+
+    fn merged(self, other: Part) -> Part {
+        let windows = self.windows.merged(&other.windows);
+        Part { found: self.found.merged(other.found), windows }
+    }
+}
+
+impl Comparison {
+    /// Of these events under a condition. `with_windows`: whether chance is to be told of it.
+    pub fn new(
+        near: &Near,
+        anchors: Vec<Row>,
+        numbered: Numbered<'_>,
+        watermark_ns: i64,
+        with_windows: bool,
+    ) -> Comparison {
+        let mut labels = LabelUnits::default();
+        let before = anchors.len();
+        let anchors = in_units(anchors, &near.scope, numbered, &mut labels);
+        let without_unit = before.saturating_sub(anchors.len()) as u64;
+        let anchors = Events::sorted(anchors, units(&near.scope, numbered, &labels));
+        Comparison {
+            units_with_anchors: anchors.unit.iter().copied().collect(),
+            near: near.clone(),
+            anchors,
+            labels,
+            without_unit,
+            watermark_ns,
+            with_windows,
+            found: Vec::new(),
+            partners: Some(Vec::new()),
+            open: Open::default(),
+        }
+    }
+
+    /// Adds partners. They are kept unless [`Comparison::forget_partners`] was called.
+    pub fn add(&mut self, partners: Vec<Row>, numbered: Numbered<'_>) {
+        let partners = self.sorted(partners, numbered);
+        let mut part = Part {
+            found: correlate::sweep(&self.anchors, &partners, self.near.relation, self.near.within_ns),
+            windows: Windows::default(),
+        };
+        if self.with_windows {
+            let (relation, within_ns) = (self.near.relation, self.near.within_ns);
+            let units = units(&self.near.scope, numbered, &self.labels);
+            part.windows =
+                Windows::around(partners.intervals(), relation, within_ns, self.watermark_ns, units);
+        }
+        while let Some(last) = self.found.pop_if(|last| last.len() <= part.len().saturating_mul(2)) {
+            part = last.merged(part);
+        }
+        self.found.push(part);
+        self.see_open(&partners);
+        if let Some(kept) = &mut self.partners {
+            kept.push(partners);
+        }
+    }
+
+    /// Partners near an event asked for, each with that event's id; nothing is kept of them.
+    pub fn pairs(&mut self, partners: Vec<Row>, numbered: Numbered<'_>) -> Vec<(u64, Row)> {
+        let partners = self.sorted(partners, numbered);
+        pairs(&self.near, &self.anchors, &partners)
+    }
+
+    fn sorted(&mut self, partners: Vec<Row>, numbered: Numbered<'_>) -> Events {
+        let partners = in_units(partners, &self.near.scope, numbered, &mut self.labels);
+        Events::sorted(partners, units(&self.near.scope, numbered, &self.labels))
+    }
+
+    /// Looks for partners that perhaps only lack their end.
+    fn see_open(&mut self, partners: &Events) {
+        let since_ns = self.watermark_ns.saturating_sub(OPEN_NS);
+        let rows = partners.unit.iter().zip(&partners.start_ns).zip(&partners.end_ns);
+        for ((unit, start_ns), end_ns) in rows {
+            let long_open = correlate::end_of(*end_ns).is_none() && *start_ns < since_ns;
+            if long_open && self.units_with_anchors.contains(unit) {
+                let first = self.open.count == 0;
+                self.open.since_ns = if first { *start_ns } else { self.open.since_ns.min(*start_ns) };
+                self.open.count += 1;
+            }
+        }
+    }
+
+    /// Whether there is nothing to find partners for.
+    pub fn is_idle(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
+    /// Memory of the events asked for and of what is kept of the pieces, bytes.
+    pub fn bytes(&self) -> usize {
+        let parts = self.found.iter().map(|part| {
+            part.found.matches.len() * size_of::<Match>() + part.windows.len() * size_of::<(i64, i64)>()
+        });
+        parts.sum::<usize>()
+            + self.anchors.bytes()
+            + self.partners.iter().flatten().map(Events::bytes).sum::<usize>()
+    }
+
+    /// Keeps no partners, which are then to be fetched again where they are listed.
+    pub fn forget_partners(&mut self) {
+        self.partners = None;
+    }
+
+    /// What came of all pieces.
+    pub fn finish(self, numbered: Numbered<'_>) -> Side {
+        let parts = self.found.into_iter().rev();
+        let all = parts.reduce(Part::merged).unwrap_or_default();
+        Side {
+            units: units(&self.near.scope, numbered, &self.labels),
+            anchors: self.anchors,
+            partners: self.partners,
+            windows: all.windows,
+            found: all.found,
+            undecided: Vec::new(),
+            without_unit: self.without_unit,
+            open: self.open,
+        }
+    }
+}
+
+/// Partners near an event, each with that event's id. An event is not its own partner.
+pub fn pairs(near: &Near, anchors: &Events, partners: &Events) -> Vec<(u64, Row)> {
+    let mut found = Vec::new();
+    correlate::pairs(anchors, partners, near.relation, near.within_ns, |anchor, row| {
+        let (anchor, partner) = (anchors.row(anchor), partners.row(row));
+        if anchor.id != partner.id {
+            found.push((anchor.id, partner));
+        }
+    });
+    found
+}
+
+/// Units are numbered below this.
+fn units(scope: &Scope, numbered: Numbered<'_>, labels: &LabelUnits) -> u32 {
+    match scope {
         Scope::Host => numbered.hosts.len(),
         Scope::Guest => numbered.guests,
         Scope::Label(_) => labels.len(),
         Scope::Anywhere => 1,
-    };
-    // The larger set is sorted beside the smaller one.
-    let (anchors, partners) = std::thread::scope(|scope| {
-        let partners = scope.spawn(|| Events::sorted(partners, units));
-        let anchors = Events::sorted(anchors, units);
-        (anchors, partners.join().unwrap_or_default())
-    });
-    let found = correlate::sweep(&anchors, &partners, near.relation, near.within_ns);
-    Side { anchors, partners, units, found, without_unit }
+    }
 }
 
 fn in_units(mut rows: Vec<Row>, scope: &Scope, numbered: Numbered<'_>, labels: &mut LabelUnits) -> Vec<Row> {
@@ -186,13 +371,14 @@ impl Side {
     /// Takes as matches the events that have no partner and will not get one.
     fn only_without_partner(&mut self, near: &Near, watermark_ns: i64) {
         let with_partner: HashSet<u32> = self.found.matches.iter().map(|one| one.anchor).collect();
-        self.found.matches = every(&self.anchors);
-        self.found.matches.retain(|one| {
-            let row = one.anchor as usize;
-            let span = self.anchors.start_ns.get(row).copied().zip(self.anchors.end_ns.get(row).copied());
-            !with_partner.contains(&one.anchor)
-                && span.is_some_and(|span| met(near, false, span, watermark_ns) == Met::Yes)
-        });
+        self.found.matches.clear();
+        for one in every(&self.anchors).into_iter().filter(|one| !with_partner.contains(&one.anchor)) {
+            let row = self.anchors.row(one.anchor as usize);
+            match met(near, false, (row.start_ns, row.end_ns), watermark_ns) {
+                Met::Yes => self.found.matches.push(one),
+                Met::No | Met::Undecided => self.undecided.push(one.anchor),
+            }
+        }
     }
 
     /// Ids of the events asked for that have a partner.
@@ -204,9 +390,9 @@ impl Side {
             .collect()
     }
 
-    /// Rows of these events asked for, by their ids.
-    pub fn rows_of(&self, ids: &HashSet<u64>) -> HashMap<u64, usize> {
-        let rows = self.anchors.id.iter().enumerate().filter(|(_, id)| ids.contains(id));
-        rows.map(|(row, id)| (*id, row)).collect()
+    /// The events asked for with these ids.
+    pub fn anchors_of(&self, ids: &HashSet<u64>) -> Vec<Row> {
+        let rows = (0..self.anchors.len()).map(|at| self.anchors.row(at));
+        rows.filter(|row| ids.contains(&row.id)).collect()
     }
 }

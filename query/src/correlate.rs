@@ -1,4 +1,5 @@
 //! Which anchors are near which partners: one sweep over both, unit by unit in order of start. Pure.
+//! What sweeps over parts of the partners found is merged.
 //!
 //! Events are closed intervals of whole nanoseconds. `within D after`: `p.start ≤ a.start ≤ p.end + D`. `within D
 //! before`: `a.start ≤ p.start ≤ a.end + D`. `within D of`: either. An event is not its own partner. An open end
@@ -12,6 +13,8 @@
     clippy::cast_possible_truncation,
     reason = "columns are built together and have one length; rows are counted in 32 bits, which `Events::push` ensures"
 )]
+
+use std::cmp::Ordering;
 
 use crate::chance::{Intervals, OPEN, Relation};
 
@@ -57,6 +60,9 @@ pub struct Row {
 }
 
 impl Events {
+    /// Memory of one, bytes.
+    pub const ROW_BYTES: usize = 4 * size_of::<u32>() + 3 * size_of::<i64>();
+
     /// Sorts rows by unit, start and id: by counting over units, of which there are few, then within each.
     pub fn sorted(mut rows: Vec<Row>, units: u32) -> Events {
         rows.truncate(u32::MAX as usize);
@@ -107,9 +113,9 @@ impl Events {
         self.key.push(row.key);
     }
 
-    /// The rows again.
-    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
-        (0..self.len()).map(|at| Row {
+    /// A row again.
+    pub fn row(&self, at: usize) -> Row {
+        Row {
             unit: self.unit[at],
             host: self.host[at],
             guest: self.guest[at],
@@ -117,12 +123,17 @@ impl Events {
             start_ns: self.start_ns[at],
             end_ns: self.end_ns[at],
             id: self.id[at],
-        })
+        }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
         self.unit.len()
+    }
+
+    /// Memory of them, bytes.
+    pub fn bytes(&self) -> usize {
+        self.len() * Events::ROW_BYTES
     }
 
     /// Whether there is none.
@@ -136,15 +147,26 @@ impl Events {
     }
 }
 
-/// An anchor that has a partner.
+/// A partner by how near it is: the least is nearest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Partner {
+    /// Nanoseconds between the two, 0 where they overlap; then nanoseconds between their starts.
+    pub nearness: (i64, i64),
+    /// Its start, nanoseconds since the epoch.
+    pub start_ns: i64,
+    /// What tells it from every other.
+    pub id: u64,
+}
+
+/// An anchor that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match {
     /// Row of the anchor.
     pub anchor: u32,
-    /// Row of the nearest partner.
-    pub nearest: u32,
     /// How many partners it has.
     pub partners: u32,
+    /// The nearest of them.
+    pub nearest: Option<Partner>,
 }
 
 /// What a sweep found.
@@ -156,6 +178,29 @@ pub struct Found {
     pub same_events: bool,
 }
 
+impl Found {
+    /// What two sweeps of the same anchors over different partners found together.
+    pub fn merged(self, other: Found) -> Found {
+        let same_events = self.same_events || other.same_events;
+        let mut matches = Vec::with_capacity(self.matches.len().max(other.matches.len()));
+        let (mut left, mut right) =
+            (self.matches.into_iter().peekable(), other.matches.into_iter().peekable());
+        while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+            matches.extend(match a.anchor.cmp(&b.anchor) {
+                Ordering::Less => left.next(),
+                Ordering::Greater => right.next(),
+                Ordering::Equal => left.next().zip(right.next()).map(|(a, b)| Match {
+                    anchor: a.anchor,
+                    partners: a.partners.saturating_add(b.partners),
+                    nearest: a.nearest.into_iter().chain(b.nearest).min(),
+                }),
+            });
+        }
+        matches.extend(left.chain(right));
+        Found { matches, same_events }
+    }
+}
+
 /// Nanoseconds between two events, 0 where they overlap, then nanoseconds between their starts: nearest is least.
 pub fn nearness(anchor: (i64, i64), partner: (i64, i64)) -> (i64, i64) {
     let gap = (anchor.0.saturating_sub(partner.1)).max(partner.0.saturating_sub(anchor.1)).max(0);
@@ -165,6 +210,38 @@ pub fn nearness(anchor: (i64, i64), partner: (i64, i64)) -> (i64, i64) {
 /// Finds every anchor with a partner.
 pub fn sweep(anchors: &Events, partners: &Events, relation: Relation, within_ns: i64) -> Found {
     let mut found = Found::default();
+    pairs(anchors, partners, relation, within_ns, |anchor, row| {
+        if partners.id[row] == anchors.id[anchor] {
+            found.same_events = true;
+            return;
+        }
+        let (start_ns, end_ns) = (partners.start_ns[row], partners.end_ns[row]);
+        let span = (anchors.start_ns[anchor], anchors.end_ns[anchor]);
+        let partner =
+            Partner { nearness: nearness(span, (start_ns, end_ns)), start_ns, id: partners.id[row] };
+        // The pairs of an anchor follow one another.
+        match found.matches.last_mut().filter(|last| last.anchor == anchor as u32) {
+            Some(last) => {
+                last.partners = last.partners.saturating_add(1);
+                if last.nearest.is_none_or(|nearest| partner < nearest) {
+                    last.nearest = Some(partner);
+                }
+            }
+            None => found.matches.push(Match { anchor: anchor as u32, partners: 1, nearest: Some(partner) }),
+        }
+    });
+    found
+}
+
+/// Calls `visit` with the rows of each anchor and each partner near it, anchor by anchor; an event that stands on both
+/// sides is near itself here.
+pub fn pairs(
+    anchors: &Events,
+    partners: &Events,
+    relation: Relation,
+    within_ns: i64,
+    mut visit: impl FnMut(usize, usize),
+) {
     let mut first_anchor = 0;
     let mut first_partner = 0;
     while first_anchor < anchors.len() {
@@ -180,41 +257,8 @@ pub fn sweep(anchors: &Events, partners: &Events, relation: Relation, within_ns:
             within_ns: within_ns.max(0),
             rows: first_partner..last_partner,
         };
-        unit.run(first_anchor..last_anchor, &mut found);
+        unit.run(first_anchor..last_anchor, &mut visit);
         (first_anchor, first_partner) = (last_anchor, last_partner);
-    }
-    found
-}
-
-/// Every partner of one anchor, nearest first.
-pub fn partners_of(
-    anchor: usize,
-    anchors: &Events,
-    partners: &Events,
-    relation: Relation,
-    within_ns: i64,
-) -> Vec<usize> {
-    let unit = anchors.unit[anchor];
-    let first = partners.unit.partition_point(|other| *other < unit);
-    let last = first + partners.unit[first..].partition_point(|other| *other == unit);
-    let span = (anchors.start_ns[anchor], anchors.end_ns[anchor]);
-    let mut found: Vec<usize> = (first..last)
-        .filter(|row| partners.id[*row] != anchors.id[anchor])
-        .filter(|row| is_near(span, (partners.start_ns[*row], partners.end_ns[*row]), relation, within_ns))
-        .collect();
-    found.sort_by_key(|row| {
-        (nearness(span, (partners.start_ns[*row], partners.end_ns[*row])), partners.start_ns[*row], *row)
-    });
-    found
-}
-
-fn is_near(anchor: (i64, i64), partner: (i64, i64), relation: Relation, within_ns: i64) -> bool {
-    let after = partner.0 <= anchor.0 && anchor.0 <= partner.1.saturating_add(within_ns);
-    let before = anchor.0 <= partner.0 && partner.0 <= anchor.1.saturating_add(within_ns);
-    match relation {
-        Relation::After => after,
-        Relation::Before => before,
-        Relation::Of => after || before,
     }
 }
 
@@ -227,7 +271,7 @@ struct UnitSweep<'a> {
 }
 
 impl UnitSweep<'_> {
-    fn run(&self, anchors: std::ops::Range<usize>, found: &mut Found) {
+    fn run(&self, anchors: std::ops::Range<usize>, visit: &mut impl FnMut(usize, usize)) {
         // Partners that began at or before the anchor and reach it.
         let mut reaching: Vec<u32> = Vec::new();
         let mut begun = self.rows.start;
@@ -235,7 +279,6 @@ impl UnitSweep<'_> {
         let mut later = self.rows.start;
         for anchor in anchors {
             let (start, end) = (self.anchors.start_ns[anchor], self.anchors.end_ns[anchor]);
-            let mut best = Best::default();
             if self.relation != Relation::Before {
                 while begun < self.rows.end && self.partners.start_ns[begun] <= start {
                     reaching.push(begun as u32);
@@ -244,9 +287,7 @@ impl UnitSweep<'_> {
                 reaching.retain(|row| {
                     self.partners.end_ns[*row as usize].saturating_add(self.within_ns) >= start
                 });
-                for row in &reaching {
-                    self.look(anchor, *row as usize, &mut best, found);
-                }
+                reaching.iter().for_each(|row| visit(anchor, *row as usize));
             }
             if self.relation != Relation::After {
                 while later < self.rows.end && self.partners.start_ns[later] < start {
@@ -257,43 +298,13 @@ impl UnitSweep<'_> {
                 while row < self.rows.end && self.partners.start_ns[row] <= latest {
                     // Those that begin with the anchor were among the reaching ones.
                     if self.relation == Relation::Before || self.partners.start_ns[row] > start {
-                        self.look(anchor, row, &mut best, found);
+                        visit(anchor, row);
                     }
                     row += 1;
                 }
             }
-            if let Some((.., nearest)) = best.nearest {
-                found.matches.push(Match {
-                    anchor: anchor as u32,
-                    nearest: nearest as u32,
-                    partners: best.partners,
-                });
-            }
         }
     }
-
-    fn look(&self, anchor: usize, row: usize, best: &mut Best, found: &mut Found) {
-        if self.partners.id[row] == self.anchors.id[anchor] {
-            found.same_events = true;
-            return;
-        }
-        let anchor = (self.anchors.start_ns[anchor], self.anchors.end_ns[anchor]);
-        let partner = (self.partners.start_ns[row], self.partners.end_ns[row]);
-        let candidate = (nearness(anchor, partner), partner.0, row);
-        if best.nearest.is_none_or(|nearest| candidate < nearest) {
-            best.nearest = Some(candidate);
-        }
-        best.partners = best.partners.saturating_add(1);
-    }
-}
-
-/// Nearness, start and row of a partner: the least is nearest.
-type Candidate = ((i64, i64), i64, usize);
-
-#[derive(Default)]
-struct Best {
-    nearest: Option<Candidate>,
-    partners: u32,
 }
 
 /// An end as it is stored: none is open.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     ask::{self, AskError, AskOptions},
+    fetch,
     language::{self, Asker, Question},
     plan,
 };
@@ -40,16 +41,29 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
         }
         Question::Silent(_) | Question::Messages(_) => {}
     }
-    for (what, fetch) in parts {
+    let names = fetch::Names::with_room(usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX));
+    for (number, (what, fetch)) in parts.into_iter().enumerate() {
         let rows = count(store, &fetch.sql).await?;
-        let _ = write!(out, "\n{what}: {rows} rows\n  {}\n", fetch.sql);
+        let kept = usize::try_from(rows).unwrap_or(usize::MAX);
+        let fits = if number == 0 { names.keep_anchors(kept) } else { names.keep_partners(kept) }.is_ok();
+        let how = match (number == 0, fits) {
+            (true, true) => "kept in memory".to_owned(),
+            (true, false) => {
+                format!("which do not fit into query.memory_max ({} MiB)", options.memory_bytes_max >> 20)
+            }
+            (false, true) => format!("in pieces of {}, all kept", names.piece_rows()),
+            (false, false) => {
+                format!("in pieces of {}, none kept; those listed are fetched again", names.piece_rows())
+            }
+        };
+        let _ = write!(out, "\n{what}: {rows} rows, {how}\n  {}\n", fetch.sql);
     }
     out += match &question {
         Question::Matches(question) if question.conditions.is_empty() => "\nthen: counted.\n",
         Question::Matches(_) => {
             "\nthen, here: guests are put on the host that ran them, both sides of each condition are sorted by where and \
-             when, and one pass over both finds every match; its cost is the rows and the pairs. The same rows give what \
-             chance would.\n"
+             when, and one pass over the events asked for and each piece finds every match; its cost is the rows and the \
+             pairs. The same rows give what chance would.\n"
         }
         Question::Precedes(_) => {
             "\nthen: every class, and every message template seen so long before them, is fetched and tested as if it had \

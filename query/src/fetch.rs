@@ -5,16 +5,28 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use lastwords_store::{QueryError, Store};
+use lastwords_store::{AnswerBytes, QueryError, Store};
 
 use crate::{
     ask::AskError,
     columns::{BlockError, Blocks, Column, Interner},
-    correlate::{NO_GUEST, Row},
+    correlate::{Events, NO_GUEST, Row},
     plan::Fetch,
 };
 
-/// Names met by both sets, so that equal hosts have equal numbers.
+/// Memory of an event asked for, as it comes and while chance looks at it; what a [`Comparison`](crate::conditions) keeps
+/// of it is counted there. Measured: 210 bytes in all.
+const ANCHOR_BYTES: usize = 130;
+/// Memory of a partner in a piece: as it comes, as much again of the next piece, and sorted by where and when.
+const PARTNER_BYTES: usize = 180;
+/// The part of the memory left that a piece may take.
+const PIECE_PART: usize = 4;
+/// A piece has at least so many rows: one block of the store's.
+const PIECE_ROWS_MIN: usize = 65_536;
+/// Larger pieces are slower: they and what is made of them leave the processor's caches.
+const PIECE_ROWS_MAX: usize = 500_000;
+
+/// Names met by both sets, so that equal hosts have equal numbers; and the memory that a question may still take.
 #[derive(Debug, Default)]
 pub struct Names {
     /// Hosts.
@@ -23,33 +35,59 @@ pub struct Names {
     pub guests: Mutex<Interner>,
     /// What is counted by.
     pub keys: Mutex<Interner>,
-    /// Room for so many more events; none: no bound.
+    /// Room for so many more bytes; none: no bound.
     room: Option<AtomicUsize>,
 }
 
 impl Names {
-    /// For a question that may keep so many events.
-    pub fn with_room(events_max: usize) -> Names {
-        Names { room: Some(AtomicUsize::new(events_max)), ..Names::default() }
+    /// For a question that may keep so many bytes.
+    pub fn with_room(bytes_max: usize) -> Names {
+        Names { room: Some(AtomicUsize::new(bytes_max)), ..Names::default() }
     }
 
-    fn keep(&self, events: usize) -> Result<(), AskError> {
+    /// Takes room.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn keep(&self, bytes: usize) -> Result<(), AskError> {
         let Some(room) = &self.room else { return Ok(()) };
-        let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(events));
+        let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         taken.map(|_| ()).map_err(|_| {
             AskError::Statement(
-                "The question needs more events than fit into its memory: ask about a shorter time (since 7 days ago) or \
-                 fewer machines (on host hv01), or raise query.memory_max."
+                "The events that this question asks for do not fit into its memory: ask about a shorter time (since 7 days \
+                 ago) or fewer machines (on host hv01), or raise query.memory_max."
                     .to_owned(),
             )
         })
     }
 
-    /// Says that events of a set are not kept any more.
-    pub fn release(&self, events: usize) {
+    /// Takes the room of so many events asked for.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn keep_anchors(&self, rows: usize) -> Result<(), AskError> {
+        self.keep(rows.saturating_mul(ANCHOR_BYTES))
+    }
+
+    /// Takes the room of so many partners.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn keep_partners(&self, rows: usize) -> Result<(), AskError> {
+        self.keep(rows.saturating_mul(Events::ROW_BYTES))
+    }
+
+    /// Gives room back.
+    pub fn release(&self, bytes: usize) {
         if let Some(room) = &self.room {
-            room.fetch_add(events, Ordering::Relaxed);
+            room.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Rows of a piece of a set that comes piece by piece.
+    pub fn piece_rows(&self) -> usize {
+        let left = self.room.as_ref().map_or(usize::MAX, |room| room.load(Ordering::Relaxed));
+        (left / PIECE_PART / PARTNER_BYTES).clamp(PIECE_ROWS_MIN, PIECE_ROWS_MAX)
     }
 }
 
@@ -84,17 +122,64 @@ impl Extent {
     }
 }
 
-/// Fetches one set.
+/// Fetches one set whole.
 pub async fn set(store: &Store, fetch: &Fetch, names: &Names) -> Result<Fetched, AskError> {
+    let mut pieces = Pieces::of(store, fetch, names)?;
     let mut fetched = Fetched::default();
-    let mut blocks = Blocks::default();
-    let settings = [("max_block_size", "65536"), ("readonly", "2")];
-    let mut answer = store.query_bytes(&fetch.sql, &[], "Native", &settings)?;
-    while let Some(chunk) = answer.next().await? {
-        blocks.push::<AskError>(&chunk, |columns| fetched.take(columns, fetch, names))?;
+    let mut kept = 0;
+    while pieces.more(&mut fetched).await? {
+        names.keep_anchors(fetched.rows.len() - kept)?;
+        kept = fetched.rows.len();
     }
-    blocks.finish()?;
     Ok(fetched)
+}
+
+/// A set that comes piece by piece.
+pub struct Pieces<'a> {
+    fetch: &'a Fetch,
+    names: &'a Names,
+    answer: AnswerBytes,
+    blocks: Blocks,
+    ended: bool,
+}
+
+impl<'a> Pieces<'a> {
+    /// Asks for a set.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    pub fn of(store: &Store, fetch: &'a Fetch, names: &'a Names) -> Result<Pieces<'a>, AskError> {
+        let settings = [("max_block_size", "65536"), ("readonly", "2")];
+        let answer = store.query_bytes(&fetch.sql, &[], "Native", &settings)?;
+        Ok(Pieces { fetch, names, answer, blocks: Blocks::default(), ended: false })
+    }
+
+    /// The next rows, `rows_max` and a block at most; none at the end.
+    ///
+    /// # Errors
+    /// Where the store fails or sends what cannot be read.
+    pub async fn next(&mut self, rows_max: usize) -> Result<Option<Vec<Row>>, AskError> {
+        let mut fetched = Fetched::default();
+        while fetched.rows.len() < rows_max && self.more(&mut fetched).await? {}
+        Ok((!fetched.rows.is_empty()).then_some(fetched.rows))
+    }
+
+    /// Takes what comes next; false at the end.
+    async fn more(&mut self, into: &mut Fetched) -> Result<bool, AskError> {
+        if self.ended {
+            return Ok(false);
+        }
+        match self.answer.next().await? {
+            Some(chunk) => {
+                self.blocks.push::<AskError>(&chunk, |columns| into.take(columns, self.fetch, self.names))?;
+            }
+            None => {
+                self.blocks.finish()?;
+                self.ended = true;
+            }
+        }
+        Ok(!self.ended)
+    }
 }
 
 impl Fetched {
@@ -108,7 +193,6 @@ impl Fetched {
             let most = values(columns.next())?.iter().map(|value| value.cast_unsigned()).max().unwrap_or(0);
             self.clock_uncertainty_ns = self.clock_uncertainty_ns.max(most);
         }
-        names.keep(starts.len())?;
         self.rows.reserve(starts.len());
         let times = starts.iter().zip(&ends).zip(&ids);
         for (at, (host, ((start_ns, end_ns), id))) in hosts.iter().zip(times).enumerate() {
@@ -201,15 +285,19 @@ pub async fn first_since(store: &Store, tables: &[&str], since_ns: i64) -> Resul
     Ok(observed(store, tables, Some(since_ns)).await?.iter().map(|of| of.first_ns).min())
 }
 
-/// Adds the hosts that ever sent anything, so that those without events count as observed.
+/// Adds the hosts that ever sent anything, so that those without events count as observed. Asked for first, they have the
+/// same numbers each time, on which chance's draws depend.
 pub async fn hosts(store: &Store, names: &Names) -> Result<(), QueryError> {
     #[derive(serde::Deserialize)]
     struct Of {
         hosts: String,
     }
     let found: Vec<Of> = store.rows("SELECT DISTINCT Hosts AS hosts FROM batches").await?;
+    let mut hosts: Vec<&str> =
+        found.iter().flat_map(|of| of.hosts.split(',')).filter(|host| !host.is_empty()).collect();
+    hosts.sort_unstable();
     let mut known = names.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-    for host in found.iter().flat_map(|of| of.hosts.split(',')).filter(|host| !host.is_empty()) {
+    for host in hosts {
         known.number(host);
     }
     Ok(())

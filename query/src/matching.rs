@@ -1,21 +1,23 @@
 //! Answers `SET [not] within D of …`: fetch both sides of each condition, sweep, assess chance, word it.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{MutexGuard, PoisonError};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, MutexGuard, PoisonError},
+};
 
 use lastwords_store::Store;
 
 use crate::{
     answer::{Answer, Chance, Counts, Decided, Match, Namers, Partner, Range},
     ask::{AskError, AskOptions, Asked},
-    chance::{self, Assessment, Input, Windows},
+    chance::{self, Assessment, Input},
     columns::Interner,
-    conditions::{self, Evaluated, Met, Numbered, Side},
-    correlate::{self, Events},
+    conditions::{Evaluated, Evaluation, Side},
+    correlate::{self, Row},
     details::{self, Detail, Evidence},
-    fetch::{self, Fetched},
-    language::{Grouping, Matches, Near, Scope, Set},
-    machines::Machines,
+    fetch,
+    language::{Grouping, Matches, Near, Set},
+    partners::{self, World, blocking},
     plan, range,
     sentence::{self, Figures, Remarks},
 };
@@ -29,65 +31,36 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Matches) -> Result<Answe
     };
     let names = asked.names();
     let bounds = &question.bounds;
-    let anchors = plan::anchors(&question.anchors, bounds, question.by.as_ref());
-    let by_guest = !asked.machines.guests.is_empty();
-    let fetches: Vec<plan::Fetch> = question
-        .conditions
-        .iter()
-        .map(|near| plan::partners(near, bounds, by_guest || near.scope == Scope::Guest))
-        .collect();
-    let (anchors, partners, ()) =
-        tokio::try_join!(fetch::set(store, &anchors, &names), sets(store, &fetches, &names), async {
-            Ok(fetch::hosts(store, &names).await?)
-        },)?;
-    let range =
-        range::of(store, bounds, &sets_of(&question), !question.conditions.is_empty(), &extent, now_ns)
-            .await?;
+    let fetch = plan::anchors(&question.anchors, bounds, question.by.as_ref());
+    let (sets, compares) = (sets_of(&question), !question.conditions.is_empty());
+    fetch::hosts(store, &names).await?;
+    let (anchors, range) = tokio::try_join!(fetch::set(store, &fetch, &names), async {
+        Ok(range::of(store, bounds, &sets, compares, &extent, now_ns).await?)
+    })?;
     // What is dated ahead of now has arrived as well, but a clock of 2099 is not the time.
     let watermark_ns = now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX)));
-    let task = Task {
-        question,
-        range,
-        watermark_ns,
-        names,
-        machines: asked.machines.clone(),
-        options: options.clone(),
-        seed_text: asked.text.to_owned(),
-    };
-    let (question, work) = tokio::task::spawn_blocking(move || {
-        let work = task.run(anchors, partners);
-        (task.question, work)
-    })
-    .await
-    .map_err(|error| AskError::Ended(error.to_string()))?;
-    let matches = work.listed(store, &question, options).await?;
-    Ok(work.answer(asked, &question, range, matches))
-}
-
-async fn sets(
-    store: &Store,
-    fetches: &[plan::Fetch],
-    names: &fetch::Names,
-) -> Result<Vec<Fetched>, AskError> {
-    let mut sets = Vec::with_capacity(fetches.len());
-    for fetch in fetches {
-        sets.push(fetch::set(store, fetch, names).await?);
-    }
-    Ok(sets)
+    let world = Arc::new(World { names, machines: asked.machines.clone(), watermark_ns });
+    let task =
+        Arc::new(Task { world, question, range, options: options.clone(), seed_text: asked.text.to_owned() });
+    let of = Arc::clone(&task);
+    let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
+    let (anchors, remarks) = blocking(move || of.asked_for(anchors.rows)).await?;
+    let evaluated = task.evaluate(store, anchors).await?;
+    let of = Arc::clone(&task);
+    let work = blocking(move || of.run(evaluated, remarks, clock_uncertainty_ns)).await?;
+    let matches = work.listed(store, &task).await?;
+    Ok(work.answer(asked, &task.question, range, matches))
 }
 
 fn sets_of(question: &Matches) -> Vec<&Set> {
     std::iter::once(&question.anchors).chain(question.conditions.iter().map(|near| &near.partners)).collect()
 }
 
-/// The part that computes.
+/// What is asked, and of what.
 struct Task {
+    world: Arc<World>,
     question: Matches,
     range: Range,
-    /// Up to here everything has arrived.
-    watermark_ns: i64,
-    names: fetch::Names,
-    machines: Machines,
     options: AskOptions,
     seed_text: String,
 }
@@ -97,96 +70,99 @@ pub(crate) fn held(names: &std::sync::Mutex<Interner>) -> MutexGuard<'_, Interne
 }
 
 impl Task {
-    fn run(&self, mut anchors: Fetched, mut partners: Vec<Fetched>) -> Work {
-        let begun = std::time::Instant::now();
+    /// The events asked for where they were: those of the range and of the places that are asked about.
+    fn asked_for(&self, mut anchors: Vec<Row>) -> (Vec<Row>, Remarks) {
         let mut remarks = Remarks::default();
         if !self.question.conditions.is_empty() {
-            let before = anchors.rows.len();
-            anchors.rows.retain(|row| row.start_ns >= self.range.from);
-            remarks.earlier = before.saturating_sub(anchors.rows.len()) as u64;
-            let before = anchors.rows.len();
-            anchors.rows.retain(|row| row.start_ns < self.range.to);
-            remarks.later = before.saturating_sub(anchors.rows.len()) as u64;
+            let before = anchors.len();
+            anchors.retain(|row| row.start_ns >= self.range.from);
+            remarks.earlier = before.saturating_sub(anchors.len()) as u64;
+            let before = anchors.len();
+            anchors.retain(|row| row.start_ns < self.range.to);
+            remarks.later = before.saturating_sub(anchors.len()) as u64;
         }
-        self.machines.place(&mut anchors.rows, &self.names);
-        partners.iter_mut().for_each(|set| self.machines.place(&mut set.rows, &self.names));
-        let (hosts, guests) = (held(&self.names.hosts), held(&self.names.guests));
-        let mut keys = held(&self.names.keys);
+        let World { names, machines, .. } = &*self.world;
+        machines.place(&mut anchors, names);
+        let (hosts, guests, mut keys) = (held(&names.hosts), held(&names.guests), held(&names.keys));
         if let Some(Grouping::Label(label)) = &self.question.by {
-            for row in &mut anchors.rows {
-                let value = self.machines.label(hosts.name(row.host), label, row.start_ns);
+            for row in &mut anchors {
+                let value = machines.label(hosts.name(row.host), label, row.start_ns);
                 row.key = keys.number(value.unwrap_or("(none)"));
             }
         }
-        let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &self.machines };
-        self.machines.only_at(&self.question.bounds.places, &mut anchors.rows, &hosts, &guests);
-        let partners = partners.into_iter().map(|set| set.rows).collect();
-        let Evaluated { main: side, others, unmet, undecided } =
-            conditions::evaluate(&self.question, anchors.rows, partners, numbered, self.watermark_ns);
+        machines.only_at(&self.question.bounds.places, &mut anchors, &hosts, &guests);
+        (anchors, remarks)
+    }
+
+    /// Which of them meet all conditions.
+    async fn evaluate(&self, store: &Store, anchors: Vec<Row>) -> Result<Evaluated, AskError> {
+        let question = &self.question;
+        let mut evaluation = Evaluation::new(question, anchors, self.world.watermark_ns);
+        while let Some((at, anchors)) = evaluation.condition() {
+            let Some(near) = question.conditions.get(at) else { break };
+            let with_windows = self.options.statistics && Some(at) == question.main();
+            let of = (near, &question.bounds);
+            let (side, _) = partners::compare(store, &self.world, of, anchors, with_windows).await?;
+            evaluation.take(side);
+        }
+        Ok(evaluation.finish(&held(&self.world.names.hosts)))
+    }
+
+    /// The part that computes.
+    fn run(&self, evaluated: Evaluated, mut remarks: Remarks, clock_uncertainty_ns: u64) -> Work {
+        let begun = std::time::Instant::now();
+        let Evaluated { main: side, others, unmet, undecided } = evaluated;
         (remarks.unmet, remarks.undecided, remarks.without_unit) = (unmet, undecided, side.without_unit);
-        let near = self.question.near();
-        let swept = begun.elapsed();
-        let assessed = match near {
+        remarks.open = side.open;
+        let assessed = match self.question.near() {
             Some(near) if self.options.statistics => Some(self.assess(&side, near)),
             _ => None,
         };
         let assessed_after = begun.elapsed();
+        let World { names, machines, .. } = &*self.world;
+        let (hosts, guests, keys) = (held(&names.hosts), held(&names.guests), held(&names.keys));
         let counts = Counts::of(
             &self.question,
             &side.anchors,
-            &side.partners,
             &side.found,
             &self.options.time_zone,
             Namers {
                 host: |host| hosts.name(host),
-                guest: |guest| self.machines.guest_name(guests.name(guest)),
+                guest: |guest| machines.guest_name(guests.name(guest)),
                 key: |key| keys.name(key),
             },
         );
         tracing::debug!(
-            anchors = side.anchors.len(), partners = side.partners.len(), ?swept, assessed = ?assessed_after,
-            counted = ?begun.elapsed(), "question computed"
+            anchors = side.anchors.len(), windows = side.windows.len(), whole = side.partners.is_some(),
+            assessed = ?assessed_after, counted = ?begun.elapsed(), "question computed"
         );
-        let with_partner: HashSet<u32> = side.found.matches.iter().map(|one| one.anchor).collect();
         let decided = Decided::of(&side.anchors, &side.found, &self.options.time_zone, |anchor| {
-            self.is_decided(&side, anchor, &with_partner)
+            self.is_decided(&side, anchor)
         });
-        if near.is_some() {
-            remarks.see_open(&side.anchors, &side.partners, self.watermark_ns);
-        }
-        let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
         Work { main: side, others, counts, decided, assessed, clock_uncertainty_ns, remarks }
     }
 
     /// Whether no partner can come any more that an anchor does not have.
-    fn is_decided(&self, side: &Side, anchor: usize, matched: &HashSet<u32>) -> bool {
+    fn is_decided(&self, side: &Side, anchor: usize) -> bool {
         let Some(near) = self.question.near() else { return true };
         let span = side.anchors.start_ns.get(anchor).copied().zip(side.anchors.end_ns.get(anchor).copied());
         let Some(span) = span else { return true };
         if near.negated {
-            let matches = u32::try_from(anchor).is_ok_and(|anchor| matched.contains(&anchor));
-            return conditions::met(near, !matches, span, self.watermark_ns) != Met::Undecided;
+            return side.undecided.binary_search_by_key(&anchor, |row| *row as usize).is_err();
         }
-        let end_ns = correlate::end_of(span.1).unwrap_or(self.watermark_ns).max(span.0);
-        !near.relation.is_undecided(end_ns, near.within_ns, self.watermark_ns)
+        let end_ns = correlate::end_of(span.1).unwrap_or(self.world.watermark_ns).max(span.0);
+        !near.relation.is_undecided(end_ns, near.within_ns, self.world.watermark_ns)
     }
 
     fn assess(&self, side: &Side, near: &Near) -> Assessment {
-        let windows = Windows::around(
-            side.partners.intervals(),
-            near.relation,
-            near.within_ns,
-            self.watermark_ns,
-            side.units,
-        );
         chance::assess(&Input {
             anchors: side.anchors.intervals(),
-            windows: &windows,
+            windows: &side.windows,
             relation: near.relation,
             within_ns: near.within_ns,
             from_ns: self.range.from,
             to_ns: self.range.to,
-            watermark_ns: self.watermark_ns,
+            watermark_ns: self.world.watermark_ns,
             time_zone: &self.options.time_zone,
             units: side.units,
             seed: chance::seed(&self.seed_text, self.range.from, self.range.to),
@@ -211,40 +187,35 @@ struct Work {
 
 impl Work {
     /// The matches that are listed, in words.
-    async fn listed(
-        &self,
-        store: &Store,
-        question: &Matches,
-        options: &AskOptions,
-    ) -> Result<Vec<Match>, AskError> {
+    async fn listed(&self, store: &Store, task: &Task) -> Result<Vec<Match>, AskError> {
+        let (question, options) = (&task.question, &task.options);
         let anchors = &self.main.anchors;
-        let found = self.main.found.matches.iter().map(|one| one.anchor as usize);
-        let mut listed: Vec<(i64, usize)> =
-            found.filter_map(|row| Some((*anchors.start_ns.get(row)?, row))).collect();
-        listed.sort_unstable();
+        let mut listed: Vec<Row> =
+            self.main.found.matches.iter().map(|one| anchors.row(one.anchor as usize)).collect();
+        let by_time = |row: &Row| (row.start_ns, row.unit, row.id);
         let limit = options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        listed.truncate(limit);
-        let of_anchors =
-            details_of(store, &question.anchors, anchors, listed.iter().map(|(_, row)| *row)).await?;
-        let ids: HashSet<u64> = listed.iter().filter_map(|(_, row)| anchors.id.get(*row).copied()).collect();
+        if limit < listed.len() {
+            listed.select_nth_unstable_by_key(limit, by_time);
+            listed.truncate(limit);
+        }
+        listed.sort_unstable_by_key(by_time);
+        let of_anchors = details_of(store, &question.anchors, listed.iter()).await?;
+        let ids: HashSet<u64> = listed.iter().map(|row| row.id).collect();
         let mut partners: HashMap<u64, Vec<Partner>> = HashMap::new();
         for (at, near) in question.conditions.iter().enumerate().filter(|(_, near)| !near.negated) {
             let other = self.others.iter().find(|(place, _)| *place == at).map(|(_, side)| side);
-            let side = other.unwrap_or(&self.main);
-            for (id, found) in partners_in(store, near, side, &ids).await? {
-                partners.entry(id).or_default().extend(found);
+            let pairs = partners::pairs(store, &task.world, near, other.unwrap_or(&self.main), &ids).await?;
+            for (id, found) in in_words(store, near, &of_anchors, pairs).await? {
+                partners.entry(id).or_default().push(found);
             }
         }
-        let shown: Vec<&Detail> = listed
-            .iter()
-            .take(options.evidence)
-            .filter_map(|(_, row)| of_anchors.get(anchors.id.get(*row)?))
-            .collect();
+        let shown: Vec<&Detail> =
+            listed.iter().take(options.evidence).filter_map(|row| of_anchors.get(&row.id)).collect();
         let evidence = details::evidence(store, &shown).await?;
         let mut evidence: HashMap<u64, Evidence> =
             shown.iter().map(|detail| detail.id).zip(evidence).collect();
-        let matches = listed.iter().filter_map(|(_, row)| {
-            let detail = of_anchors.get(anchors.id.get(*row)?)?;
+        let matches = listed.iter().filter_map(|row| {
+            let detail = of_anchors.get(&row.id)?;
             let lines = evidence.remove(&detail.id).unwrap_or_default();
             Some(one_match(detail, partners.remove(&detail.id).unwrap_or_default(), lines))
         });
@@ -302,47 +273,33 @@ impl Work {
     }
 }
 
-/// The partners under one condition of these events asked for, nearest first.
-async fn partners_in(
+/// Partners of events asked for, each with that event's id; those of an event nearest first.
+async fn in_words(
     store: &Store,
     near: &Near,
-    side: &Side,
-    ids: &HashSet<u64>,
-) -> Result<Vec<(u64, Vec<Partner>)>, AskError> {
-    let rows: Vec<(u64, usize, Vec<usize>)> = side
-        .rows_of(ids)
+    anchors: &HashMap<u64, Detail>,
+    mut pairs: Vec<(u64, Row)>,
+) -> Result<Vec<(u64, Partner)>, AskError> {
+    let details = details_of(store, &near.partners, pairs.iter().map(|(_, partner)| partner)).await?;
+    pairs.sort_by_cached_key(|(id, partner)| {
+        let span = anchors.get(id).map_or((0, 0), |anchor| (anchor.start_ns, anchor.end_ns));
+        let nearness = correlate::nearness(span, (partner.start_ns, partner.end_ns));
+        (*id, nearness, partner.start_ns, partner.id)
+    });
+    let in_words = pairs
         .into_iter()
-        .map(|(id, row)| {
-            (
-                id,
-                row,
-                correlate::partners_of(row, &side.anchors, &side.partners, near.relation, near.within_ns),
-            )
-        })
-        .collect();
-    let all = rows.iter().flat_map(|(.., partners)| partners.iter().copied());
-    let details = details_of(store, &near.partners, &side.partners, all).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, row, partners)| {
-            let start_ns = side.anchors.start_ns.get(row).copied().unwrap_or_default();
-            let partners = partners
-                .iter()
-                .filter_map(|row| Some(partner(details.get(side.partners.id.get(*row)?)?, start_ns)));
-            (id, partners.collect())
-        })
-        .collect())
+        .filter_map(|(id, of)| Some((id, partner(details.get(&of.id)?, anchors.get(&id)?.start_ns))));
+    Ok(in_words.collect())
 }
 
-async fn details_of(
+async fn details_of<'a>(
     store: &Store,
     set: &Set,
-    events: &Events,
-    rows: impl Iterator<Item = usize> + Clone,
+    rows: impl Iterator<Item = &'a Row> + Clone,
 ) -> Result<HashMap<u64, Detail>, AskError> {
-    let starts = rows.clone().filter_map(|row| events.start_ns.get(row).copied());
+    let starts = rows.clone().map(|row| row.start_ns);
     let times = (starts.clone().min().unwrap_or(0), starts.max().unwrap_or(0));
-    let ids: HashSet<u64> = rows.filter_map(|row| events.id.get(row).copied()).collect();
+    let ids: HashSet<u64> = rows.map(|row| row.id).collect();
     details::of(store, set, &ids, times).await
 }
 

@@ -6,6 +6,7 @@
 
 use crate::{
     chance::Relation,
+    correlate::Row,
     language::{self, Grouping, Members, Near, Set},
 };
 
@@ -67,6 +68,23 @@ pub fn partners(near: &Near, bounds: &language::Bounds, guest: bool) -> Fetch {
     };
     let end_from_ns = bounds.from_ns.map(|from_ns| from_ns.saturating_sub(near.within_ns));
     fetch(&near.partners, Bounds { start_from_ns: None, start_before_ns, end_from_ns }, guest, None, false)
+}
+
+/// The partners that these anchors can have; none without anchors.
+pub fn partners_of(near: &Near, anchors: &[Row], guest: bool) -> Option<Fetch> {
+    let first_ns = anchors.iter().map(|row| row.start_ns).min()?;
+    let last_ns = match near.relation {
+        Relation::After => anchors.iter().map(|row| row.start_ns).max()?,
+        Relation::Before | Relation::Of => {
+            anchors.iter().map(|row| row.end_ns).max()?.saturating_add(near.within_ns)
+        }
+    };
+    let bounds = Bounds {
+        start_from_ns: None,
+        start_before_ns: last_ns.checked_add(1),
+        end_from_ns: Some(first_ns.saturating_sub(near.within_ns)),
+    };
+    Some(fetch(&near.partners, bounds, guest, None, false))
 }
 
 fn fetch(set: &Set, bounds: Bounds, guest: bool, key: Option<&str>, clock: bool) -> Fetch {

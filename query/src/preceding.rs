@@ -9,16 +9,16 @@ use crate::{
     answer::Range,
     ask::{AskError, Asked},
     chance::{
-        self, Basis, Input, Relation, Verdict, Windows,
+        self, Basis, Input, Relation, Verdict,
         discover::{self, Tested},
     },
-    conditions::{self, Numbered},
+    conditions::Side,
     correlate::Row,
     fetch,
     language::{Members, Near, Precedes, Scope, Set},
     listing::{Listing, row},
-    machines::Machines,
     matching::held,
+    partners::{self, World, blocking},
     plan, range,
     sentence::{duration, grouped, named},
 };
@@ -60,10 +60,8 @@ struct Source {
 /// What all candidates are tested with.
 struct Shared {
     anchors: Vec<Row>,
-    names: fetch::Names,
-    machines: Machines,
+    world: Arc<World>,
     range: Range,
-    watermark_ns: i64,
     time_zone: jiff::tz::TimeZone,
     seed: u64,
 }
@@ -75,8 +73,8 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
     };
     let names = asked.names();
     let plan = plan::anchors(&question.anchors, &question.bounds, None);
-    let (anchors, ()) =
-        tokio::try_join!(fetch::set(store, &plan, &names), async { Ok(fetch::hosts(store, &names).await?) })?;
+    fetch::hosts(store, &names).await?;
+    let anchors = fetch::set(store, &plan, &names).await?;
     let range = range::of(store, &question.bounds, &[&question.anchors], true, &extent, now_ns).await?;
     let mut anchors = anchors.rows;
     anchors.retain(|row| row.start_ns >= range.from && row.start_ns < range.to);
@@ -84,11 +82,13 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
     asked.machines.only_at(&question.bounds.places, &mut anchors, &held(&names.hosts), &held(&names.guests));
     let shared = Arc::new(Shared {
         seed: chance::seed(asked.text, range.from, range.to),
-        watermark_ns: now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX))),
         time_zone: asked.options.time_zone.clone(),
-        machines: asked.machines.clone(),
+        world: Arc::new(World {
+            names,
+            machines: asked.machines.clone(),
+            watermark_ns: now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX))),
+        }),
         anchors,
-        names,
         range,
     });
     let count = shared.anchors.len();
@@ -110,14 +110,11 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
             partners: source.set.clone(),
             scope: question.scope.clone(),
         };
-        let by_guest = !shared.machines.guests.is_empty() || near.scope == Scope::Guest;
-        let partners =
-            fetch::set(store, &plan::partners(&near, &question.bounds, by_guest), &shared.names).await?;
-        let kept = partners.rows.len();
-        let testing = Arc::clone(&shared);
-        let outcome = tokio::task::spawn_blocking(move || testing.test(&near, partners.rows, m, drawn)).await;
-        shared.names.release(kept);
-        let (one, now_drawn) = outcome.map_err(|error| AskError::Ended(error.to_string()))?;
+        let of = (&near, &question.bounds);
+        let (side, kept) = partners::compare(store, &shared.world, of, shared.anchors.clone(), true).await?;
+        let (testing, within_ns) = (Arc::clone(&shared), near.within_ns);
+        let (one, now_drawn) = blocking(move || testing.test(&side, within_ns, m, drawn)).await?;
+        shared.world.names.release(kept);
         drawn = now_drawn;
         // Without windows where the anchors are it could not have matched.
         if one.assessment.none_on_these_hosts || one.assessment.verdict == Verdict::SameEvents {
@@ -177,26 +174,15 @@ fn candidate(
 }
 
 impl Shared {
-    fn test(&self, near: &Near, mut partners: Vec<Row>, m: usize, mut drawn: usize) -> (Tested, usize) {
-        self.machines.place(&mut partners, &self.names);
-        let (hosts, guests) = (held(&self.names.hosts), held(&self.names.guests));
-        let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &self.machines };
-        let side = conditions::side(near, self.anchors.clone(), partners, numbered);
-        let windows = Windows::around(
-            side.partners.intervals(),
-            near.relation,
-            near.within_ns,
-            self.watermark_ns,
-            side.units,
-        );
+    fn test(&self, side: &Side, within_ns: i64, m: usize, mut drawn: usize) -> (Tested, usize) {
         let input = Input {
             anchors: side.anchors.intervals(),
-            windows: &windows,
-            relation: near.relation,
-            within_ns: near.within_ns,
+            windows: &side.windows,
+            relation: Relation::After,
+            within_ns,
             from_ns: self.range.from,
             to_ns: self.range.to,
-            watermark_ns: self.watermark_ns,
+            watermark_ns: self.world.watermark_ns,
             time_zone: &self.time_zone,
             units: side.units,
             seed: self.seed,

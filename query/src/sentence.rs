@@ -1,21 +1,17 @@
 //! The one sentence, and the notes that a reader must not miss.
 
-use std::collections::HashSet;
-
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     answer::Range,
     chance::{Assessment, Relation, words},
-    correlate::{self, Events},
+    conditions::Open,
     language::{Matches, Members, Near, Set},
     range,
 };
 
 /// From so many matches on, an hour that holds at least two fifths of them is told.
 const PEAK_MATCHES_MIN: u64 = 5;
-/// Open for longer than this, an event may only lack its end.
-const OPEN_NS: i64 = 86_400_000_000_000;
 /// Uncertainty of clocks above this part of D is told.
 const CLOCK_PART: u64 = 10;
 
@@ -45,31 +41,13 @@ pub struct Remarks {
     /// Anchors after the range, though the question names no end.
     pub later: u64,
     /// Partners open for longer than a day, where there are anchors.
-    pub open: u64,
-    /// The start of the first of them.
-    pub open_since_ns: i64,
+    pub open: Open,
     /// Anchors that do not meet the conditions beside the one that chance is told of.
     pub unmet: u64,
     /// Anchors of which it is too early to tell whether they meet those.
     pub undecided: u64,
     /// Anchors without what the scope compares on: a label, a guest.
     pub without_unit: u64,
-}
-
-impl Remarks {
-    /// Looks for partners that perhaps only lack their end.
-    pub fn see_open(&mut self, anchors: &Events, partners: &Events, watermark_ns: i64) {
-        let units: HashSet<u32> = anchors.unit.iter().copied().collect();
-        let since_ns = watermark_ns.saturating_sub(OPEN_NS);
-        let rows = partners.unit.iter().zip(&partners.start_ns).zip(&partners.end_ns);
-        let open = rows.filter(|((unit, start_ns), end_ns)| {
-            correlate::end_of(**end_ns).is_none() && **start_ns < since_ns && units.contains(unit)
-        });
-        for ((_, start_ns), _) in open {
-            self.open_since_ns = if self.open == 0 { *start_ns } else { self.open_since_ns.min(*start_ns) };
-            self.open += 1;
-        }
-    }
 }
 
 /// The sentence.
@@ -84,10 +62,11 @@ pub fn sentence(figures: &Figures<'_>) -> String {
         } else {
             format!("{} hosts", grouped(figures.hosts as u64))
         };
-        return [format!("{} {anchors} on {hosts}.", grouped(figures.anchors)), peak(figures)]
-            .join(" ")
-            .trim_end()
-            .to_owned();
+        let counted = match figures.anchors {
+            1 => format!("{anchors}: 1, on {hosts}."),
+            many => format!("{} {anchors} on {hosts}.", grouped(many)),
+        };
+        return [counted, peak(figures)].join(" ").trim_end().to_owned();
     };
     if figures.anchors == 0 && figures.undecided > 0 {
         return format!(
@@ -179,12 +158,12 @@ pub fn notes(figures: &Figures<'_>) -> Vec<String> {
             ));
         }
         let remarks = figures.remarks;
-        if remarks.open > 0 {
+        if remarks.open.count > 0 {
             notes.push(format!(
                 "{}: {} open for more than a day, the first since {}, counted as going on until now.",
                 named(&near.partners),
-                grouped(remarks.open),
-                local(remarks.open_since_ns, figures.time_zone)
+                grouped(remarks.open.count),
+                local(remarks.open.since_ns, figures.time_zone)
             ));
         }
     }
@@ -442,8 +421,12 @@ mod tests {
         let none = Figures { anchors: 0, matched: 0, undecided: 2, ..case.figures() };
         assert_eq!(sentence(&none), "All panics in this range are too recent to be decided: 2.");
         assert_eq!(notes(&none), Vec::<String>::new());
-        let remarks =
-            Remarks { earlier: 2, later: 1, open: 1, open_since_ns: 3_600_000_000_000, ..Remarks::default() };
+        let remarks = Remarks {
+            earlier: 2,
+            later: 1,
+            open: Open { count: 1, since_ns: 3_600_000_000_000 },
+            ..Remarks::default()
+        };
         assert_eq!(
             notes(&Figures { remarks, ..case.figures() }),
             [

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use lastwords_query::{
     chance::{OPEN, Relation},
-    conditions::{LATENESS_NS, Numbered, evaluate},
+    conditions::{Comparison, Evaluation, LATENESS_NS, Numbered},
     correlate::{NO_GUEST, Row},
     fetch::Names,
     language::{Matches, Members, Near, Scope, Set},
@@ -170,6 +170,8 @@ proptest! {
         partners in prop::collection::vec(prop_oneof![2 => events(1_000), 1 => events(0)], 3),
         stays in stays(),
         conditions in prop::collection::vec(condition(), 0..4),
+        // So many partners come at once.
+        piece in 1..15_usize,
     ) {
         let conditions: Vec<Near> = conditions
             .into_iter()
@@ -208,7 +210,26 @@ proptest! {
         let question = Matches { anchors: set(), conditions, bounds: Default::default(), by: None };
         let (hosts, guests) = (names.hosts.lock().unwrap(), names.guests.lock().unwrap());
         let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &machines };
-        let found = evaluate(&question, anchor_rows, partner_rows, numbered, WATERMARK);
+        let mut evaluation = Evaluation::new(&question, anchor_rows, WATERMARK);
+        while let Some((at, rows)) = evaluation.condition() {
+            let near = &question.conditions[at];
+            let mut comparison = Comparison::new(near, rows.clone(), numbered, WATERMARK, true);
+            partner_rows[at].chunks(piece).for_each(|rows| comparison.add(rows.to_vec(), numbered));
+            let side = comparison.finish(numbered);
+            let again = &mut Comparison::new(near, rows, numbered, WATERMARK, false);
+            let mut pairs: Vec<_> =
+                partner_rows[at].chunks(piece).flat_map(|rows| again.pairs(rows.to_vec(), numbered)).collect();
+            pairs.sort_by_key(|(id, partner)| (*id, partner.id));
+            let counted: u64 = side.found.matches.iter().map(|one| u64::from(one.partners)).sum();
+            prop_assert_eq!(pairs.len() as u64, counted);
+            let kept = side.partners.iter().flatten();
+            let mut kept: Vec<_> =
+                kept.flat_map(|piece| lastwords_query::conditions::pairs(near, &side.anchors, piece)).collect();
+            kept.sort_by_key(|(id, partner)| (*id, partner.id));
+            prop_assert_eq!(kept, pairs);
+            evaluation.take(side);
+        }
+        let found = evaluation.finish(&hosts);
         let matched: BTreeSet<u64> =
             found.main.found.matches.iter().map(|one| found.main.anchors.id[one.anchor as usize]).collect();
         prop_assert_eq!(matched.len(), found.main.found.matches.len(), "each is counted once");
@@ -227,5 +248,22 @@ proptest! {
         };
         let expected: BTreeSet<u64> = expected.into_iter().filter(|id| !without_unit(id)).collect();
         prop_assert_eq!(matched, expected);
+
+        // Where nothing near was asked for, what may still come is neither counted as near nor as not near.
+        let Some(main) = question.main().filter(|at| question.conditions[*at].negated) else { return Ok(()) };
+        let undecided: BTreeSet<u64> =
+            found.main.undecided.iter().map(|row| found.main.anchors.id[*row as usize]).collect();
+        let expected: BTreeSet<u64> = anchors
+            .iter()
+            .filter(|anchor| {
+                (0..question.conditions.len()).all(|at| {
+                    let holds = holds(&question.conditions[at], anchor, &partners[at], &stays);
+                    holds == (at != main).then_some(true)
+                })
+            })
+            .map(|anchor| anchor.id)
+            .filter(|id| !without_unit(id))
+            .collect();
+        prop_assert_eq!(undecided, expected);
     }
 }

@@ -8,7 +8,7 @@
 )]
 
 use lastwords_query::chance::{Input, OPEN, Relation, Windows, assess};
-use lastwords_query::correlate::{Events, Found, Match, Row, nearness, partners_of, sweep};
+use lastwords_query::correlate::{Events, Found, Match, Partner, Row, nearness, pairs, sweep};
 use proptest::prelude::*;
 
 const UNITS: u32 = 3;
@@ -42,15 +42,18 @@ fn brute_force(
                 found.same_events = true;
             } else {
                 let distance = (a_start - p_end).max(p_start - a_end).max(0);
-                near.push((distance, (a_start - p_start).abs(), p_start, p));
+                near.push(((distance, (a_start - p_start).abs()), p_start, partners.id[p], p));
             }
         }
         near.sort_unstable();
-        if let Some(&(.., nearest)) = near.first() {
+        if let Some(&((gap, between), start, id, _)) = near.first() {
+            let nearest = Partner { nearness: (gap as i64, between as i64), start_ns: start as i64, id };
             let partners = near.len() as u32;
-            found.matches.push(Match { anchor: a as u32, nearest: nearest as u32, partners });
-            lists.push(near.into_iter().map(|(.., p)| p).collect());
+            found.matches.push(Match { anchor: a as u32, partners, nearest: Some(nearest) });
         }
+        let mut list: Vec<usize> = near.into_iter().map(|(.., p)| p).collect();
+        list.sort_unstable();
+        lists.push(list);
     }
     (found, lists)
 }
@@ -101,9 +104,47 @@ proptest! {
         let found = sweep(&anchors, &partners, relation, within);
         let (expected, lists) = brute_force(&anchors, &partners, relation, within);
         prop_assert_eq!(&found, &expected);
-        for (one, list) in found.matches.iter().zip(lists) {
-            prop_assert_eq!(partners_of(one.anchor as usize, &anchors, &partners, relation, within), list);
-        }
+        let mut listed = vec![Vec::new(); anchors.len()];
+        pairs(&anchors, &partners, relation, within, |anchor, row| {
+            if anchors.id[anchor] != partners.id[row] {
+                listed[anchor].push(row);
+            }
+        });
+        listed.iter_mut().for_each(|list| list.sort_unstable());
+        prop_assert_eq!(listed, lists);
+    }
+
+    #[test]
+    fn parts_of_the_partners_give_together_what_all_of_them_give(
+        anchors in events(0),
+        mut partners in events(20),
+        parts in prop::collection::vec(0..4_usize, 24),
+        relation in prop::sample::select(vec![Relation::Of, Relation::Before, Relation::After]),
+        within in prop_oneof![Just(0_i64), 0..15_i64],
+        watermark_ns in 60..90_i64,
+    ) {
+        shared(&anchors, &mut partners);
+        let anchors = Events::sorted(anchors, UNITS);
+        let of = |rows: Vec<Row>, units| {
+            let partners = Events::sorted(rows, units);
+            let windows = Windows::around(partners.intervals(), relation, within, watermark_ns, units);
+            (sweep(&anchors, &partners, relation, within), windows)
+        };
+        let part = |number| {
+            partners.iter().zip(&parts).filter(|(_, of)| **of == number).map(|(row, _)| *row).collect::<Vec<_>>()
+        };
+        // Early parts know fewer units than later ones, as where hosts are met on the way.
+        let (found, windows) = (0..4)
+            .map(|number| {
+                let rows = part(number);
+                let units = rows.iter().map(|row| row.unit + 1).max().unwrap_or(0);
+                of(rows, units)
+            })
+            .reduce(|(found, windows), (other, others)| (found.merged(other), windows.merged(&others)))
+            .unwrap();
+        let (expected, all) = of(partners.clone(), UNITS);
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(windows.merged(&Windows::around(Default::default(), relation, within, 0, UNITS)), all);
     }
 
     #[test]

@@ -19,4 +19,4 @@ pub use engine::{Engine, EngineError, EngineOptions, prepare_exit};
 pub use http::{Access, serve_http};
 pub use native::NativeBlock;
 pub use schema::MigrateError;
-pub use store::{Class, InsertError, Inserting, QueryError, RemoteError, RemoteOptions, Store};
+pub use store::{AnswerBytes, Class, InsertError, Inserting, QueryError, RemoteError, RemoteOptions, Store};

@@ -161,16 +161,27 @@ fn ratio(sides: &Sides) -> Option<f64> {
         .map(|(before, after)| after / before)
 }
 
-/// Chi-squared and its degrees of freedom of counts that would be in proportion to the time observed.
-fn dispersion(counts: impl Iterator<Item = (u64, f64)> + Clone) -> (f64, f64) {
-    let observed = counts.filter(|(_, days)| *days > 0.0);
-    let (episodes, days) = observed.clone().fold((0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    let degrees = observed.clone().count().saturating_sub(1) as f64;
-    if episodes == 0 || days <= 0.0 {
+/// Chi-squared and its degrees of freedom of counts that would be in proportion to the time observed. What was observed
+/// for less than a tenth of the average is counted together: one episode of a machine that was heard of for a minute
+/// would be thousands of times what is expected there.
+fn dispersion(counts: impl Iterator<Item = (u64, f64)>) -> (f64, f64) {
+    let observed: Vec<(u64, f64)> = counts.filter(|(_, days)| *days > 0.0).collect();
+    let sum = |counts: &[(u64, f64)]| counts.iter().fold((0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let (episodes, days) = sum(&observed);
+    if episodes == 0 {
         return (0.0, 0.0);
     }
+    let short = days / observed.len() as f64 / 10.0;
+    let (mut cells, together): (Vec<_>, Vec<_>) = observed.into_iter().partition(|(_, days)| *days >= short);
+    let together = sum(&together);
+    let longest = cells.iter_mut().max_by(|a, b| a.1.total_cmp(&b.1));
+    match longest {
+        Some(longest) if together.1 < short => *longest = (longest.0 + together.0, longest.1 + together.1),
+        _ => cells.push(together),
+    }
     let expected = |of: f64| episodes as f64 * of / days;
-    (observed.map(|(count, of)| (count as f64 - expected(of)).powi(2) / expected(of)).sum(), degrees)
+    let squares = cells.iter().map(|(count, of)| (*count as f64 - expected(*of)).powi(2) / expected(*of));
+    (squares.sum(), cells.len().saturating_sub(1) as f64)
 }
 
 #[cfg(test)]
@@ -265,5 +276,17 @@ mod tests {
         let new = change(&Input { hosts: vec![host], ..Input::default() });
         assert_eq!((new.ratio, new.ratio_to), (None, None));
         assert!((new.p.unwrap() - 0.25).abs() < 1e-9, "2 · (1/2)³");
+    }
+
+    #[test]
+    fn a_machine_heard_of_for_a_moment_is_no_cluster() {
+        let moment = 1e-14;
+        let even = [(3, 7.0), (4, 7.0), (1, moment)];
+        assert!(dispersion(even.into_iter()).0 < 1.0, "{:?}", dispersion(even.into_iter()));
+        assert!((dispersion(even.into_iter()).1 - 1.0).abs() < 1e-9);
+        // Many short ones are a cell, and clusters still show.
+        let (squares, degrees) = dispersion((0..10).map(|_| (0, 0.1)).chain([(0, 10.0), (20, 10.0)]));
+        assert!(squares > 20.0 && (degrees - 2.0).abs() < 1e-9, "{squares} {degrees}");
+        assert_eq!(dispersion([(0, 1.0), (0, 0.0)].into_iter()), (0.0, 0.0));
     }
 }

@@ -297,13 +297,19 @@ mod tests {
                 .iter()
                 .map(|s| zone.to_ambiguous_timestamp(s.checked_add(time_of_block).unwrap()))
                 .collect();
-            if moved.iter().any(|m| m.is_ambiguous()) {
+            // An hour that is repeated after the range's end only is none of the range's.
+            let doubtful = |m: &jiff::tz::AmbiguousTimestamp| {
+                let instants = m.is_ambiguous().then(|| m.earlier().unwrap());
+                let change = instants.and_then(|first| zone.following(first).next());
+                change.is_some_and(|change| (change.timestamp().as_nanosecond() as i64) < input.to_ns)
+            };
+            if moved.iter().any(doubtful) {
                 shares.push(None);
                 continue;
             }
             let hits: Vec<u32> = moved
                 .into_iter()
-                .map(|m| u32::from(near(heads.unit[row], m.unambiguous().unwrap().as_nanosecond() as i64)))
+                .map(|m| u32::from(near(heads.unit[row], m.earlier().unwrap().as_nanosecond() as i64)))
                 .collect();
             let others: Vec<u32> = (starts.iter().zip(&hits))
                 .filter(|&(s, _)| *s != own && weekend(*s) == weekend(own))

@@ -66,7 +66,11 @@ pub(super) struct UnitWindows<'a> {
     pub end_ns: &'a [i64],
 }
 
-impl UnitWindows<'_> {
+impl<'a> UnitWindows<'a> {
+    fn rows(&self) -> impl Iterator<Item = (i64, i64)> + use<'a> {
+        self.start_ns.iter().copied().zip(self.end_ns.iter().copied())
+    }
+
     /// Whether `[time, time + length]` touches a window. `at` is the pointer of the caller: it moves
     /// forward to the first window that has not ended by `time`, so times must not fall.
     pub(super) fn touches(&self, at: &mut usize, time: i64, length: i64) -> bool {
@@ -102,20 +106,46 @@ impl Windows {
             (unit, start.saturating_sub(left), end.saturating_add(right))
         };
         if partners.sorted() {
-            Windows::union((0..partners.len()).map(widen), units)
+            Windows::union((0..partners.len()).map(widen), partners.len(), units)
         } else {
             let mut rows: Vec<_> = (0..partners.len()).map(widen).collect();
             rows.sort_unstable();
-            Windows::union(rows.into_iter(), units)
+            Windows::union(rows.into_iter(), partners.len(), units)
         }
     }
 
-    /// The union of closed intervals that come in order of unit and start.
-    fn union(rows: impl ExactSizeIterator<Item = (u32, i64, i64)>, units: u32) -> Windows {
+    /// The windows of both.
+    pub fn merged(&self, other: &Windows) -> Windows {
+        let units = self.units().max(other.units());
+        let rows = (0..units).flat_map(|unit| {
+            let mut left = self.of(unit).rows().peekable();
+            let mut right = other.of(unit).rows().peekable();
+            std::iter::from_fn(move || match (left.peek(), right.peek()) {
+                (Some(a), Some(b)) if b < a => right.next(),
+                (Some(_), _) => left.next(),
+                (None, _) => right.next(),
+            })
+            .map(move |(start, end)| (unit, start, end))
+        });
+        Windows::union(rows, self.len() + other.len(), units)
+    }
+
+    /// How many windows there are.
+    pub fn len(&self) -> usize {
+        self.start_ns.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.start_ns.is_empty()
+    }
+
+    /// The union of at most `most` closed intervals that come in order of unit and start.
+    fn union(rows: impl Iterator<Item = (u32, i64, i64)>, most: usize, units: u32) -> Windows {
         let mut windows = Windows {
             begins: Vec::with_capacity(units as usize + 1),
-            start_ns: Vec::with_capacity(rows.len()),
-            end_ns: Vec::with_capacity(rows.len()),
+            start_ns: Vec::with_capacity(most),
+            end_ns: Vec::with_capacity(most),
         };
         let mut first = 0;
         for (unit, start, end) in rows {
@@ -140,6 +170,8 @@ impl Windows {
         while windows.begins.len() <= units as usize {
             windows.begins.push(position(windows.start_ns.len()));
         }
+        windows.start_ns.shrink_to_fit();
+        windows.end_ns.shrink_to_fit();
         windows
     }
 

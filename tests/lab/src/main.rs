@@ -21,6 +21,10 @@ use clap::{Parser, Subcommand};
 
 use figures::{Figures, Format};
 
+/// Tells how much memory a step took at most; the embedded engine has an allocator of its own.
+#[global_allocator]
+static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 #[derive(Parser)]
 #[command(name = "cargo lab", about = "Measures Lastwords, and breaks it on purpose")]
 struct Arguments {

@@ -1,0 +1,139 @@
+//! Fetches the partners of one condition piece by piece, and compares each piece while the next one comes.
+//!
+//! Pieces are small enough to stay near the processor. Where all of them fit in the memory that is left they are kept
+//! for the list of partners. Where they do not, nothing is kept but what each gave, and the partners of the events that
+//! are listed are fetched once more.
+
+use std::{collections::HashSet, sync::Arc};
+
+use lastwords_store::Store;
+
+use crate::{
+    ask::AskError,
+    conditions::{self, Comparison, Numbered, Side},
+    correlate::{Events, Row},
+    fetch::{Names, Pieces},
+    language::{Bounds, Near, Scope},
+    machines::Machines,
+    matching::held,
+    plan::{self, Fetch},
+};
+
+/// What both sides of a comparison are numbered and placed by.
+pub(crate) struct World {
+    pub names: Names,
+    pub machines: Machines,
+    /// Up to here everything has arrived.
+    pub watermark_ns: i64,
+}
+
+impl World {
+    /// Calls with what numbers everything that was met up to now.
+    pub fn numbered<T>(&self, with: impl FnOnce(Numbered<'_>) -> T) -> T {
+        let (hosts, guests) = (held(&self.names.hosts), held(&self.names.guests));
+        with(Numbered { hosts: &hosts, guests: guests.len(), machines: &self.machines })
+    }
+
+    /// Partners under a condition in the range of a question.
+    pub fn fetch(&self, near: &Near, bounds: &Bounds) -> Fetch {
+        plan::partners(near, bounds, self.by_guest(near))
+    }
+
+    /// Whether the guests of partners matter: where they move, or are compared on.
+    fn by_guest(&self, near: &Near) -> bool {
+        !self.machines.guests.is_empty() || near.scope == Scope::Guest
+    }
+
+    fn place(&self, rows: &mut [Row]) {
+        self.machines.place(rows, &self.names);
+    }
+}
+
+/// Compares events asked for with the partners under a condition; also gives the bytes that are kept of them, which are
+/// taken from the question's memory. `with_windows`: whether chance is to be told of it.
+pub(crate) async fn compare(
+    store: &Store,
+    world: &Arc<World>,
+    (near, bounds): (&Near, &Bounds),
+    anchors: Vec<Row>,
+    with_windows: bool,
+) -> Result<(Side, usize), AskError> {
+    let mut comparison = begun(world, near, anchors, with_windows).await?;
+    let fetch = world.fetch(near, bounds);
+    let mut pieces = Pieces::of(store, &fetch, &world.names)?;
+    let rows_max = world.names.piece_rows();
+    let mut kept = 0;
+    let mut piece = if comparison.is_idle() { None } else { pieces.next(rows_max).await? };
+    while let Some(mut rows) = piece {
+        let of = Arc::clone(world);
+        let adding = blocking(move || {
+            of.place(&mut rows);
+            of.numbered(|numbered| comparison.add(rows, numbered));
+            comparison
+        });
+        let (added, next) = tokio::join!(adding, pieces.next(rows_max));
+        (comparison, piece) = (added?, next?);
+        world.names.release(kept);
+        if world.names.keep(comparison.bytes()).is_err() {
+            comparison.forget_partners();
+            world.names.keep(comparison.bytes())?;
+        }
+        kept = comparison.bytes();
+    }
+    let of = Arc::clone(world);
+    let side = blocking(move || of.numbered(|numbered| comparison.finish(numbered))).await?;
+    Ok((side, kept))
+}
+
+/// The partners of those events asked for that have these ids, each with the id.
+pub(crate) async fn pairs(
+    store: &Store,
+    world: &Arc<World>,
+    near: &Near,
+    side: &Side,
+    ids: &HashSet<u64>,
+) -> Result<Vec<(u64, Row)>, AskError> {
+    let anchors = side.anchors_of(ids);
+    if let Some(partners) = &side.partners {
+        let anchors = Events::sorted(anchors, side.units);
+        return Ok(partners.iter().flat_map(|piece| conditions::pairs(near, &anchors, piece)).collect());
+    }
+    let Some(fetch) = plan::partners_of(near, &anchors, world.by_guest(near)) else { return Ok(Vec::new()) };
+    let mut comparison = begun(world, near, anchors, false).await?;
+    let mut pieces = Pieces::of(store, &fetch, &world.names)?;
+    let rows_max = world.names.piece_rows();
+    let mut found = Vec::new();
+    while let Some(mut rows) = pieces.next(rows_max).await? {
+        let of = Arc::clone(world);
+        let adding = blocking(move || {
+            of.place(&mut rows);
+            let pairs = of.numbered(|numbered| comparison.pairs(rows, numbered));
+            (comparison, pairs)
+        });
+        let (now, pairs) = adding.await?;
+        comparison = now;
+        found.extend(pairs);
+    }
+    Ok(found)
+}
+
+async fn begun(
+    world: &Arc<World>,
+    near: &Near,
+    anchors: Vec<Row>,
+    with_windows: bool,
+) -> Result<Comparison, AskError> {
+    let (of, near) = (Arc::clone(world), near.clone());
+    let watermark_ns = world.watermark_ns;
+    blocking(move || {
+        of.numbered(|numbered| Comparison::new(&near, anchors, numbered, watermark_ns, with_windows))
+    })
+    .await
+}
+
+/// Computes beside what waits for the store.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AskError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| AskError::Ended(error.to_string()))
+}

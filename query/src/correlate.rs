@@ -35,6 +35,8 @@ pub struct Events {
     pub guest: Vec<u32>,
     /// See `host`.
     pub key: Vec<u32>,
+    /// How long the longest lasts, nanoseconds.
+    longest_ns: i64,
 }
 
 /// The guest of what happened to a host itself.
@@ -100,6 +102,7 @@ impl Events {
             host: Vec::with_capacity(rows),
             guest: Vec::with_capacity(rows),
             key: Vec::with_capacity(rows),
+            longest_ns: 0,
         }
     }
 
@@ -111,6 +114,7 @@ impl Events {
         self.host.push(row.host);
         self.guest.push(row.guest);
         self.key.push(row.key);
+        self.longest_ns = self.longest_ns.max(row.end_ns.saturating_sub(row.start_ns));
     }
 
     /// A row again.
@@ -257,7 +261,7 @@ pub fn pairs(
             within_ns: within_ns.max(0),
             rows: first_partner..last_partner,
         };
-        unit.run(first_anchor..last_anchor, &mut visit);
+        unit.run(unit.in_reach(first_anchor..last_anchor), &mut visit);
         (first_anchor, first_partner) = (last_anchor, last_partner);
     }
 }
@@ -271,6 +275,20 @@ struct UnitSweep<'a> {
 }
 
 impl UnitSweep<'_> {
+    /// Of the unit's anchors those that can be near any of its partners, which may be a few hours of many weeks.
+    fn in_reach(&self, anchors: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let rows = self.rows.clone();
+        let Some(first_ns) = self.partners.start_ns[rows.clone()].first() else { return 0..0 };
+        let last_ns = self.partners.end_ns[rows.clone()].iter().max().into_iter();
+        // An end before its start is none.
+        let last_ns = last_ns.chain(self.partners.start_ns[rows].last()).max().unwrap_or(first_ns);
+        let earliest_ns = first_ns.saturating_sub(self.within_ns).saturating_sub(self.anchors.longest_ns);
+        let latest_ns = last_ns.saturating_add(self.within_ns);
+        let starts = &self.anchors.start_ns[anchors.clone()];
+        let from = anchors.start + starts.partition_point(|start_ns| *start_ns < earliest_ns);
+        from..anchors.start + starts.partition_point(|start_ns| *start_ns <= latest_ns)
+    }
+
     fn run(&self, anchors: std::ops::Range<usize>, visit: &mut impl FnMut(usize, usize)) {
         // Partners that began at or before the anchor and reach it.
         let mut reaching: Vec<u32> = Vec::new();

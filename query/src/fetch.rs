@@ -183,7 +183,7 @@ impl<'a> Pieces<'a> {
 }
 
 impl Fetched {
-    fn take(&mut self, columns: Vec<Column>, fetch: &Fetch, names: &Names) -> Result<(), AskError> {
+    fn take(&mut self, columns: Vec<Column<'_>>, fetch: &Fetch, names: &Names) -> Result<(), AskError> {
         let mut columns = columns.into_iter();
         let hosts = numbers(columns.next(), &names.hosts)?;
         let (starts, ends, ids) = (values(columns.next())?, values(columns.next())?, values(columns.next())?);
@@ -212,14 +212,14 @@ impl Fetched {
     }
 }
 
-fn values(column: Option<Column>) -> Result<Vec<i64>, BlockError> {
+fn values(column: Option<Column<'_>>) -> Result<Vec<i64>, BlockError> {
     match column {
         Some(Column::Number(values)) => Ok(values),
         _ => Err(BlockError::Damaged("numbers were wanted")),
     }
 }
 
-fn numbers(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<u32>, BlockError> {
+fn numbers(column: Option<Column<'_>>, names: &Mutex<Interner>) -> Result<Vec<u32>, BlockError> {
     let Some(Column::Name { keys, rows }) = column else {
         return Err(BlockError::Damaged("names were wanted"));
     };
@@ -229,7 +229,7 @@ fn numbers(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<u32>, 
 }
 
 /// As [`numbers`], and none for the empty name.
-fn units(column: Option<Column>, names: &Mutex<Interner>) -> Result<Vec<Option<u32>>, BlockError> {
+fn units(column: Option<Column<'_>>, names: &Mutex<Interner>) -> Result<Vec<Option<u32>>, BlockError> {
     let Some(Column::Name { keys, rows }) = column else {
         return Err(BlockError::Damaged("names were wanted"));
     };

@@ -38,6 +38,8 @@ pub struct AskOptions {
     pub evidence: usize,
     /// Memory that the question may take, beside the store's.
     pub memory_bytes_max: u64,
+    /// Whether sets are fetched whole where a part would do: to compare with.
+    pub whole_sets: bool,
     /// What may be named beside the language's own words.
     pub vocabulary: Arc<Vocabulary>,
     /// Labels of hosts from configuration, by host.
@@ -54,6 +56,7 @@ impl AskOptions {
             statistics: true,
             evidence: 3,
             memory_bytes_max: MEMORY_BYTES_MAX,
+            whole_sets: false,
             vocabulary: Arc::new(crate::vocabulary().clone()),
             labels: Arc::default(),
         }
@@ -156,16 +159,7 @@ impl Asked<'_> {
 /// # Errors
 /// Where it is not understood, or the store fails.
 pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Reply, AskError> {
-    let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
-    let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
-    let with_attributes = false;
-    let machines = machines::of(store, &options.labels, with_attributes).await?;
-    let vocabulary = with_labels(options, &machines);
-    let question = language::parse(text, &vocabulary, &asker)?;
-    for set in question.sets() {
-        check(store, text, set).await?;
-    }
-    let asked = Asked { store, text, options, now_ns, machines };
+    let (question, asked) = understood(store, text, options).await?;
     match question {
         Question::Matches(question) => Ok(Reply::Events(Box::new(matching::answer(&asked, question).await?))),
         Question::Precedes(question) => Ok(Reply::Listing(preceding::answer(&asked, question).await?)),
@@ -176,6 +170,24 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Repl
         Question::Messages(question) => Ok(Reply::Listing(messages::answer(&asked, question).await?)),
         Question::Silent(question) => Ok(Reply::Listing(silent::answer(&asked, question).await?)),
     }
+}
+
+/// Understands a question.
+pub(crate) async fn understood<'a>(
+    store: &'a Store,
+    text: &'a str,
+    options: &'a AskOptions,
+) -> Result<(Question, Asked<'a>), AskError> {
+    let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
+    let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
+    let with_attributes = false;
+    let machines = machines::of(store, &options.labels, with_attributes).await?;
+    let vocabulary = with_labels(options, &machines);
+    let question = language::parse(text, &vocabulary, &asker)?;
+    for set in question.sets() {
+        check(store, text, set).await?;
+    }
+    Ok((question, Asked { store, text, options, now_ns, machines }))
 }
 
 /// Everything that a question may name here.
@@ -192,7 +204,7 @@ fn with_labels(options: &AskOptions, machines: &Machines) -> Vocabulary {
     vocabulary
 }
 
-pub(crate) async fn check(store: &Store, text: &str, set: &Set) -> Result<(), AskError> {
+async fn check(store: &Store, text: &str, set: &Set) -> Result<(), AskError> {
     match &set.members {
         Members::Predicate(predicate) => sql::check_predicate(store, text, set, predicate).await,
         Members::Class(_) | Members::Text(_) => Ok(()),

@@ -224,7 +224,7 @@ impl Comparison {
         };
         if self.with_windows {
             let (relation, within_ns) = (self.near.relation, self.near.within_ns);
-            let units = units(&self.near.scope, numbered, &self.labels);
+            let units = self.units(numbered);
             part.windows =
                 Windows::around(partners.intervals(), relation, within_ns, self.watermark_ns, units);
         }
@@ -246,7 +246,7 @@ impl Comparison {
 
     fn sorted(&mut self, partners: Vec<Row>, numbered: Numbered<'_>) -> Events {
         let partners = in_units(partners, &self.near.scope, numbered, &mut self.labels);
-        Events::sorted(partners, units(&self.near.scope, numbered, &self.labels))
+        Events::sorted(partners, self.units(numbered))
     }
 
     /// Looks for partners that perhaps only lack their end.
@@ -261,6 +261,16 @@ impl Comparison {
                 self.open.count += 1;
             }
         }
+    }
+
+    /// The events asked for.
+    pub fn anchors(&self) -> &Events {
+        &self.anchors
+    }
+
+    /// Units are numbered below this.
+    pub fn units(&self, numbered: Numbered<'_>) -> u32 {
+        units(&self.near.scope, numbered, &self.labels)
     }
 
     /// Whether there is nothing to find partners for.
@@ -285,10 +295,11 @@ impl Comparison {
 
     /// What came of all pieces.
     pub fn finish(self, numbered: Numbered<'_>) -> Side {
+        let units = self.units(numbered);
         let parts = self.found.into_iter().rev();
         let all = parts.reduce(Part::merged).unwrap_or_default();
         Side {
-            units: units(&self.near.scope, numbered, &self.labels),
+            units,
             anchors: self.anchors,
             partners: self.partners,
             windows: all.windows,
@@ -368,6 +379,12 @@ pub fn met(near: &Near, has_partner: bool, span: (i64, i64), watermark_ns: i64) 
 }
 
 impl Side {
+    /// Whether any unit with an event asked for has a window.
+    pub fn any_window(&self) -> bool {
+        let mut units = self.anchors.unit.iter().copied();
+        units.any(|unit| self.windows.any_of(unit))
+    }
+
     /// Takes as matches the events that have no partner and will not get one.
     fn only_without_partner(&mut self, near: &Near, watermark_ns: i64) {
         let with_partner: HashSet<u32> = self.found.matches.iter().map(|one| one.anchor).collect();

@@ -7,9 +7,11 @@ use serde::Deserialize;
 
 use crate::{
     ask::{self, AskError, AskOptions},
-    fetch,
-    language::{self, Asker, Question},
-    plan,
+    correlate::Events,
+    language::{self, Bounds, Near, Question},
+    matching::Begun,
+    partners,
+    plan::{self, Fetch},
 };
 
 /// Words the question as it is understood, then each statement with the number of rows that it gives.
@@ -17,46 +19,26 @@ use crate::{
 /// # Errors
 /// Where it is not understood, or the store fails.
 pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<String, AskError> {
-    let vocabulary = ask::vocabulary(store, options).await?;
-    let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
-    let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
-    let question = language::parse(text, &vocabulary, &asker)?;
-    for set in question.sets() {
-        ask::check(store, text, set).await?;
-    }
+    let (question, asked) = ask::understood(store, text, options).await?;
     let mut out = format!("understood as: {question}\n");
-    let mut parts = Vec::new();
     match &question {
         Question::Matches(question) => {
-            let anchors = plan::anchors(&question.anchors, &question.bounds, question.by.as_ref());
-            parts.push(("the events asked for".to_owned(), anchors));
-            for near in &question.conditions {
-                parts.push((near.to_string(), plan::partners(near, &question.bounds, true)));
+            let fetch = plan::anchors(&question.anchors, &question.bounds, question.by.as_ref());
+            told(&mut out, "the events asked for", "kept in memory", (store, &fetch)).await?;
+            if let Some(begun) = Begun::of(&asked, question).await? {
+                for (at, near) in question.conditions.iter().enumerate() {
+                    let with_windows = options.statistics && Some(at) == question.main();
+                    condition(&mut out, store, &begun, (near, &question.bounds), with_windows).await?;
+                }
             }
         }
         Question::Precedes(language::Precedes { anchors, bounds, .. })
         | Question::Distinguishes(language::Distinguishes { anchors, bounds, .. })
         | Question::Change(language::Change { anchors, bounds, .. }) => {
-            parts.push(("the events asked about".to_owned(), plan::anchors(anchors, bounds, None)));
+            let fetch = plan::anchors(anchors, bounds, None);
+            told(&mut out, "the events asked about", "kept in memory", (store, &fetch)).await?;
         }
         Question::Silent(_) | Question::Messages(_) => {}
-    }
-    let names = fetch::Names::with_room(usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX));
-    for (number, (what, fetch)) in parts.into_iter().enumerate() {
-        let rows = count(store, &fetch.sql).await?;
-        let kept = usize::try_from(rows).unwrap_or(usize::MAX);
-        let fits = if number == 0 { names.keep_anchors(kept) } else { names.keep_partners(kept) }.is_ok();
-        let how = match (number == 0, fits) {
-            (true, true) => "kept in memory".to_owned(),
-            (true, false) => {
-                format!("which do not fit into query.memory_max ({} MiB)", options.memory_bytes_max >> 20)
-            }
-            (false, true) => format!("in pieces of {}, all kept", names.piece_rows()),
-            (false, false) => {
-                format!("in pieces of {}, none kept; those listed are fetched again", names.piece_rows())
-            }
-        };
-        let _ = write!(out, "\n{what}: {rows} rows, {how}\n  {}\n", fetch.sql);
     }
     out += match &question {
         Question::Matches(question) if question.conditions.is_empty() => "\nthen: counted.\n",
@@ -83,6 +65,46 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
         }
     };
     Ok(out)
+}
+
+/// One condition: which of its partners are fetched and why, and whether they are kept.
+async fn condition(
+    out: &mut String,
+    store: &Store,
+    begun: &Begun,
+    (near, bounds): (&Near, &Bounds),
+    with_windows: bool,
+) -> Result<(), AskError> {
+    let Begun { world, anchors, .. } = begun;
+    let (comparison, narrow) = partners::begun(world, near, anchors.clone(), with_windows).await?;
+    let fetch = world.fetch(near, bounds, &narrow);
+    let rows = count(store, &fetch.sql).await?;
+    let bytes = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(Events::ROW_BYTES);
+    let names = &world.names;
+    let kept = names.keep(comparison.bytes()).and_then(|()| names.keep(bytes)).is_ok();
+    let mut how = String::new();
+    if let Some(hosts) = &narrow.hosts {
+        let _ = write!(how, "only of the {} hosts that had what is asked for, ", hosts.len());
+    }
+    if let Some(buckets) = &narrow.buckets_s {
+        let looked = if with_windows { "it or chance looks" } else { "it looks" };
+        let _ = write!(how, "only of the {} five minutes in which {looked} for them, ", buckets.len());
+    }
+    let whether = if kept { "all kept" } else { "none kept; those listed are fetched again" };
+    let _ = write!(how, "in pieces of {}, {whether}", names.piece_rows());
+    let _ = write!(out, "\n{near}: {rows} rows, {how}\n  {}\n", fetch.sql);
+    Ok(())
+}
+
+async fn told(
+    out: &mut String,
+    what: &str,
+    how: &str,
+    (store, fetch): (&Store, &Fetch),
+) -> Result<(), AskError> {
+    let rows = count(store, &fetch.sql).await?;
+    let _ = write!(out, "\n{what}: {rows} rows, {how}\n  {}\n", fetch.sql);
+    Ok(())
 }
 
 async fn count(store: &Store, sql: &str) -> Result<u64, AskError> {

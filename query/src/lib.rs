@@ -7,7 +7,7 @@
 //! 4. [`fetch`]: runs them over the [`range`]; [`columns`] reads the store's blocks into numbers.
 //!    [`machines`]: the host that ran a guest then.
 //! 5. [`correlate`]: which events are near which; one sweep for each of the [`conditions`], or for each piece of its
-//!    partners where they do not fit in memory (`partners`).
+//!    partners where they do not fit in memory (`partners`). What need not be known is not fetched (`narrow`).
 //! 6. [`chance`]: how many chance alone would give.
 //! 7. [`answer`]: figures, matches and ([`sentence`]) the one sentence; [`details`] fetches what is printed.
 //! 8. [`render()`]: the answer on a terminal.
@@ -30,6 +30,7 @@ pub mod listing;
 pub mod machines;
 mod matching;
 mod messages;
+mod narrow;
 mod partners;
 pub mod plan;
 mod preceding;

@@ -10,7 +10,7 @@ use lastwords_store::Store;
 use crate::{
     answer::{Answer, Chance, Counts, Decided, Match, Namers, Partner, Range},
     ask::{AskError, AskOptions, Asked},
-    chance::{self, Assessment, Input},
+    chance::{self, Assessment},
     columns::Interner,
     conditions::{Evaluated, Evaluation, Side},
     correlate::{self, Row},
@@ -24,32 +24,81 @@ use crate::{
 
 /// Answers it.
 pub(crate) async fn answer(asked: &Asked<'_>, question: Matches) -> Result<Answer, AskError> {
-    let (store, options, now_ns) = (asked.store, asked.options, asked.now_ns);
-    let Some(extent) = fetch::extent(store).await? else {
-        let range = Range { from: now_ns, to: now_ns };
+    let Some(begun) = Begun::of(asked, &question).await? else {
+        let range = Range { from: asked.now_ns, to: asked.now_ns };
         return Ok(Work::default().answer(asked, &question, range, Vec::new()));
     };
-    let names = asked.names();
-    let bounds = &question.bounds;
-    let fetch = plan::anchors(&question.anchors, bounds, question.by.as_ref());
-    let (sets, compares) = (sets_of(&question), !question.conditions.is_empty());
-    fetch::hosts(store, &names).await?;
-    let (anchors, range) = tokio::try_join!(fetch::set(store, &fetch, &names), async {
-        Ok(range::of(store, bounds, &sets, compares, &extent, now_ns).await?)
-    })?;
-    // What is dated ahead of now has arrived as well, but a clock of 2099 is not the time.
-    let watermark_ns = now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX)));
-    let world = Arc::new(World { names, machines: asked.machines.clone(), watermark_ns });
-    let task =
-        Arc::new(Task { world, question, range, options: options.clone(), seed_text: asked.text.to_owned() });
-    let of = Arc::clone(&task);
-    let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
-    let (anchors, remarks) = blocking(move || of.asked_for(anchors.rows)).await?;
+    let Begun { world, anchors, remarks, clock_uncertainty_ns } = begun;
+    let (store, range) = (asked.store, world.range);
+    let task = Arc::new(Task { world, question, options: asked.options.clone() });
     let evaluated = task.evaluate(store, anchors).await?;
     let of = Arc::clone(&task);
     let work = blocking(move || of.run(evaluated, remarks, clock_uncertainty_ns)).await?;
     let matches = work.listed(store, &task).await?;
     Ok(work.answer(asked, &task.question, range, matches))
+}
+
+/// The events asked for, and what they are compared in.
+pub(crate) struct Begun {
+    pub world: Arc<World>,
+    pub anchors: Vec<Row>,
+    remarks: Remarks,
+    clock_uncertainty_ns: u64,
+}
+
+impl Begun {
+    /// None where nothing was ever observed.
+    pub async fn of(asked: &Asked<'_>, question: &Matches) -> Result<Option<Begun>, AskError> {
+        let (store, options, now_ns) = (asked.store, asked.options, asked.now_ns);
+        let Some(extent) = fetch::extent(store).await? else { return Ok(None) };
+        let names = asked.names();
+        let bounds = &question.bounds;
+        let fetch = plan::anchors(&question.anchors, bounds, question.by.as_ref());
+        let (sets, compares) = (sets_of(question), !question.conditions.is_empty());
+        fetch::hosts(store, &names).await?;
+        let (anchors, range) = tokio::try_join!(fetch::set(store, &fetch, &names), async {
+            Ok(range::of(store, bounds, &sets, compares, &extent, now_ns).await?)
+        })?;
+        // What is dated ahead of now has arrived as well, but a clock of 2099 is not the time.
+        let watermark_ns = now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX)));
+        let world = Arc::new(World {
+            names,
+            machines: asked.machines.clone(),
+            watermark_ns,
+            range,
+            time_zone: options.time_zone.clone(),
+            seed: chance::seed(asked.text, range.from, range.to),
+            whole_sets: asked.options.whole_sets,
+        });
+        let (of, question) = (Arc::clone(&world), question.clone());
+        let clock_uncertainty_ns = anchors.clock_uncertainty_ns;
+        let (anchors, remarks) = blocking(move || asked_for(&question, &of, anchors.rows)).await?;
+        Ok(Some(Begun { world, anchors, remarks, clock_uncertainty_ns }))
+    }
+}
+
+/// The events asked for where they were: those of the range and of the places that are asked about.
+fn asked_for(question: &Matches, world: &World, mut anchors: Vec<Row>) -> (Vec<Row>, Remarks) {
+    let mut remarks = Remarks::default();
+    if !question.conditions.is_empty() {
+        let before = anchors.len();
+        anchors.retain(|row| row.start_ns >= world.range.from);
+        remarks.earlier = before.saturating_sub(anchors.len()) as u64;
+        let before = anchors.len();
+        anchors.retain(|row| row.start_ns < world.range.to);
+        remarks.later = before.saturating_sub(anchors.len()) as u64;
+    }
+    let World { names, machines, .. } = world;
+    machines.place(&mut anchors, names);
+    let (hosts, guests, mut keys) = (held(&names.hosts), held(&names.guests), held(&names.keys));
+    if let Some(Grouping::Label(label)) = &question.by {
+        for row in &mut anchors {
+            let value = machines.label(hosts.name(row.host), label, row.start_ns);
+            row.key = keys.number(value.unwrap_or("(none)"));
+        }
+    }
+    machines.only_at(&question.bounds.places, &mut anchors, &hosts, &guests);
+    (anchors, remarks)
 }
 
 fn sets_of(question: &Matches) -> Vec<&Set> {
@@ -60,9 +109,7 @@ fn sets_of(question: &Matches) -> Vec<&Set> {
 struct Task {
     world: Arc<World>,
     question: Matches,
-    range: Range,
     options: AskOptions,
-    seed_text: String,
 }
 
 pub(crate) fn held(names: &std::sync::Mutex<Interner>) -> MutexGuard<'_, Interner> {
@@ -70,30 +117,6 @@ pub(crate) fn held(names: &std::sync::Mutex<Interner>) -> MutexGuard<'_, Interne
 }
 
 impl Task {
-    /// The events asked for where they were: those of the range and of the places that are asked about.
-    fn asked_for(&self, mut anchors: Vec<Row>) -> (Vec<Row>, Remarks) {
-        let mut remarks = Remarks::default();
-        if !self.question.conditions.is_empty() {
-            let before = anchors.len();
-            anchors.retain(|row| row.start_ns >= self.range.from);
-            remarks.earlier = before.saturating_sub(anchors.len()) as u64;
-            let before = anchors.len();
-            anchors.retain(|row| row.start_ns < self.range.to);
-            remarks.later = before.saturating_sub(anchors.len()) as u64;
-        }
-        let World { names, machines, .. } = &*self.world;
-        machines.place(&mut anchors, names);
-        let (hosts, guests, mut keys) = (held(&names.hosts), held(&names.guests), held(&names.keys));
-        if let Some(Grouping::Label(label)) = &self.question.by {
-            for row in &mut anchors {
-                let value = machines.label(hosts.name(row.host), label, row.start_ns);
-                row.key = keys.number(value.unwrap_or("(none)"));
-            }
-        }
-        machines.only_at(&self.question.bounds.places, &mut anchors, &hosts, &guests);
-        (anchors, remarks)
-    }
-
     /// Which of them meet all conditions.
     async fn evaluate(&self, store: &Store, anchors: Vec<Row>) -> Result<Evaluated, AskError> {
         let question = &self.question;
@@ -155,19 +178,8 @@ impl Task {
     }
 
     fn assess(&self, side: &Side, near: &Near) -> Assessment {
-        chance::assess(&Input {
-            anchors: side.anchors.intervals(),
-            windows: &side.windows,
-            relation: near.relation,
-            within_ns: near.within_ns,
-            from_ns: self.range.from,
-            to_ns: self.range.to,
-            watermark_ns: self.world.watermark_ns,
-            time_zone: &self.options.time_zone,
-            units: side.units,
-            seed: chance::seed(&self.seed_text, self.range.from, self.range.to),
-            same_events: side.found.same_events,
-        })
+        let same_events = side.found.same_events;
+        chance::assess(&self.world.chance(near, &side.anchors, &side.windows, side.units, same_events))
     }
 }
 

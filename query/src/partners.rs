@@ -2,29 +2,40 @@
 //!
 //! Pieces are small enough to stay near the processor. Where all of them fit in the memory that is left they are kept
 //! for the list of partners. Where they do not, nothing is kept but what each gave, and the partners of the events that
-//! are listed are fetched once more.
+//! are listed are fetched once more. What need not be known is not fetched at all ([`crate::narrow`]).
 
 use std::{collections::HashSet, sync::Arc};
 
+use jiff::tz::TimeZone;
 use lastwords_store::Store;
 
 use crate::{
+    answer::Range,
     ask::AskError,
+    chance::{Input, Windows},
     conditions::{self, Comparison, Numbered, Side},
     correlate::{Events, Row},
     fetch::{Names, Pieces},
     language::{Bounds, Near, Scope},
     machines::Machines,
     matching::held,
+    narrow::{Narrow, Needs},
     plan::{self, Fetch},
 };
 
-/// What both sides of a comparison are numbered and placed by.
+/// What both sides of a comparison are numbered, placed and compared by.
 pub(crate) struct World {
     pub names: Names,
     pub machines: Machines,
     /// Up to here everything has arrived.
     pub watermark_ns: i64,
+    pub range: Range,
+    /// The asker's.
+    pub time_zone: TimeZone,
+    /// Of what chance draws.
+    pub seed: u64,
+    /// See [`AskOptions`](crate::AskOptions).
+    pub whole_sets: bool,
 }
 
 impl World {
@@ -35,8 +46,49 @@ impl World {
     }
 
     /// Partners under a condition in the range of a question.
-    pub fn fetch(&self, near: &Near, bounds: &Bounds) -> Fetch {
-        plan::partners(near, bounds, self.by_guest(near))
+    pub fn fetch(&self, near: &Near, bounds: &Bounds, narrow: &Narrow) -> Fetch {
+        plan::partners(near, bounds, self.by_guest(near), &self.sql(narrow))
+    }
+
+    /// Which partners of these events asked for suffice.
+    pub fn narrow(&self, comparison: &Comparison, near: &Near, with_windows: bool) -> Narrow {
+        if self.whole_sets {
+            return Narrow::default();
+        }
+        let anchors = comparison.anchors();
+        let windows = Windows::default();
+        let units = self.numbered(|numbered| comparison.units(numbered));
+        let chance = with_windows.then(|| self.chance(near, anchors, &windows, units, false));
+        let range_ns = (self.range.from, self.range.to);
+        Narrow::of(&Needs { near, anchors, hosts: &held(&self.names.hosts), chance, range_ns })
+    }
+
+    /// What chance is told of.
+    pub fn chance<'a>(
+        &'a self,
+        near: &Near,
+        anchors: &'a Events,
+        windows: &'a Windows,
+        units: u32,
+        same_events: bool,
+    ) -> Input<'a> {
+        Input {
+            anchors: anchors.intervals(),
+            windows,
+            relation: near.relation,
+            within_ns: near.within_ns,
+            from_ns: self.range.from,
+            to_ns: self.range.to,
+            watermark_ns: self.watermark_ns,
+            time_zone: &self.time_zone,
+            units,
+            seed: self.seed,
+            same_events,
+        }
+    }
+
+    fn sql(&self, narrow: &Narrow) -> String {
+        plan::narrowed(narrow, !self.machines.guests.is_empty())
     }
 
     /// Whether the guests of partners matter: where they move, or are compared on.
@@ -58,9 +110,28 @@ pub(crate) async fn compare(
     anchors: Vec<Row>,
     with_windows: bool,
 ) -> Result<(Side, usize), AskError> {
-    let mut comparison = begun(world, near, anchors, with_windows).await?;
-    let fetch = world.fetch(near, bounds);
-    let mut pieces = Pieces::of(store, &fetch, &world.names)?;
+    let (comparison, narrow) = begun(world, near, anchors, with_windows).await?;
+    let at_any_time = narrow.buckets_s.is_none();
+    let (side, kept) = compared(store, world, &world.fetch(near, bounds, &narrow), comparison).await?;
+    if !with_windows || at_any_time || side.any_window() {
+        return Ok((side, kept));
+    }
+    // Whether there is none at all on these hosts is told apart from none where chance looks.
+    world.names.release(kept);
+    let anchors = (0..side.anchors.len()).map(|at| side.anchors.row(at)).collect();
+    let (comparison, _) = begun(world, near, anchors, with_windows).await?;
+    let fetch = world.fetch(near, bounds, &narrow.at_any_time());
+    let (again, kept) = compared(store, world, &fetch, comparison).await?;
+    Ok((Side { without_unit: side.without_unit, ..again }, kept))
+}
+
+async fn compared(
+    store: &Store,
+    world: &Arc<World>,
+    fetch: &Fetch,
+    mut comparison: Comparison,
+) -> Result<(Side, usize), AskError> {
+    let mut pieces = Pieces::of(store, fetch, &world.names)?;
     let rows_max = world.names.piece_rows();
     let mut kept = 0;
     let mut piece = if comparison.is_idle() { None } else { pieces.next(rows_max).await? };
@@ -98,8 +169,11 @@ pub(crate) async fn pairs(
         let anchors = Events::sorted(anchors, side.units);
         return Ok(partners.iter().flat_map(|piece| conditions::pairs(near, &anchors, piece)).collect());
     }
-    let Some(fetch) = plan::partners_of(near, &anchors, world.by_guest(near)) else { return Ok(Vec::new()) };
-    let mut comparison = begun(world, near, anchors, false).await?;
+    let guest = world.by_guest(near);
+    let times = plan::times_of_partners(near, &anchors);
+    let (mut comparison, narrow) = begun(world, near, anchors, false).await?;
+    let Some(times) = times else { return Ok(Vec::new()) };
+    let fetch = plan::partners_within(near, times, guest, &world.sql(&narrow));
     let mut pieces = Pieces::of(store, &fetch, &world.names)?;
     let rows_max = world.names.piece_rows();
     let mut found = Vec::new();
@@ -117,16 +191,20 @@ pub(crate) async fn pairs(
     Ok(found)
 }
 
-async fn begun(
+/// What events asked for are compared by, and which partners suffice.
+pub(crate) async fn begun(
     world: &Arc<World>,
     near: &Near,
     anchors: Vec<Row>,
     with_windows: bool,
-) -> Result<Comparison, AskError> {
+) -> Result<(Comparison, Narrow), AskError> {
     let (of, near) = (Arc::clone(world), near.clone());
     let watermark_ns = world.watermark_ns;
     blocking(move || {
-        of.numbered(|numbered| Comparison::new(&near, anchors, numbered, watermark_ns, with_windows))
+        let comparison =
+            of.numbered(|numbered| Comparison::new(&near, anchors, numbered, watermark_ns, with_windows));
+        let narrow = of.narrow(&comparison, &near, with_windows);
+        (comparison, narrow)
     })
     .await
 }

@@ -8,7 +8,11 @@ use crate::{
     chance::Relation,
     correlate::Row,
     language::{self, Grouping, Members, Near, Set},
+    narrow::Narrow,
 };
+
+/// Seconds of a bucket, by which records are sorted in the store.
+pub(crate) const BUCKET_S: i64 = 300;
 
 /// An open end, as it is fetched.
 const OPEN: &str = "toInt64(9223372036854775807)";
@@ -16,7 +20,7 @@ const OPEN: &str = "toInt64(9223372036854775807)";
 const LATEST: &str = "SETTINGS do_not_merge_across_partitions_select_final = 1";
 
 /// Which columns are fetched beside start, end and id, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// The guest: its UUID, or `host/name` where that is not known.
     pub guest: bool,
@@ -55,23 +59,25 @@ pub fn anchors(set: &Set, bounds: &language::Bounds, by: Option<&Grouping>) -> F
         // The host comes anyway, and the time makes the others.
         _ => None,
     };
-    fetch(set, bounds, true, key, true)
+    fetch(set, bounds, "", Wanted { guest: true, key: key.is_some(), clock: true }, key)
 }
 
 /// The partners that anchors of the range, or the windows in which chance looks for them, can have: those begun
 /// before the range count while they reach into it. `guest`: whether their guests matter.
-pub fn partners(near: &Near, bounds: &language::Bounds, guest: bool) -> Fetch {
+/// `narrowed`: by [`narrowed`].
+pub(crate) fn partners(near: &Near, bounds: &language::Bounds, guest: bool, narrowed: &str) -> Fetch {
     let start_before_ns = match near.relation {
         Relation::After => bounds.to_ns,
         // An anchor may last beyond the range and a partner begin during it.
         Relation::Before | Relation::Of => None,
     };
     let end_from_ns = bounds.from_ns.map(|from_ns| from_ns.saturating_sub(near.within_ns));
-    fetch(&near.partners, Bounds { start_from_ns: None, start_before_ns, end_from_ns }, guest, None, false)
+    let bounds = Bounds { start_from_ns: None, start_before_ns, end_from_ns };
+    fetch(&near.partners, bounds, narrowed, Wanted { guest, ..Wanted::default() }, None)
 }
 
-/// The partners that these anchors can have; none without anchors.
-pub fn partners_of(near: &Near, anchors: &[Row], guest: bool) -> Option<Fetch> {
+/// When partners of these anchors can be; none without anchors.
+pub fn times_of_partners(near: &Near, anchors: &[Row]) -> Option<Bounds> {
     let first_ns = anchors.iter().map(|row| row.start_ns).min()?;
     let last_ns = match near.relation {
         Relation::After => anchors.iter().map(|row| row.start_ns).max()?,
@@ -79,17 +85,36 @@ pub fn partners_of(near: &Near, anchors: &[Row], guest: bool) -> Option<Fetch> {
             anchors.iter().map(|row| row.end_ns).max()?.saturating_add(near.within_ns)
         }
     };
-    let bounds = Bounds {
+    Some(Bounds {
         start_from_ns: None,
         start_before_ns: last_ns.checked_add(1),
         end_from_ns: Some(first_ns.saturating_sub(near.within_ns)),
-    };
-    Some(fetch(&near.partners, bounds, guest, None, false))
+    })
 }
 
-fn fetch(set: &Set, bounds: Bounds, guest: bool, key: Option<&str>, clock: bool) -> Fetch {
+/// The partners of a condition within bounds.
+pub fn partners_within(near: &Near, bounds: Bounds, guest: bool, narrowed: &str) -> Fetch {
+    fetch(&near.partners, bounds, narrowed, Wanted { guest, ..Wanted::default() }, None)
+}
+
+/// A further condition that narrows a statement. `moving`: whether guests' events may be of another host than they name.
+pub(crate) fn narrowed(narrow: &Narrow, moving: bool) -> String {
+    let mut sql = String::new();
+    if let Some(hosts) = &narrow.hosts {
+        let hosts: Vec<String> = hosts.iter().map(|host| literal(host)).collect();
+        let guests = if moving { " OR Guest != '' OR GuestUuid != ''" } else { "" };
+        sql += &format!(" AND (Host IN ({}){guests})", hosts.join(", "));
+    }
+    if let Some(buckets_s) = &narrow.buckets_s {
+        // As the key of `logs` has them, so that nothing else is read.
+        let buckets: Vec<String> = buckets_s.iter().map(i64::to_string).collect();
+        sql += &format!(" AND toStartOfFiveMinutes(Timestamp) IN ({})", buckets.join(", "));
+    }
+    sql
+}
+
+fn fetch(set: &Set, bounds: Bounds, narrowed: &str, wanted: Wanted, key: Option<&str>) -> Fetch {
     let table = Table::of(set);
-    let wanted = Wanted { guest, key: key.is_some(), clock };
     let mut columns = vec![
         "Host".to_owned(),
         format!("toUnixTimestamp64Nano({})", table.start),
@@ -104,11 +129,11 @@ fn fetch(set: &Set, bounds: Bounds, guest: bool, key: Option<&str>, clock: bool)
         );
     }
     columns.extend(key.map(str::to_owned));
-    if clock {
+    if wanted.clock {
         columns.push("ClockUncertainty".to_owned());
     }
     let sql = format!(
-        "SELECT {} FROM {} WHERE {}{} {}",
+        "SELECT {} FROM {} WHERE {}{}{narrowed} {}",
         columns.join(", "),
         table.from,
         members(&set.members),
@@ -215,10 +240,18 @@ fn members(members: &Members) -> String {
         Members::Class(class) => {
             format!("(Class = {} OR startsWith(Class, {}))", literal(class), literal(&format!("{class}.")))
         }
-        Members::Text(text) => format!("position(Body, {}) > 0", literal(text)),
+        // In this form the store leaves out what lacks one of its words.
+        Members::Text(text) => format!("Body LIKE {}", literal(&format!("%{}%", pattern(text)))),
         // On a line of its own. It was checked to be an expression and nothing more.
         Members::Predicate(sql) => format!("(\n{sql}\n)"),
     }
+}
+
+/// A text as a pattern of `LIKE` that matches nothing else.
+fn pattern(text: &str) -> String {
+    text.chars()
+        .flat_map(|letter| matches!(letter, '%' | '_' | '\\').then_some('\\').into_iter().chain([letter]))
+        .collect()
 }
 
 /// A string as an SQL literal.
@@ -239,6 +272,11 @@ pub(crate) fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_match_their_text_alone() {
+        assert_eq!(pattern(r"100 % of a_b\c"), r"100 \% of a\_b\\c");
+    }
 
     #[test]
     fn literals_cannot_be_left() {

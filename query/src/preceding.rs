@@ -9,7 +9,7 @@ use crate::{
     answer::Range,
     ask::{AskError, Asked},
     chance::{
-        self, Basis, Input, Relation, Verdict,
+        self, Basis, Relation, Verdict,
         discover::{self, Tested},
     },
     conditions::Side,
@@ -61,9 +61,6 @@ struct Source {
 struct Shared {
     anchors: Vec<Row>,
     world: Arc<World>,
-    range: Range,
-    time_zone: jiff::tz::TimeZone,
-    seed: u64,
 }
 
 pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<Listing, AskError> {
@@ -81,15 +78,16 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
     asked.machines.place(&mut anchors, &names);
     asked.machines.only_at(&question.bounds.places, &mut anchors, &held(&names.hosts), &held(&names.guests));
     let shared = Arc::new(Shared {
-        seed: chance::seed(asked.text, range.from, range.to),
-        time_zone: asked.options.time_zone.clone(),
         world: Arc::new(World {
             names,
             machines: asked.machines.clone(),
             watermark_ns: now_ns.max(extent.last_ns.min(now_ns.saturating_add(range::AHEAD_NS_MAX))),
+            range,
+            time_zone: asked.options.time_zone.clone(),
+            seed: chance::seed(asked.text, range.from, range.to),
+            whole_sets: asked.options.whole_sets,
         }),
         anchors,
-        range,
     });
     let count = shared.anchors.len();
     if count == 0 {
@@ -112,8 +110,8 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
         };
         let of = (&near, &question.bounds);
         let (side, kept) = partners::compare(store, &shared.world, of, shared.anchors.clone(), true).await?;
-        let (testing, within_ns) = (Arc::clone(&shared), near.within_ns);
-        let (one, now_drawn) = blocking(move || testing.test(&side, within_ns, m, drawn)).await?;
+        let testing = Arc::clone(&shared);
+        let (one, now_drawn) = blocking(move || testing.test(&side, &near, m, drawn)).await?;
         shared.world.names.release(kept);
         drawn = now_drawn;
         // Without windows where the anchors are it could not have matched.
@@ -174,20 +172,9 @@ fn candidate(
 }
 
 impl Shared {
-    fn test(&self, side: &Side, within_ns: i64, m: usize, mut drawn: usize) -> (Tested, usize) {
-        let input = Input {
-            anchors: side.anchors.intervals(),
-            windows: &side.windows,
-            relation: Relation::After,
-            within_ns,
-            from_ns: self.range.from,
-            to_ns: self.range.to,
-            watermark_ns: self.world.watermark_ns,
-            time_zone: &self.time_zone,
-            units: side.units,
-            seed: self.seed,
-            same_events: side.found.same_events,
-        };
+    fn test(&self, side: &Side, near: &Near, m: usize, mut drawn: usize) -> (Tested, usize) {
+        let same_events = side.found.same_events;
+        let input = self.world.chance(near, &side.anchors, &side.windows, side.units, same_events);
         let assessment = discover::test(&input, m, &mut drawn);
         let mut matched: Vec<u64> = side.with_partner().into_iter().collect();
         matched.sort_unstable();
@@ -269,14 +256,14 @@ async fn templates(
          WHERE {plain} AND Template IN (SELECT Template FROM near) AND Timestamp >= {} AND Timestamp < {} \
          GROUP BY Template HAVING records <= {TEMPLATE_RECORDS_MAX} ORDER BY template",
         spans.join(" OR "),
-        instant(shared.range.from),
-        instant(shared.range.to)
+        instant(shared.world.range.from),
+        instant(shared.world.range.to)
     );
     let found: Vec<Of> = asked.store.rows(&sql).await?;
     let sql = format!(
         "SELECT uniqExact(Template) AS templates FROM logs WHERE {plain} AND Timestamp >= {} AND Timestamp < {}",
-        instant(shared.range.from),
-        instant(shared.range.to)
+        instant(shared.world.range.from),
+        instant(shared.world.range.to)
     );
     let all: Vec<All> = asked.store.rows(&sql).await?;
     let others = all.first().map_or(0, |all| all.templates).saturating_sub(found.len());

@@ -44,7 +44,7 @@ impl Grid {
 
     /// The cell that holds `time`: its number, its start and its length. The last cell ends with the
     /// range, since nothing is known of what comes after it.
-    fn cell(&self, time: i64) -> (i64, i64, i64) {
+    pub(super) fn cell(&self, time: i64) -> (i64, i64, i64) {
         let number = time.saturating_sub(self.from_ns).div_euclid(self.cell_ns);
         let start = self.from_ns.saturating_add(number.saturating_mul(self.cell_ns));
         let end = start.saturating_add(self.cell_ns);

@@ -47,10 +47,11 @@ pub(super) struct Calendar {
     left_out: Vec<std::ops::Range<i64>>,
 }
 
-/// A stretch of a block over which UTC is time of block + `shift_ns`.
-struct Piece {
+/// A stretch of a block, by times since its start, over which UTC is time of block + `shift_ns`.
+pub(super) struct Piece {
     block: usize,
     from_ns: i64,
+    until_ns: i64,
     shift_ns: i64,
 }
 
@@ -73,6 +74,16 @@ impl Calendar {
         (wall.div_euclid(DAY_NS), wall.rem_euclid(DAY_NS))
     }
 
+    /// Calls for an instant moved to each day, its own included, at its time of day.
+    pub(super) fn moved(&self, pieces: &[Piece], utc_ns: i64, mut each: impl FnMut(i64)) {
+        let (_, time) = self.locate(utc_ns);
+        if self.is_left_out(time) {
+            return;
+        }
+        let here = pieces.iter().filter(|piece| (piece.from_ns..piece.until_ns).contains(&time));
+        here.for_each(|piece| each(time + piece.shift_ns));
+    }
+
     fn is_left_out(&self, time_of_block: i64) -> bool {
         self.left_out.iter().any(|range| range.contains(&time_of_block))
     }
@@ -83,16 +94,17 @@ impl Calendar {
     }
 
     /// The blocks in order, each cut where the wall clock was changed.
-    fn pieces(&self) -> Vec<Piece> {
+    pub(super) fn pieces(&self) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for block in 0..self.days {
             let start = self.end_ns - (self.days - block) as i64 * DAY_NS;
             for (i, shift) in self.shifts.iter().enumerate() {
                 let from = (shift.utc_ns + shift.offset_ns).max(start);
                 let next = self.shifts.get(i + 1);
-                let until = next.map_or(i64::MAX, |next| next.utc_ns + next.offset_ns);
-                if from < (start + DAY_NS).min(until) {
-                    pieces.push(Piece { block, from_ns: from - start, shift_ns: start - shift.offset_ns });
+                let until = next.map_or(i64::MAX, |next| next.utc_ns + next.offset_ns).min(start + DAY_NS);
+                if from < until {
+                    let shift_ns = start - shift.offset_ns;
+                    pieces.push(Piece { block, from_ns: from - start, until_ns: until - start, shift_ns });
                 }
             }
         }
@@ -198,13 +210,9 @@ pub(super) fn days(probes: &Probes, windows: &Windows, calendar: &Calendar) -> D
         }));
         order.sort_unstable_by_key(|moved| moved.time);
         let mut at = 0;
-        for (i, piece) in pieces.iter().enumerate() {
-            let until = pieces
-                .get(i + 1)
-                .filter(|next| next.block == piece.block)
-                .map_or(DAY_NS, |next| next.from_ns);
+        for piece in &pieces {
             let low = order.partition_point(|moved| moved.time < piece.from_ns);
-            for moved in order[low..].iter().take_while(|moved| moved.time < until) {
+            for moved in order[low..].iter().take_while(|moved| moved.time < piece.until_ns) {
                 if windows.touches(&mut at, moved.time + piece.shift_ns, moved.length) {
                     let comparable =
                         stratum[piece.block] == moved.stratum && moved.block != piece.block as i64;

@@ -29,10 +29,7 @@ pub fn assess_drawing(input: &Input<'_>, draws: u64) -> Assessment {
     if probes.len() == 0 || input.same_events {
         return out;
     }
-    let from_ns = input.from_ns.clamp(-TIME_NS_MAX, TIME_NS_MAX);
-    let late = input.to_ns.saturating_sub(input.watermark_ns) > AHEAD_NS_MAX;
-    let to_ns = if late { input.watermark_ns } else { input.to_ns }.clamp(from_ns, TIME_NS_MAX);
-
+    let (from_ns, to_ns) = compared(input);
     let near = local(&probes, input.windows, Grid::new(from_ns, to_ns, input.within_ns));
     out.matched = matched(&probes, input.windows);
     out.heads_matched = near.counts.iter().step_by(OFFSETS).map(|&count| u64::from(count)).sum();
@@ -63,6 +60,14 @@ pub fn assess_drawing(input: &Input<'_>, draws: u64) -> Assessment {
     out.covers_nearly_all = near.full;
     test(&mut out, &comparison, &near, draws, input.seed);
     out
+}
+
+/// The range that is compared.
+pub(super) fn compared(input: &Input<'_>) -> (i64, i64) {
+    let from_ns = input.from_ns.clamp(-TIME_NS_MAX, TIME_NS_MAX);
+    let late = input.to_ns.saturating_sub(input.watermark_ns) > AHEAD_NS_MAX;
+    let to_ns = if late { input.watermark_ns } else { input.to_ns }.clamp(from_ns, TIME_NS_MAX);
+    (from_ns, to_ns)
 }
 
 /// The answer before anything is compared.

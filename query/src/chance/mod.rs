@@ -13,7 +13,7 @@
 //! 6. [`permute`] and [`tail`]: how often chance alone reaches what was seen.
 //! 7. [`words`]: what may be said about it.
 //!
-//! [`discover`] asks it of many candidates at once; [`change`] compares two sides of a moment,
+//! [`looked_at()`] tells beforehand where windows matter. [`discover`] asks it of many candidates at once; [`change`] compares two sides of a moment,
 //! [`attributes`] machines with events and the others.
 
 pub mod attributes;
@@ -25,6 +25,7 @@ mod episodes;
 mod exact;
 mod hosts;
 mod judge;
+mod looked_at;
 mod permute;
 mod random;
 mod tail;
@@ -32,6 +33,7 @@ mod windows;
 pub mod words;
 
 pub use judge::assess;
+pub use looked_at::{LookedAt, looked_at};
 pub use permute::days_needed;
 pub use windows::{Intervals, OPEN, Windows};
 

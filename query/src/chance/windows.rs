@@ -140,6 +140,11 @@ impl Windows {
         self.start_ns.is_empty()
     }
 
+    /// Whether a unit has any.
+    pub fn any_of(&self, unit: u32) -> bool {
+        !self.of(unit).start_ns.is_empty()
+    }
+
     /// The union of at most `most` closed intervals that come in order of unit and start.
     fn union(rows: impl Iterator<Item = (u32, i64, i64)>, most: usize, units: u32) -> Windows {
         let mut windows = Windows {

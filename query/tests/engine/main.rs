@@ -10,6 +10,7 @@
 
 mod forms;
 mod memory;
+mod narrow;
 mod questions;
 mod sql;
 mod week;

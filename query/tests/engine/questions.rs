@@ -32,6 +32,7 @@ async fn questions_are_answered_as_planted() {
         ("\"panic of db01\" within 5m of network saturation", 4, 7),
         ("\"Panic of db01\" within 5m of network saturation", 0, 0),
         ("\"' OR 1 -- \\\\\" within 5m of panics", 0, 0),
+        ("\"panic_of%db01\" within 5m of network saturation", 0, 0),
         ("{Host = 'hv02' and position(Body, 'panic') > 0} within 0s of panics", 1, 1),
         ("panics within 0s of {Program = 'kernel'} on the same guest", 8, 8),
     ];

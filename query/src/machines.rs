@@ -2,12 +2,17 @@
 //!
 //! A row of `placement` with a guest is a stay of it on a host; one without is the host itself, with its attributes.
 //! An event belongs to the host that ran its guest when it began. Where no stay says so, to the host that it came from.
+//!
+//! What `import --host hv01 --guest web07` of a console tells is a stay, too, but a weaker one: it was seen there while it
+//! wrote. It places the guest's own log, whose host is the guest itself, and nothing else; stays that were imported as such
+//! go before it.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::PoisonError,
 };
 
+use lastwords_record::FOUND_BY;
 use lastwords_store::{QueryError, Store};
 use serde::Deserialize;
 
@@ -44,6 +49,8 @@ pub struct Stay {
 pub struct Machines {
     /// Stays of guests, by guest and start.
     pub guests: Vec<Stay>,
+    /// Where guests were seen, by name and start; one stay where they were seen on one host several times in a row.
+    pub seen: Vec<Stay>,
     /// Times of hosts, by host and start.
     pub hosts: HashMap<String, Vec<Stay>>,
     /// Labels that hold at any time, by host: from configuration. What `placement` says goes before them.
@@ -56,7 +63,11 @@ pub async fn of(
     labels: &HashMap<String, Attributes>,
     with_attributes: bool,
 ) -> Result<Machines, QueryError> {
-    let attributes = if with_attributes { "Attributes" } else { "if(Guest = '', Attributes, map())" };
+    let attributes = if with_attributes {
+        "Attributes".to_owned()
+    } else {
+        format!("mapFilter((name, _) -> Guest = '' OR name = '{FOUND_BY}', Attributes)")
+    };
     let sql = format!(
         "SELECT Host AS host, Guest AS guest, lower(toString(GuestUuid)) AS uuid, toUnixTimestamp64Nano(Start) AS start_ns, \
          ifNull(toUnixTimestamp64Nano(End), {OPEN}) AS end_ns, {attributes} AS attributes \
@@ -70,7 +81,9 @@ impl Machines {
     pub fn new(rows: Vec<Stay>, labels: HashMap<String, Attributes>) -> Machines {
         let mut machines = Machines { labels, ..Machines::default() };
         for row in rows {
-            if row.guest.is_empty() && row.uuid.is_empty() {
+            if row.attributes.contains_key(FOUND_BY) {
+                machines.seen.push(row);
+            } else if row.guest.is_empty() && row.uuid.is_empty() {
                 machines.hosts.entry(row.host.clone()).or_default().push(row);
             } else {
                 machines.guests.push(row);
@@ -80,7 +93,20 @@ impl Machines {
         machines.guests.sort_by(|a, b| {
             (&a.uuid, &a.guest, a.start_ns, &a.host).cmp(&(&b.uuid, &b.guest, b.start_ns, &b.host))
         });
+        machines.seen.sort_by(|a, b| (&a.guest, a.start_ns, &a.host).cmp(&(&b.guest, b.start_ns, &b.host)));
+        machines.seen.dedup_by(|next, stay| {
+            let same = next.guest == stay.guest && next.host == stay.host;
+            if same {
+                stay.end_ns = stay.end_ns.max(next.end_ns);
+            }
+            same
+        });
         machines
+    }
+
+    /// Whether events of guests may be of another host than the one that they came from.
+    pub fn moves(&self) -> bool {
+        !self.guests.is_empty() || !self.seen.is_empty()
     }
 
     /// Names of all labels of hosts.
@@ -110,7 +136,7 @@ impl Machines {
 
     /// Sets the host, and the guest where its name alone was known, of each event of a guest.
     pub fn place(&self, rows: &mut [Row], names: &Names) {
-        if self.guests.is_empty() {
+        if !self.moves() {
             return;
         }
         let lock = PoisonError::into_inner;
@@ -120,12 +146,30 @@ impl Machines {
         let mut known: HashMap<u32, Vec<&Stay>> = HashMap::new();
         for row in rows.iter_mut().filter(|row| row.guest != NO_GUEST) {
             let stays = known.entry(row.guest).or_insert_with(|| index.stays(guests.name(row.guest)));
-            let Some(stay) = at(stays, hosts.name(row.host), row.start_ns) else { continue };
-            row.host = hosts.number(&stay.host);
-            if !stay.uuid.is_empty() {
-                row.guest = guests.number(&stay.uuid);
+            if let Some(stay) = at(stays, hosts.name(row.host), row.start_ns) {
+                row.host = hosts.number(&stay.host);
+                if !stay.uuid.is_empty() {
+                    row.guest = guests.number(&stay.uuid);
+                }
+            } else if let Some(stay) = self.seen_at(guests.name(row.guest), row.start_ns) {
+                row.host = hosts.number(&stay.host);
+                row.guest = guests.number(&format!("{}/{}", stay.host, stay.guest));
             }
         }
+    }
+
+    /// Where a guest was seen whose own log an event is of: `name/name`. None where it was seen on several hosts then, which
+    /// are guests of one name.
+    fn seen_at(&self, guest: &str, time_ns: i64) -> Option<&Stay> {
+        let (host, name) = guest.split_once('/')?;
+        if host != name {
+            return None;
+        }
+        let from = self.seen.partition_point(|stay| stay.guest.as_str() < name);
+        let named = self.seen.get(from..)?.iter().take_while(|stay| stay.guest == name);
+        let mut then = named.filter(|stay| stay.start_ns <= time_ns && time_ns < stay.end_ns);
+        let stay = then.next()?;
+        then.all(|other| other.host == stay.host).then_some(stay)
     }
 
     /// Keeps the events of the places that are asked about.
@@ -189,7 +233,7 @@ fn at<'a>(stays: &[&'a Stay], host: &str, time_ns: i64) -> Option<&'a Stay> {
 }
 
 /// Numbers for values of a label.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct LabelUnits {
     values: Interner,
 }
@@ -263,6 +307,39 @@ mod tests {
         let twins = vec![stay("hv01", "web", "u1", 0, OPEN), stay("hv02", "web", "u2", 0, OPEN)];
         assert_eq!(placed(twins.clone(), "hv02", "hv02/web", 5), ("hv02".into(), "u2".into()));
         assert_eq!(placed(twins, "web", "web/web", 5), ("web".into(), "web/web".into()));
+    }
+
+    #[test]
+    fn a_guests_own_log_is_of_the_host_on_which_the_guest_was_seen() {
+        let seen = |host: &str, guest: &str, start_ns, end_ns| {
+            let mut stay = stay(host, guest, "", start_ns, end_ns);
+            stay.attributes.insert(FOUND_BY.to_owned(), "import".to_owned());
+            stay
+        };
+        // Twice on hv01, with a pause, then on hv02; and two guests of one name.
+        let stays = vec![
+            seen("hv01", "web", 0, 10),
+            seen("hv01", "web", 50, 100),
+            seen("hv02", "web", 150, 200),
+            seen("hv01", "db", 0, 100),
+            seen("hv02", "db", 50, 100),
+            seen("hv03", "mail", 0, 100),
+            stay("hv04", "mail", "u9", 0, 60),
+        ];
+        for (host, guest, time, expected) in [
+            ("web", "web/web", 30, ("hv01", "hv01/web")),
+            ("web", "web/web", 99, ("hv01", "hv01/web")),
+            ("web", "web/web", 120, ("web", "web/web")),
+            ("web", "web/web", 150, ("hv02", "hv02/web")),
+            ("hv09", "hv09/web", 30, ("hv09", "hv09/web")),
+            ("db", "db/db", 30, ("hv01", "hv01/db")),
+            ("db", "db/db", 70, ("db", "db/db")),
+            ("mail", "mail/mail", 30, ("hv04", "u9")),
+            ("mail", "mail/mail", 70, ("hv03", "hv03/mail")),
+        ] {
+            let (found_host, found_guest) = placed(stays.clone(), host, guest, time);
+            assert_eq!((found_host.as_str(), found_guest.as_str()), expected, "{guest} {time}");
+        }
     }
 
     #[test]

@@ -88,12 +88,12 @@ impl World {
     }
 
     fn sql(&self, narrow: &Narrow) -> String {
-        plan::narrowed(narrow, !self.machines.guests.is_empty())
+        plan::narrowed(narrow, self.machines.moves())
     }
 
     /// Whether the guests of partners matter: where they move, or are compared on.
     fn by_guest(&self, near: &Near) -> bool {
-        !self.machines.guests.is_empty() || near.scope == Scope::Guest
+        self.machines.moves() || near.scope == Scope::Guest
     }
 
     fn place(&self, rows: &mut [Row]) {

@@ -20,6 +20,7 @@ pub use batch::{
     ShipperId,
 };
 pub use record::{
-    Guest, Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis, UnknownSeverity,
+    FOUND_BY, Guest, Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis,
+    UnknownSeverity,
 };
 pub use source::{Source, UnknownSource};

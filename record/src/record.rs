@@ -183,6 +183,9 @@ pub struct ShipperEvent {
     pub attributes: Vec<(String, String)>,
 }
 
+/// The attribute of a placement that says by what it was found out, where that is no more than a guess.
+pub const FOUND_BY: &str = "lastwords.found_by";
+
 /// Which host ran a guest, from when to when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {

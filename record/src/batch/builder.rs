@@ -31,6 +31,8 @@ pub struct BatchBuilder {
     placements: Vec<Placement>,
     /// Bytes that what was pushed takes in the body, at most; without the dictionary.
     bytes: usize,
+    /// Bytes that records leave free.
+    free: usize,
 }
 
 /// Most bytes that a record's numbers take on their columns.
@@ -61,7 +63,13 @@ impl BatchBuilder {
             events: Vec::new(),
             placements: Vec::new(),
             bytes: BODY_OVERHEAD,
+            free: 0,
         }
+    }
+
+    /// Has records leave room in every batch for a placement that is pushed last.
+    pub fn keep_room_for(&mut self, placement: &Placement) {
+        self.free = placement_bytes(placement);
     }
 
     /// Makes an origin known. The same origin gives the same id.
@@ -96,7 +104,7 @@ impl BatchBuilder {
         if self.records.len() >= BATCH_RECORDS_MAX || !self.dictionary.has_room(entries) {
             return Err(Full);
         }
-        self.reserve(bytes)?;
+        self.reserve(bytes + self.free)?;
         // What the dictionary takes is counted there; here it must not be counted a second time.
         self.bytes +=
             RECORD_OVERHEAD + record.body.len() + origin_bytes + record.attributes.len() * ATTRIBUTE_OVERHEAD;
@@ -159,9 +167,7 @@ impl BatchBuilder {
     /// # Errors
     /// [`Full`] where it does not fit any more.
     pub fn push_placement(&mut self, placement: &Placement) -> Result<(), Full> {
-        let bytes = ROW_OVERHEAD
-            + attribute_bytes(&placement.attributes)
-            + machine_bytes(&placement.host, Some(&placement.guest));
+        let bytes = placement_bytes(placement);
         self.reserve(bytes)?;
         self.bytes += bytes;
         self.speak_for(&placement.host, Some(&placement.guest));
@@ -175,6 +181,12 @@ impl BatchBuilder {
             && self.samples.is_empty()
             && self.events.is_empty()
             && self.placements.is_empty()
+    }
+
+    /// From the earliest to the latest of the current batch's records, UTC nanoseconds; none without records.
+    pub fn span_ns(&self) -> Option<(i64, i64)> {
+        let times = &self.records.time_ns;
+        times.iter().min().copied().zip(times.iter().max().copied())
     }
 
     /// Records in the current batch.
@@ -271,6 +283,11 @@ fn machine_bytes(host: &Host, guest: Option<&Guest>) -> usize {
         + host.machine_id.len()
         + guest.map_or(0, |guest| guest.name.len() + guest.uuid.len())
         + 32
+}
+
+fn placement_bytes(placement: &Placement) -> usize {
+    let machines = machine_bytes(&placement.host, Some(&placement.guest));
+    ROW_OVERHEAD + attribute_bytes(&placement.attributes) + machines
 }
 
 fn attribute_bytes(attributes: &[(String, String)]) -> usize {

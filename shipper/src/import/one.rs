@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lastwords_record::{BatchBuilder, Clock, Compression, Source};
+use lastwords_record::{BatchBuilder, Clock, Compression, FOUND_BY, Placement, Source};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
@@ -190,6 +190,7 @@ fn resend(
             again.lines += formed.lines;
             again.records += formed.records;
         }
+        place(about, builder);
         let planned = &open.planned;
         let batch = builder.finish(
             outbox.memory().batch_id(planned.sequence),
@@ -206,6 +207,9 @@ fn lines(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Failed> {
     let memory = (work.state.position > 0).then_some(work.state.stamp);
     let mut dater = Dater::in_zone(&work.voice, work.about.options.time_zone.clone(), memory);
     let origin = work.builder.origin(&work.voice.origin());
+    if let Some(stay) = stay(work.about, (0, 0)) {
+        work.builder.keep_room_for(&stay);
+    }
     let mut former = Former::default();
     let mut planned = work.planned();
     loop {
@@ -232,6 +236,7 @@ fn lines(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Failed> {
         }
         let done = work.stream.ended() && work.stream.bytes().is_empty();
         if (formed.full || done) && !work.builder.is_empty() {
+            place(work.about, &mut work.builder);
             let batch = work.builder.finish(work.outbox.next_id(), planned.sealed_time_ns, planned.clock());
             work.outbox.plan(planned, batch)?;
             work.link.turn(&mut work.outbox, added)?;
@@ -241,6 +246,26 @@ fn lines(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Failed> {
         if done {
             return Ok(());
         }
+    }
+}
+
+/// That the host ran the guest while a batch's records were written. A guest's own log, which comes under its own name as
+/// host, says nothing of that.
+fn stay(about: &About<'_>, (first_ns, last_ns): (i64, i64)) -> Option<Placement> {
+    let guest = about.guest.as_ref().filter(|guest| guest.name != about.host.name)?;
+    Some(Placement {
+        host: about.host.clone(),
+        guest: guest.clone(),
+        start_ns: first_ns,
+        end_ns: Some(last_ns.saturating_add(1)),
+        attributes: vec![(FOUND_BY.to_owned(), "import".to_owned())],
+    })
+}
+
+/// Says so in the batch. One that was formed before there were stays may have no room; it stays as it was.
+fn place(about: &About<'_>, builder: &mut BatchBuilder) {
+    if let Some(stay) = builder.span_ns().and_then(|span_ns| stay(about, span_ns)) {
+        let _no_room = builder.push_placement(&stay);
     }
 }
 

@@ -154,6 +154,9 @@ async fn folders_and_gzip_are_read_and_odd_line_ends_understood() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_import_goes_on_with_every_line_once() {
+    // A guest's console, so that batches say where the guest ran as well.
+    let console =
+        |state: &Path, log: &Path| ImportOptions { guest: Some("vm".to_owned()), ..options(state, &[log]) };
     for taken in [0, 1, 2, 3, 5] {
         let folder = tempfile::tempdir().unwrap();
         let (state, log) = (folder.path().join("state"), folder.path().join("a.log"));
@@ -163,7 +166,7 @@ async fn a_killed_import_goes_on_with_every_line_once() {
         // The sink stops to answer, so the import can not end; what is dropped here is left as a kill leaves it.
         let killed = tokio::time::timeout(
             std::time::Duration::from_millis(700),
-            import(options(&state, &[&log]), uplink, |_| {}),
+            import(console(&state, &log), uplink, |_| {}),
         );
         assert!(killed.await.is_err(), "it ended with {taken} batches taken");
         // The thread of the dropped import still holds its plan's lock: another "process" sees a copy of the disk.
@@ -174,8 +177,10 @@ async fn a_killed_import_goes_on_with_every_line_once() {
             fs::copy(import.path().join("plan"), after.join(import.file_name()).join("plan")).unwrap();
         }
         sink.left.store(usize::MAX, Ordering::Relaxed);
-        run(&sink, options(&after, &[&log])).await;
+        run(&sink, console(&after, &log)).await;
         assert_eq!(sink.lines(), expected(60_000), "{taken} batches taken");
+        let batches = sink.batches.lock().unwrap();
+        assert!(batches.values().all(|batch| batch.placements.len() == 1), "where did the guest run?");
     }
 }
 

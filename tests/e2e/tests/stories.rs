@@ -1,7 +1,12 @@
 //! Nights that really happened, as their reports tell them: lines on two machines, one question, the answer. And the
 //! other forms of question on the same store.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test file helpers assert, too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test file helpers assert, too"
+)]
 
 use std::{fs, path::Path};
 
@@ -140,6 +145,34 @@ fn a_guest_moves_and_its_disk_aborts_where_it_came_to() {
     assert_eq!(rows[0]["rows"], 2, "the same file again adds nothing");
     night.answers(question, 1, 1);
     night.answers("\"timeout, aborting\" within 1m after \"begins\"", 0, 1);
+}
+
+#[test]
+fn a_guests_own_log_is_of_the_host_whose_console_log_it_was_seen_in() {
+    let night = Night::new();
+    night.wrote("hv01", None, &["10:00:05 ixgbe 0000:01:00.0 eth0: Detected Tx Unit Hang"]);
+    night.wrote("web07", Some("web07"), &["10:00:00 booted", "10:00:10 app[1]: the database is gone"]);
+    let question = "\"the database is gone\" within 1m after \"Detected Tx Unit Hang\"";
+    night.answers(question, 0, 1);
+    night.wrote(
+        "hv01",
+        Some("web07"),
+        &["09:59:00 Linux version 6.1.0", "10:00:12 Kernel panic - not syncing: it died"],
+    );
+    night.answers(question, 1, 1);
+    night.answers("\"the database is gone\" within 1m before panics on the same guest", 1, 1);
+    let data = night.data();
+    let sql = "SELECT Host, Guest, toString(Start) AS start, toString(End) AS end FROM placement";
+    let rows = run(["query", "--data", &data, "--format", "json", sql]).json();
+    let [row] = rows.as_array().unwrap().as_slice() else { panic!("one stay, found {rows:#}") };
+    assert_eq!((&row["Host"], &row["Guest"]), (&"hv01".into(), &"web07".into()));
+    assert_eq!(row["start"], "2026-11-20 09:59:00.000000000");
+    assert_eq!(row["end"], "2026-11-20 10:00:12.000000001");
+    // What was imported as placement knows better.
+    night.placed(
+        "host,guest,uuid,start,end\nhv02,web07,0d6b9b34-0000-4000-8000-000000000007,2026-11-01T00:00:00Z,\n",
+    );
+    night.answers(question, 0, 1);
 }
 
 #[test]

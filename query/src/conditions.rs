@@ -3,7 +3,7 @@
 //! Each condition is about the events asked for, in the units of its own scope. An event without such a unit, say a
 //! host's own under `on the same guest`, has no partner there.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     chance::Windows,
@@ -23,7 +23,7 @@ const OPEN_NS: i64 = 86_400_000_000_000;
 #[derive(Debug, Default, Clone)]
 pub struct Side {
     /// The events asked for.
-    pub anchors: Events,
+    pub anchors: Arc<Events>,
     /// What has to be near them, or must not, piece by piece; none where it does not fit in memory.
     pub partners: Option<Vec<Events>>,
     /// Instants that count as near them, where chance is to be told of this condition.
@@ -142,7 +142,7 @@ impl<'a> Evaluation<'a> {
         if self.question.conditions.is_empty() {
             self.anchors.iter_mut().for_each(|row| row.unit = row.host);
             let side = &mut self.evaluated.main;
-            side.anchors = Events::sorted(self.anchors, hosts.len());
+            side.anchors = Arc::new(Events::sorted(self.anchors, hosts.len()));
             side.found.matches = every(&side.anchors);
         }
         self.evaluated
@@ -155,13 +155,13 @@ fn every(anchors: &Events) -> Vec<Match> {
 }
 
 /// Compares the events asked for with partners that come piece by piece, in any order: what pieces give is merged.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Comparison {
     near: Near,
-    anchors: Events,
+    anchors: Arc<Events>,
     labels: LabelUnits,
     without_unit: u64,
-    units_with_anchors: HashSet<u32>,
+    units_with_anchors: Arc<HashSet<u32>>,
     watermark_ns: i64,
     with_windows: bool,
     /// What pieces gave, the heavier before the lighter, so that little is merged often.
@@ -170,7 +170,7 @@ pub struct Comparison {
     open: Open,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Part {
     found: Found,
     windows: Windows,
@@ -202,9 +202,9 @@ impl Comparison {
         let without_unit = before.saturating_sub(anchors.len()) as u64;
         let anchors = Events::sorted(anchors, units(&near.scope, numbered, &labels));
         Comparison {
-            units_with_anchors: anchors.unit.iter().copied().collect(),
+            units_with_anchors: Arc::new(anchors.unit.iter().copied().collect()),
             near: near.clone(),
-            anchors,
+            anchors: Arc::new(anchors),
             labels,
             without_unit,
             watermark_ns,
@@ -280,12 +280,15 @@ impl Comparison {
 
     /// Memory of the events asked for and of what is kept of the pieces, bytes.
     pub fn bytes(&self) -> usize {
+        self.anchors.bytes() + self.pieces_bytes()
+    }
+
+    /// Memory of what is kept of the pieces, bytes.
+    pub fn pieces_bytes(&self) -> usize {
         let parts = self.found.iter().map(|part| {
             part.found.matches.len() * size_of::<Match>() + part.windows.len() * size_of::<(i64, i64)>()
         });
-        parts.sum::<usize>()
-            + self.anchors.bytes()
-            + self.partners.iter().flatten().map(Events::bytes).sum::<usize>()
+        parts.sum::<usize>() + self.partners.iter().flatten().map(Events::bytes).sum::<usize>()
     }
 
     /// Keeps no partners, which are then to be fetched again where they are listed.

@@ -20,7 +20,7 @@ use crate::{
     machines::Machines,
     matching::held,
     narrow::{Narrow, Needs},
-    plan::{self, Fetch},
+    plan::{self, Fetch, Several},
 };
 
 /// What both sides of a comparison are numbered, placed and compared by.
@@ -154,6 +154,81 @@ async fn compared(
     let of = Arc::clone(world);
     let side = blocking(move || of.numbered(|numbered| comparison.finish(numbered))).await?;
     Ok((side, kept))
+}
+
+/// Compares events asked for with each of several sets, which come in one statement; nothing is kept of them but what
+/// chance looks at. `near` is the condition, whichever its set is.
+pub(crate) async fn compare_each(
+    store: &Store,
+    world: &Arc<World>,
+    (near, bounds): (&Near, &Bounds),
+    anchors: Vec<Row>,
+    several: &Several,
+) -> Result<Vec<Side>, AskError> {
+    let (mut base, narrow) = begun(world, near, anchors, true).await?;
+    base.forget_partners();
+    let guest = world.by_guest(near);
+    let fetch = several.partners(near, bounds, guest, &world.sql(&narrow));
+    let mut sides = compared_each(store, world, &fetch, base.clone(), several).await?;
+    let none: Vec<usize> =
+        (0..).zip(&sides).filter(|(_, side)| !side.any_window()).map(|(at, _)| at).collect();
+    if narrow.buckets_s.is_some() && !none.is_empty() {
+        // As in `compare`: none at all is told apart from none where chance looks.
+        let rest = several.only(&none);
+        let fetch = rest.partners(near, bounds, guest, &world.sql(&narrow.at_any_time()));
+        for (at, side) in none.into_iter().zip(compared_each(store, world, &fetch, base, &rest).await?) {
+            if let Some(place) = sides.get_mut(at) {
+                *place = side;
+            }
+        }
+    }
+    Ok(sides)
+}
+
+async fn compared_each(
+    store: &Store,
+    world: &Arc<World>,
+    fetch: &Fetch,
+    base: Comparison,
+    several: &Several,
+) -> Result<Vec<Side>, AskError> {
+    let mut pieces = Pieces::of(store, fetch, &world.names)?;
+    let rows_max = world.names.piece_rows();
+    let mut comparisons = vec![base; several.len()];
+    let mut kept = 0;
+    let mut piece = pieces.next(rows_max).await?;
+    while let Some(rows) = piece {
+        let (of, sets) = (Arc::clone(world), several.clone());
+        let adding = blocking(move || {
+            add_each(&of, rows, &sets, &mut comparisons);
+            comparisons
+        });
+        let (added, next) = tokio::join!(adding, pieces.next(rows_max));
+        (comparisons, piece) = (added?, next?);
+        world.names.release(kept);
+        kept = comparisons.iter().map(Comparison::pieces_bytes).sum();
+        world.names.keep(kept)?;
+    }
+    world.names.release(kept);
+    let of = Arc::clone(world);
+    blocking(move || {
+        comparisons.into_iter().map(|one| of.numbered(|numbered| one.finish(numbered))).collect()
+    })
+    .await
+}
+
+/// Adds rows to the comparisons of the sets that they are of.
+fn add_each(world: &World, mut rows: Vec<Row>, several: &Several, comparisons: &mut [Comparison]) {
+    world.place(&mut rows);
+    rows.sort_by_key(|row| row.key);
+    for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+        let Some(key) = of_key.first().map(|row| held(&world.names.keys).name(row.key).to_owned()) else {
+            continue;
+        };
+        for (_, one) in comparisons.iter_mut().enumerate().filter(|(at, _)| several.has(*at, &key)) {
+            world.numbered(|numbered| one.add(of_key.to_vec(), numbered));
+        }
+    }
 }
 
 /// The partners of those events asked for that have these ids, each with the id.

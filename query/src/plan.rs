@@ -59,21 +59,83 @@ pub fn anchors(set: &Set, bounds: &language::Bounds, by: Option<&Grouping>) -> F
         // The host comes anyway, and the time makes the others.
         _ => None,
     };
-    fetch(set, bounds, "", Wanted { guest: true, key: key.is_some(), clock: true }, key)
+    let table = Table::of(set);
+    let wanted = Wanted { guest: true, key: key.is_some(), clock: true };
+    fetch(&table, &members(&set.members), &bounds.sql(&table), wanted, key)
 }
 
 /// The partners that anchors of the range, or the windows in which chance looks for them, can have: those begun
-/// before the range count while they reach into it. `guest`: whether their guests matter.
-/// `narrowed`: by [`narrowed`].
+/// before the range count while they reach into it. `guest`: whether their guests matter. `narrowed`: by [`narrowed`].
 pub(crate) fn partners(near: &Near, bounds: &language::Bounds, guest: bool, narrowed: &str) -> Fetch {
+    partners_within(near, bounds_of_partners(near, bounds), guest, narrowed)
+}
+
+fn bounds_of_partners(near: &Near, bounds: &language::Bounds) -> Bounds {
     let start_before_ns = match near.relation {
         Relation::After => bounds.to_ns,
         // An anchor may last beyond the range and a partner begin during it.
         Relation::Before | Relation::Of => None,
     };
     let end_from_ns = bounds.from_ns.map(|from_ns| from_ns.saturating_sub(near.within_ns));
-    let bounds = Bounds { start_from_ns: None, start_before_ns, end_from_ns };
-    fetch(&near.partners, bounds, narrowed, Wanted { guest, ..Wanted::default() }, None)
+    Bounds { start_from_ns: None, start_before_ns, end_from_ns }
+}
+
+/// Several sets in one statement, each row with the class or template that it is of as its key.
+#[derive(Debug, Clone)]
+pub(crate) enum Several {
+    /// Classes, each with all below it.
+    Classes(Vec<String>),
+    /// Message templates, by fingerprint.
+    Templates(Vec<u64>),
+}
+
+impl Several {
+    /// Whether a row with this key is of the set at a place.
+    pub fn has(&self, at: usize, key: &str) -> bool {
+        match self {
+            Several::Classes(classes) => classes.get(at).is_some_and(|class| {
+                key.strip_prefix(class.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }),
+            Several::Templates(templates) => templates.get(at).is_some_and(|one| key.parse() == Ok(*one)),
+        }
+    }
+
+    /// How many sets.
+    pub fn len(&self) -> usize {
+        match self {
+            Several::Classes(classes) => classes.len(),
+            Several::Templates(templates) => templates.len(),
+        }
+    }
+
+    /// Those at these places.
+    pub fn only(&self, places: &[usize]) -> Several {
+        match self {
+            Several::Classes(all) => {
+                Several::Classes(places.iter().filter_map(|at| all.get(*at)).cloned().collect())
+            }
+            Several::Templates(all) => {
+                Several::Templates(places.iter().filter_map(|at| all.get(*at)).copied().collect())
+            }
+        }
+    }
+
+    /// As [`partners`], of each.
+    pub fn partners(&self, near: &Near, bounds: &language::Bounds, guest: bool, narrowed: &str) -> Fetch {
+        let (table, members, key) = match self {
+            Several::Classes(classes) => {
+                let each: Vec<String> = classes.iter().map(|class| of_class(class)).collect();
+                (Table::events(), format!("({})", each.join(" OR ")), "Class")
+            }
+            Several::Templates(templates) => {
+                let each: Vec<String> = templates.iter().map(u64::to_string).collect();
+                let key = "toLowCardinality(toString(Template))";
+                (Table::logs(), format!("Template IN ({})", each.join(", ")), key)
+            }
+        };
+        let narrow = format!("{}{narrowed}", bounds_of_partners(near, bounds).sql(&table));
+        fetch(&table, &members, &narrow, Wanted { guest, key: true, clock: false }, Some(key))
+    }
 }
 
 /// When partners of these anchors can be; none without anchors.
@@ -94,7 +156,9 @@ pub fn times_of_partners(near: &Near, anchors: &[Row]) -> Option<Bounds> {
 
 /// The partners of a condition within bounds.
 pub fn partners_within(near: &Near, bounds: Bounds, guest: bool, narrowed: &str) -> Fetch {
-    fetch(&near.partners, bounds, narrowed, Wanted { guest, ..Wanted::default() }, None)
+    let table = Table::of(&near.partners);
+    let narrow = format!("{}{narrowed}", bounds.sql(&table));
+    fetch(&table, &members(&near.partners.members), &narrow, Wanted { guest, ..Wanted::default() }, None)
 }
 
 /// A further condition that narrows a statement. `moving`: whether guests' events may be of another host than they name.
@@ -113,12 +177,11 @@ pub(crate) fn narrowed(narrow: &Narrow, moving: bool) -> String {
     sql
 }
 
-fn fetch(set: &Set, bounds: Bounds, narrowed: &str, wanted: Wanted, key: Option<&str>) -> Fetch {
-    let table = Table::of(set);
+fn fetch(table: &Table, members: &str, narrow: &str, wanted: Wanted, key: Option<&str>) -> Fetch {
     let mut columns = vec![
         "Host".to_owned(),
         format!("toUnixTimestamp64Nano({})", table.start),
-        table.end_ns.to_owned(),
+        table.end_ns.clone(),
         format!("{} AS id", table.id),
     ];
     if wanted.guest {
@@ -133,11 +196,9 @@ fn fetch(set: &Set, bounds: Bounds, narrowed: &str, wanted: Wanted, key: Option<
         columns.push("ClockUncertainty".to_owned());
     }
     let sql = format!(
-        "SELECT {} FROM {} WHERE {}{}{narrowed} {}",
+        "SELECT {} FROM {} WHERE {members}{narrow} {}",
         columns.join(", "),
         table.from,
-        members(&set.members),
-        bounds.sql(&table),
         table.settings
     );
     Fetch { sql, wanted }
@@ -205,41 +266,51 @@ struct Table {
 impl Table {
     fn of(set: &Set) -> Table {
         match set.members {
-            Members::Class(_) => Table {
-                from: "events FINAL",
-                id: "Id",
-                class: "Class",
-                start: "Start",
-                end: Some("End"),
-                end_ns: format!(
-                    "greatest(ifNull(toUnixTimestamp64Nano(End), {OPEN}), toUnixTimestamp64Nano(Start))"
-                ),
-                title: "Title",
-                severity: "Severity",
-                lines: "[LineStart, LineEnd]",
-                settings: LATEST,
-            },
-            Members::Text(_) | Members::Predicate(_) => Table {
-                from: "logs",
-                id: "cityHash64(Shipper, Epoch, Sequence, Row)",
-                class: "if(Class = '', 'record', Class)",
-                start: "Timestamp",
-                end: None,
-                end_ns: "toUnixTimestamp64Nano(Timestamp)".to_owned(),
-                title: "toValidUTF8(substring(splitByChar('\\n', Body)[1], 1, 300))",
-                severity: "lower(SeverityText)",
-                lines: "[toUInt32(0), toUInt32(4294967295)]",
-                settings: "",
-            },
+            Members::Class(_) => Table::events(),
+            Members::Text(_) | Members::Predicate(_) => Table::logs(),
+        }
+    }
+
+    fn events() -> Table {
+        Table {
+            from: "events FINAL",
+            id: "Id",
+            class: "Class",
+            start: "Start",
+            end: Some("End"),
+            end_ns: format!(
+                "greatest(ifNull(toUnixTimestamp64Nano(End), {OPEN}), toUnixTimestamp64Nano(Start))"
+            ),
+            title: "Title",
+            severity: "Severity",
+            lines: "[LineStart, LineEnd]",
+            settings: LATEST,
+        }
+    }
+
+    fn logs() -> Table {
+        Table {
+            from: "logs",
+            id: "cityHash64(Shipper, Epoch, Sequence, Row)",
+            class: "if(Class = '', 'record', Class)",
+            start: "Timestamp",
+            end: None,
+            end_ns: "toUnixTimestamp64Nano(Timestamp)".to_owned(),
+            title: "toValidUTF8(substring(splitByChar('\\n', Body)[1], 1, 300))",
+            severity: "lower(SeverityText)",
+            lines: "[toUInt32(0), toUInt32(4294967295)]",
+            settings: "",
         }
     }
 }
 
+fn of_class(class: &str) -> String {
+    format!("(Class = {} OR startsWith(Class, {}))", literal(class), literal(&format!("{class}.")))
+}
+
 fn members(members: &Members) -> String {
     match members {
-        Members::Class(class) => {
-            format!("(Class = {} OR startsWith(Class, {}))", literal(class), literal(&format!("{class}.")))
-        }
+        Members::Class(class) => of_class(class),
         // In this form the store leaves out what lacks one of its words.
         Members::Text(text) => format!("Body LIKE {}", literal(&format!("%{}%", pattern(text)))),
         // On a line of its own. It was checked to be an expression and nothing more.

@@ -19,7 +19,8 @@ use crate::{
     listing::{Listing, row},
     matching::held,
     partners::{self, World, blocking},
-    plan, range,
+    plan::{self, Several},
+    range,
     sentence::{duration, grouped, named},
 };
 
@@ -29,6 +30,8 @@ const TEMPLATES_MAX: u64 = 500;
 const TEMPLATE_RECORDS_MAX: u64 = 3_000_000;
 /// Anchors whose surroundings are searched for templates at most.
 const TEMPLATE_ANCHORS_MAX: usize = 2_000;
+/// Rows of the sets that are fetched together; a larger set comes alone.
+const GROUP_ROWS_MAX: u64 = 4_000_000;
 /// Rows listed unless told otherwise.
 const ROWS: usize = 20;
 
@@ -55,6 +58,10 @@ struct Source {
     what: String,
     kind: &'static str,
     set: Set,
+    /// Where it is one.
+    template: Option<u64>,
+    /// How many rows it has.
+    rows: u64,
 }
 
 /// What all candidates are tested with.
@@ -100,25 +107,21 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
     let mut m = sources.len() + seen;
     let mut tested: Vec<(Source, Tested)> = Vec::new();
     let mut drawn = 0;
-    for source in sources {
-        let near = Near {
-            negated: false,
-            relation: Relation::After,
-            within_ns: question.within_ns,
-            partners: source.set.clone(),
-            scope: question.scope.clone(),
-        };
-        let of = (&near, &question.bounds);
-        let (side, kept) = partners::compare(store, &shared.world, of, shared.anchors.clone(), true).await?;
-        let testing = Arc::clone(&shared);
-        let (one, now_drawn) = blocking(move || testing.test(&side, &near, m, drawn)).await?;
-        shared.world.names.release(kept);
-        drawn = now_drawn;
-        // Without windows where the anchors are it could not have matched.
-        if one.assessment.none_on_these_hosts || one.assessment.verdict == Verdict::SameEvents {
-            m -= 1;
-        } else {
-            tested.push((source, one));
+    for group in groups(sources) {
+        let Some(near) = group.first().map(|first| near(first, &question)) else { continue };
+        let (of, several) = ((&near, &question.bounds), several(&group));
+        let sides =
+            partners::compare_each(store, &shared.world, of, shared.anchors.clone(), &several).await?;
+        for (source, side) in group.into_iter().zip(sides) {
+            let (testing, near) = (Arc::clone(&shared), near.clone());
+            let (one, now_drawn) = blocking(move || testing.test(&side, &near, m, drawn)).await?;
+            drawn = now_drawn;
+            // Without windows where the anchors are it could not have matched.
+            if one.assessment.none_on_these_hosts || one.assessment.verdict == Verdict::SameEvents {
+                m -= 1;
+            } else {
+                tested.push((source, one));
+            }
         }
     }
     let figures: Vec<Tested> = tested.iter().map(|(_, one)| one.clone()).collect();
@@ -134,6 +137,44 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
         .filter(|candidate| candidate.matched > 0)
         .collect();
     Ok(told(asked, &question, range, count, &candidates, m))
+}
+
+/// Sets that are fetched together: of one kind, and few enough that what is kept of them fits.
+fn groups(sources: Vec<Source>) -> Vec<Vec<Source>> {
+    let mut groups: Vec<Vec<Source>> = Vec::new();
+    let mut rows = 0_u64;
+    for source in sources {
+        rows = rows.saturating_add(source.rows);
+        let kind = groups.last().and_then(|group| group.first()).map(|first| first.kind);
+        match groups.last_mut() {
+            Some(group) if kind == Some(source.kind) && rows <= GROUP_ROWS_MAX => group.push(source),
+            _ => {
+                rows = source.rows;
+                groups.push(vec![source]);
+            }
+        }
+    }
+    groups
+}
+
+fn several(group: &[Source]) -> Several {
+    let templates: Vec<u64> = group.iter().filter_map(|source| source.template).collect();
+    if templates.is_empty() {
+        Several::Classes(group.iter().map(|source| source.what.clone()).collect())
+    } else {
+        Several::Templates(templates)
+    }
+}
+
+/// The question that a candidate is tested by.
+fn near(source: &Source, question: &Precedes) -> Near {
+    Near {
+        negated: false,
+        relation: Relation::After,
+        within_ns: question.within_ns,
+        partners: source.set.clone(),
+        scope: question.scope.clone(),
+    }
 }
 
 fn candidate(
@@ -187,11 +228,13 @@ async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result
     #[derive(Deserialize)]
     struct Of {
         class: String,
+        events: u64,
     }
     let from_ns = range.from.saturating_sub(question.within_ns);
     let sql = format!(
-        "SELECT DISTINCT Class AS class FROM events WHERE Start < fromUnixTimestamp64Nano(toInt64({}), 'UTC') \
-         AND (End IS NULL OR End >= fromUnixTimestamp64Nano(toInt64({from_ns}), 'UTC')) ORDER BY class",
+        "SELECT Class AS class, count() AS events FROM events WHERE Start < fromUnixTimestamp64Nano(toInt64({}), 'UTC') \
+         AND (End IS NULL OR End >= fromUnixTimestamp64Nano(toInt64({from_ns}), 'UTC')) \
+         GROUP BY class ORDER BY class",
         range.to
     );
     let found: Vec<Of> = asked.store.rows(&sql).await?;
@@ -204,12 +247,13 @@ async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result
     };
     Ok(found
         .into_iter()
-        .map(|of| of.class)
-        .filter(|class| own.is_none_or(|own| !below(class, own) && !below(own, class)))
-        .map(|class| Source {
+        .filter(|Of { class, .. }| own.is_none_or(|own| !below(class, own) && !below(own, class)))
+        .map(|Of { class, events }| Source {
             what: class.clone(),
             kind: "class",
             set: Set { words: class.clone(), members: Members::Class(class), place: 0..0 },
+            template: None,
+            rows: events,
         })
         .collect())
 }
@@ -275,6 +319,8 @@ async fn templates(
             members: Members::Predicate(format!("Template = {}", of.template)),
             place: 0..0,
         },
+        template: Some(of.template),
+        rows: of.records,
     });
     Ok((sources.collect(), others))
 }

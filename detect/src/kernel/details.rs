@@ -79,6 +79,12 @@ impl Details {
         if let Some((_, rest)) = text.split_once("PID: ") {
             self.word("pid", rest);
         }
+        // `Pid: 412, comm: kworker Not tainted 2.6.32-71.el6.x86_64 #1`: until 3.10.
+        if let Some((pid, rest)) = text.strip_prefix("Pid: ").and_then(|rest| rest.split_once(", comm: ")) {
+            known = true;
+            self.word("pid", pid);
+            self.of_process(rest);
+        }
         if let Some((_, rest)) = text.split_once("Comm: ") {
             known = true;
             self.of_process(rest);
@@ -109,7 +115,7 @@ impl Details {
         } else {
             (text.split_whitespace().next().unwrap_or_default(), "", false)
         };
-        self.put("process", process.trim());
+        self.put("process", process.strip_suffix(" Kdump: loaded").unwrap_or(process).trim());
         let rest = rest.split("RIP").next().unwrap_or_default();
         if tainted {
             let flags: String = rest
@@ -172,6 +178,14 @@ mod tests {
         check(
             "CPU: 0 UID: 0 PID: 1 Comm: init Not tainted 6.12.0+ #1 PREEMPT",
             &[("cpu", "0"), ("pid", "1"), ("process", "init"), ("kernel", "6.12.0+")],
+        );
+        check(
+            "CPU: 2 PID: 9 Comm: a b Kdump: loaded Not tainted 5.14.0-70.el9.x86_64 #1",
+            &[("cpu", "2"), ("pid", "9"), ("process", "a b"), ("kernel", "5.14.0-70.el9.x86_64")],
+        );
+        check(
+            "Pid: 412, comm: qemu-kvm Tainted: G        W  2.6.32-71.el6.x86_64 #1 S5520HC",
+            &[("pid", "412"), ("process", "qemu-kvm"), ("taint", "GW"), ("kernel", "2.6.32-71.el6.x86_64")],
         );
         check("WARNING: CPU: 1 PID: 7 at fs/x.c:12 f+0x1/0x2", &[("cpu", "1"), ("pid", "7")]);
         check("Modules linked in: nf_tables(E) kvm [last unloaded: x]", &[("modules", "nf_tables kvm")]);

@@ -1,5 +1,7 @@
 //! A line of a console or of a log of the kernel's: what stands in front of the kernel's own text.
 
+use std::borrow::Cow;
+
 /// The parts of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'a> {
@@ -14,11 +16,41 @@ pub struct Parts<'a> {
 /// How far into a line the kernel's clock is looked for: consoles mix it with what programs print.
 const CLOCK_WITHIN: usize = 120;
 
+/// A line's text, without what a terminal does not show: colours, zero bytes.
+pub fn shown(raw: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(raw);
+    if memchr::memchr2(0, ESCAPE, raw).is_none() {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(at) = rest.find(['\0', char::from(ESCAPE)]) {
+        shown.push_str(rest.get(..at).unwrap_or_default());
+        let behind = rest.get(at + 1..).unwrap_or_default();
+        rest = match behind.strip_prefix('[').filter(|_| rest.as_bytes().get(at) == Some(&ESCAPE)) {
+            // `ESC [ 0;31 m`: up to its letter.
+            Some(sequence) => {
+                let end =
+                    sequence.find(|c: char| ('@'..='~').contains(&c)).map_or(sequence.len(), |end| end + 1);
+                sequence.get(end..).unwrap_or_default()
+            }
+            None => behind,
+        };
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+const ESCAPE: u8 = 0x1b;
+
 /// Takes a line apart.
 pub fn parts(line: &str) -> Parts<'_> {
     let line = line.trim_end_matches(['\r', '\n']);
     if let Some(text) = xen(line) {
         return Parts { caller: XEN, clock: false, text };
+    }
+    if let Some(parts) = of_tool(line) {
+        return parts;
     }
     let mut rest = line;
     let mut caller = "";
@@ -47,7 +79,10 @@ pub fn parts(line: &str) -> Parts<'_> {
                     rest = after.get(clock..).unwrap_or_default();
                     searched = skipped;
                 }
-                None => break,
+                None => {
+                    rest = without_date(rest);
+                    break;
+                }
             }
         } else {
             break;
@@ -55,6 +90,32 @@ pub fn parts(line: &str) -> Parts<'_> {
     }
     let rest = without_level(rest);
     Parts { caller, clock, text: rest.strip_prefix(' ').unwrap_or(rest) }
+}
+
+/// A line as a tool writes it that reads the kernel's log without syslog: `dmesg -T`, `dmesg --time-format iso`, and
+/// `/dev/kmsg` or netconsole (`4,1234,100000001,-,caller=T123;`).
+fn of_tool(line: &str) -> Option<Parts<'_>> {
+    if let Some((head, text)) = line.strip_prefix('[').and_then(|inner| inner.split_once("] "))
+        && is_weekday_date(head)
+    {
+        let (caller, text) = caller_of(text).map_or(("", text), |(caller, rest)| (caller, rest.trim_start()));
+        return Some(Parts { caller, clock: true, text });
+    }
+    if !line.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let head = line.get(..line.len().min(CLOCK_WITHIN)).unwrap_or_default();
+    if let Some((time, _)) = head.split_once(' ')
+        && is_iso_with_comma(time)
+    {
+        return Some(Parts { caller: "", clock: true, text: line.get(time.len() + 1..)? });
+    }
+    let (fields, _) = head.split_once(';')?;
+    let mut numbers = fields.split(',');
+    let is_record = numbers.by_ref().take(3).filter(|number| is_number(number)).count() == 3
+        && matches!(numbers.next(), Some("-" | "c" | "+"));
+    let caller = numbers.find_map(|field| field.strip_prefix("caller=")).unwrap_or_default();
+    is_record.then_some(Parts { caller, clock: true, text: line.get(fields.len() + 1..)? })
 }
 
 /// The hypervisor as a caller: its lines come in between those of the kernel of dom0.
@@ -68,13 +129,18 @@ fn xen(line: &str) -> Option<&str> {
 
 /// What stands behind the name of the program in a line of syslog's (`Nov 20 15:02:11 hv kernel: `).
 pub fn behind_program(text: &str) -> &str {
-    const KERNEL: &str = "kernel: ";
+    const KERNEL: &str = "kernel:";
+    // What `syslogd` sends to every terminal has no space behind it.
     if let Some(rest) = text.strip_prefix(KERNEL) {
-        return rest;
+        return rest.strip_prefix(' ').unwrap_or(rest);
     }
     let head = text.as_bytes().get(..text.len().min(CLOCK_WITHIN)).unwrap_or_default();
-    let program = memchr::memmem::find(head, b" kernel: ");
-    program.and_then(|at| text.get(at + 1 + KERNEL.len()..)).unwrap_or(text)
+    for program in [" kernel: ", " kernel - - - "] {
+        if let Some(at) = memchr::memmem::find(head, program.as_bytes()) {
+            return text.get(at + program.len()..).unwrap_or(text);
+        }
+    }
+    text
 }
 
 /// What stands behind `(XEN) `, and behind the date that the hypervisor may put there; everything where it is not Xen's.
@@ -110,12 +176,44 @@ fn find_clock(text: &str, within: usize) -> Option<usize> {
     None
 }
 
-/// `12.345678` and nothing else.
+/// `12.345678` and nothing else, or `+0.000012` since the line before.
 fn is_clock(content: &str) -> bool {
-    content.split_once('.').is_some_and(|(seconds, fraction)| {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        digits(seconds) && digits(fraction) && fraction.len() >= 3
-    })
+    content
+        .strip_prefix('+')
+        .unwrap_or(content)
+        .split_once('.')
+        .is_some_and(|(seconds, fraction)| is_number(seconds) && is_number(fraction) && fraction.len() >= 3)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Takes off `[2026-11-20 15:02:11] `, as consoles' loggers put it in front.
+fn without_date(line: &str) -> &str {
+    let dated = line.strip_prefix('[').and_then(|inner| inner.split_once("] "));
+    dated.filter(|(date, _)| is_shaped(date, "0000-00-00")).map_or(line, |(_, text)| without_date(text))
+}
+
+/// `Thu Nov 20 15:02:11 2026`
+fn is_weekday_date(text: &str) -> bool {
+    is_shaped(text, "Aaa Aaa 00 00:00:00 0000") || is_shaped(text, "Aaa Aaa  0 00:00:00 0000")
+}
+
+/// `2026-11-20T15:02:11,123456+00:00`: with a comma only `dmesg` writes it.
+fn is_iso_with_comma(text: &str) -> bool {
+    is_shaped(text, "0000-00-00A00:00:00,0")
+}
+
+/// Whether a text begins as a shape says, in which `0` stands for a digit, `A` and `a` for a letter.
+fn is_shaped(text: &str, shape: &str) -> bool {
+    text.len() >= shape.len()
+        && text.bytes().zip(shape.bytes()).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'A' => byte.is_ascii_uppercase(),
+            b'a' => byte.is_ascii_lowercase(),
+            _ => byte == shape,
+        })
 }
 
 /// `[  T123]` or `[    C1]`, directly behind the clock or a space away.
@@ -165,6 +263,14 @@ mod tests {
             ("Nov 20 15:02:11 hv kernel: [    4.895213] BUG: x", "", "BUG: x"),
             ("Nov 20 15:02:11 hv kernel: BUG: x", "", "Nov 20 15:02:11 hv kernel: BUG: x"),
             (" [<ffffffff81000000>] f+0x1/0x2", "", "[<ffffffff81000000>] f+0x1/0x2"),
+            ("[Thu Nov 20 15:02:11 2026] BUG: x", "", "BUG: x"),
+            ("[Thu Nov  6 15:02:11 2026] [ T3615] BUG: x", "T3615", "BUG: x"),
+            ("2026-11-20T15:02:11,123456+00:00 BUG: x", "", "BUG: x"),
+            ("4,1234,100000001,-,caller=T12;BUG: x; y", "T12", "BUG: x; y"),
+            ("[2026-11-20 15:02:11] BUG: x", "", "BUG: x"),
+            ("[2026-11-20 15:02:11] [2026-11-20 15:02:12] BUG: x", "", "BUG: x"),
+            ("2026-11-20T15:02:11.123456+00:00 BUG: x", "", "2026-11-20T15:02:11.123456+00:00 BUG: x"),
+            ("1,2,3;BUG: x", "", "1,2,3;BUG: x"),
             ("(XEN) Panic on CPU 0:", "XEN", "(XEN) Panic on CPU 0:"),
             (
                 "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:",
@@ -176,7 +282,21 @@ mod tests {
         ] {
             let parts = parts(line);
             assert_eq!((parts.caller, parts.text), (caller, text), "{line}");
-            assert_eq!(parts.clock, line.contains("4.895213") || line.contains("36.852785"), "{line}");
+            let clocks = ["4.895213", "36.852785", "[Thu ", ",123456+", ",100000001,-"];
+            assert_eq!(parts.clock, clocks.iter().any(|clock| line.contains(clock)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_does_not_show_is_taken_off() {
+        for (raw, text) in [
+            ("plain", "plain"),
+            ("\x1b[32m[    4.8] \x1b[0m\x1b[0;31mBUG: x\x1b[0m", "[    4.8] BUG: x"),
+            ("\0\0BUG: x\0", "BUG: x"),
+            ("\x1bBUG: x\x1b[", "BUG: x"),
+            ("\x1b[31", ""),
+        ] {
+            assert_eq!(shown(raw.as_bytes()), text, "{raw:?}");
         }
     }
 }

@@ -89,6 +89,8 @@ pub struct Report {
     pub lines: usize,
     /// Lines that were looked at, others' among them.
     pub looked_at: usize,
+    /// Its last line says that it is the last.
+    pub has_end: bool,
     /// How it is not whole.
     pub corrupted: Option<Corrupted>,
     /// The line before says that this one is of another place.
@@ -138,7 +140,7 @@ pub fn read<'a>(lines: impl Iterator<Item = &'a [u8]>, lines_max: usize) -> Repo
     let mut last_of_report = 0;
     for (number, raw) in lines.take(lines_max.min(LINES_MAX)).enumerate() {
         report.looked_at = number + 1;
-        let text = String::from_utf8_lossy(raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or_default());
+        let text = line::shown(raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or_default());
         let parts = line::parts(&text);
         let own = line::behind_xen(line::behind_program(parts.text));
         if number == 0 {
@@ -155,6 +157,7 @@ pub fn read<'a>(lines: impl Iterator<Item = &'a [u8]>, lines_max: usize) -> Repo
         cpus_asked |= own.contains("Sending NMI");
         if is_end(own) {
             last_of_report = number;
+            report.has_end = true;
             break;
         }
         if FOREIGN.iter().any(|words| own.contains(words)) && !matches!(printer, Printer::Caller(_)) {
@@ -210,6 +213,10 @@ impl Report {
             return true;
         }
         if let Some(frame) = trace::frame(text) {
+            // The line before had the pointer's address alone.
+            if trimmed.starts_with("EIP is at") && self.items.last() == Some(&Item::Pointer(None)) {
+                self.items.pop();
+            }
             self.frame(&frame);
             return true;
         }

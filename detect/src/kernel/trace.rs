@@ -25,11 +25,7 @@ pub fn frame(text: &str) -> Option<Frame<'_>> {
     let inline = symbol.is_none();
     let (function, before) = symbol.or_else(|| source_line(text))?;
     // Within a line of words (`... at: f+0x1/0x2`) the function is no frame of the trace.
-    let lead = before.trim();
-    let lead = ["<IRQ>", "<NMI>", "<TASK>", "<EOI>", "<UNK>"]
-        .iter()
-        .find_map(|mark| lead.strip_prefix(mark))
-        .map_or(lead, str::trim);
+    let lead = without_marks(before.trim());
     let lead =
         lead.strip_prefix("[<").and_then(|rest| rest.split_once(">]")).map_or(lead, |(_, rest)| rest.trim());
     let lead =
@@ -40,6 +36,20 @@ pub fn frame(text: &str) -> Option<Frame<'_>> {
         || matches!(lead, "R" | "F" | "S")
         || lead.split_whitespace().all(is_address);
     (pointer || is_trace).then_some(Frame { function, uncertain, pointer, inline, caller: None })
+}
+
+/// Takes off the marks of stacks: `<IRQ>`, `<EOI>`, `<#DF>`, `<<EOE>>`.
+fn without_marks(lead: &str) -> &str {
+    let mut rest = lead;
+    while let Some(inner) = rest.strip_prefix('<') {
+        let name = inner.trim_start_matches(['<', '/', '#']);
+        let end = name.bytes().take_while(|byte| byte.is_ascii_uppercase() || *byte == b'_').count();
+        match name.get(end..).filter(|behind| end > 1 && behind.starts_with('>')) {
+            Some(behind) => rest = behind.trim_start_matches('>').trim_start(),
+            None => break,
+        }
+    }
+    rest
 }
 
 /// Every `function+0x12/0x34` of a line, wherever it stands.
@@ -172,6 +182,10 @@ mod tests {
             false,
             false,
         );
+        check(" <EOI> <IRQ> ? f+0x2da/0x4a0", Some("f"), true, false);
+        check("<<EOE>>  <IRQ>  [<ffffffff8111527a>] f+0x2da/0x4a0", Some("f"), false, false);
+        check(" <#DF>  f+0x2da/0x4a0", Some("f"), false, false);
+        check("<b> f+0x2da/0x4a0", None, false, false);
         assert_eq!(
             frame("[<818e9a30>] (__fortify_panic) from [<8062a3b0>] (ext4_fileattr_get+0x0/0x78)"),
             Some(Frame {

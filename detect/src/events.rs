@@ -1,7 +1,7 @@
 //! Lines that rules found become events: what stands behind a report's first line is read, its further lines make no
 //! events of their own, and what led to a panic is linked with it.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use lastwords_record::Severity;
 
@@ -20,6 +20,12 @@ const TRACE_FRAMES_MAX: usize = 64;
 
 /// Lines behind a report's first one within which a detail belongs to it.
 const DETAIL_LINES: u32 = 60;
+
+/// Lines behind a report's prelude within which its first line stands.
+const PRELUDE_LINES: u32 = 8;
+
+/// Reports that go on beside each other, of different tasks and CPUs.
+const RECENT_MAX: usize = 8;
 
 /// Lines of Xen's dump between two headers of the same panic.
 const XEN_DUMP_LINES: u32 = 200;
@@ -79,26 +85,31 @@ pub(crate) struct Hit {
     pub(crate) function: Option<String>,
     pub(crate) captures: Vec<(String, String)>,
     pub(crate) caller: String,
+    /// The kernel's clock or name stands in front of the line.
+    pub(crate) of_kernel: bool,
 }
 
 /// Makes events of lines.
 pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<Found>) {
-    let mut last: Option<Last> = None;
+    let mut recent: VecDeque<Last> = VecDeque::with_capacity(RECENT_MAX);
     let mut lines_left = text.len() / BYTES_PER_LINE_READ + LINES_READ_MIN;
     // The last that a panic or another death may follow from: its record, its line, its place among the events.
     let mut trouble: Option<(u32, u32, usize)> = None;
     for (number, hit) in hits.iter().enumerate() {
         let Some(rule) = rules.get(hit.rule) else { continue };
         if is_boot(rule) {
-            (last, trouble) = (None, None);
+            recent.clear();
+            trouble = None;
         }
-        let near = |lines: u32| {
-            last.as_ref().filter(|last| last.record == hit.record && hit.line - last.line <= lines)
+        let near = |lines: u32, is: &dyn Fn(&Last) -> bool| {
+            let last = recent.iter().find(|last| last.record == hit.record && is(last));
+            last.filter(|last| hit.line - last.line <= lines)
         };
-        let is_detail =
-            rule.detail && near(DETAIL_LINES).is_some_and(|last| same_caller(last.caller, &hit.caller));
-        let is_said = &*rule.class == XEN_PANIC && near(XEN_DUMP_LINES).is_some_and(|last| last.xen_panic);
-        if is_detail || is_said {
+        let is_detail = rule.detail
+            && near(DETAIL_LINES, &|last| same_caller(last.caller, &hit.caller))
+                .is_some_and(|last| last.end.is_none_or(|end| hit.line <= end));
+        let is_said = &*rule.class == XEN_PANIC && near(XEN_DUMP_LINES, &|last| last.xen_panic).is_some();
+        if is_detail || is_said || (rule.prelude && report_follows(rules, hit, hits.get(number + 1))) {
             continue;
         }
         let mut found = Found {
@@ -118,6 +129,9 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
         if let Some(how) = rule.blame {
             let mut report = Reading { rules, text, hits, number, hit, lines_left: &mut lines_left }
                 .report(rule, how, &mut found);
+            if rule.kernel && !hit.of_kernel && !report.has_trace {
+                continue;
+            }
             found.function = blame::blamed(&report, how, hit.function.as_deref(), rule.skip.as_ref());
             if let Some(function) = &found.function
                 && !found.title.contains(function.as_str())
@@ -142,9 +156,11 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
                 report.mark(Corrupted::NoCause);
             }
             attributes(&mut found, &report);
-            last = Some(Last {
+            recent.truncate(RECENT_MAX - 1);
+            recent.push_front(Last {
                 record: hit.record,
                 line: hit.line,
+                end: report.has_end.then_some(found.line_end),
                 caller: &hit.caller,
                 xen_panic: &*rule.class == XEN_PANIC,
             });
@@ -158,10 +174,12 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
     }
 }
 
-/// The last report before a line.
+/// A report before a line.
 struct Last<'a> {
     record: u32,
     line: u32,
+    /// Its last line, where that says so.
+    end: Option<u32>,
     caller: &'a str,
     xen_panic: bool,
 }
@@ -174,6 +192,16 @@ fn is_panic(rule: &Rule) -> bool {
 
 fn is_boot(rule: &Rule) -> bool {
     &*rule.class == "host.boot"
+}
+
+/// Whether the report begins that a prelude stands before.
+fn report_follows(rules: &[Rule], prelude: &Hit, next: Option<&Hit>) -> bool {
+    next.is_some_and(|next| {
+        next.record == prelude.record
+            && next.line - prelude.line <= PRELUDE_LINES
+            && same_caller(&prelude.caller, &next.caller)
+            && rules.get(next.rule).is_some_and(|rule| rule.blame.is_some() && !is_panic(rule))
+    })
 }
 
 /// Whether two lines may be of the same task or CPU.
@@ -292,8 +320,7 @@ impl Reading<'_> {
     fn xen_reason(&self, found: &mut Found) {
         let text = self.text.get(self.hit.start..self.hit.record_end).unwrap_or_default();
         let Some(reason) = (Lines { rest: text }).nth(1) else { return };
-        let text =
-            String::from_utf8_lossy(reason.get(..reason.len().min(HEADER_BYTES_MAX)).unwrap_or_default());
+        let text = line::shown(reason.get(..reason.len().min(HEADER_BYTES_MAX)).unwrap_or_default());
         let parts = line::parts(&text);
         let reason = line::behind_xen(parts.text).trim();
         if parts.caller == line::XEN && !reason.is_empty() && !reason.starts_with('*') {

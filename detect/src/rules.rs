@@ -92,6 +92,8 @@ struct RawRule {
     #[serde(default)]
     consequence: bool,
     #[serde(default)]
+    kernel: bool,
+    #[serde(default)]
     anywhere: bool,
     #[serde(default)]
     sources: Vec<String>,
@@ -134,6 +136,8 @@ pub struct Rule {
     pub truncated: bool,
     /// It follows from another report, which is missing where there is none.
     pub consequence: bool,
+    /// Only lines of the kernel's own: its clock or its name stands in front, or a trace behind.
+    pub kernel: bool,
     /// Where it may be read; empty: anywhere.
     pub sources: Vec<Source>,
     /// Lines that it must find.
@@ -289,6 +293,7 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         prelude: raw.prelude,
         truncated: raw.truncated,
         consequence: raw.consequence,
+        kernel: raw.kernel,
         sources,
         examples: raw.examples,
         counterexamples: raw.counterexamples,

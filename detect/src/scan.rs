@@ -6,7 +6,7 @@ use lastwords_record::{Severity, Source};
 use crate::{
     events::{self, Found, Hit},
     kernel::line,
-    rules::{self, Rule, RulesError},
+    rules::{self, Matched, Rule, RulesError},
     stems,
 };
 
@@ -125,7 +125,7 @@ impl Detector {
             self.line(
                 text.get(line_start..line_end)?,
                 || source(row),
-                |rule, title, function, captures, caller| {
+                |rule, (title, function, captures), caller, of_kernel| {
                     hits.push(Hit {
                         record: row,
                         line,
@@ -137,6 +137,7 @@ impl Detector {
                         function,
                         captures,
                         caller,
+                        of_kernel,
                     });
                 },
             );
@@ -229,7 +230,7 @@ impl Detector {
         &self,
         raw: &[u8],
         source: impl Fn() -> Source,
-        mut hit: impl FnMut(usize, String, Option<String>, Vec<(String, String)>, String),
+        mut hit: impl FnMut(usize, Matched, String, bool),
     ) {
         let raw = raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or(raw);
         let mut candidates: Vec<usize> = self
@@ -242,17 +243,21 @@ impl Detector {
         if candidates.is_empty() {
             return;
         }
-        let text = String::from_utf8_lossy(raw);
+        let text = line::shown(raw);
         let parts = line::parts(&text);
         let own = line::behind_program(parts.text).trim_start();
+        let of_kernel = parts.clock || !parts.caller.is_empty() || own.len() < parts.text.trim_start().len();
         for own in std::iter::once(own).chain(line::second_line(own)) {
             for number in &candidates {
                 let Some(rule) = self.rules.get(*number) else { continue };
                 if !rule.sources.is_empty() && !rule.sources.contains(&source()) {
                     continue;
                 }
-                if let Some((title, function, captures)) = rule.matches(own) {
-                    hit(*number, title, function, captures, parts.caller.to_owned());
+                if rule.kernel && !of_kernel && rule.blame.is_none() {
+                    continue;
+                }
+                if let Some(matched) = rule.matches(own) {
+                    hit(*number, matched, parts.caller.to_owned(), of_kernel);
                     return;
                 }
             }

@@ -112,3 +112,15 @@ fn reports_that_are_cut_off_are_found_wherever_the_cut_is() {
         }
     }
 }
+
+#[test]
+fn what_only_looks_like_a_crash_raises_nothing() {
+    let detector = Detector::built_in();
+    let mut loud = Vec::new();
+    for line in include_str!("formats/quiet.txt").lines() {
+        for event in detector.scan_log(line.as_bytes(), false) {
+            loud.push(format!("{}: {line}", event.rule));
+        }
+    }
+    assert!(loud.is_empty(), "{loud:#?}");
+}

@@ -118,6 +118,8 @@ pub struct Rule {
     pub literals: Vec<String>,
     /// What a line's own text begins with, as far as its pattern says so plainly.
     pub(crate) begins_with: Option<String>,
+    /// All plain texts with which its pattern can begin; none where it can begin in another way.
+    pub(crate) beginnings: Vec<String>,
     /// What the line's own text must be.
     pub pattern: Option<Regex>,
     /// What it must not be.
@@ -280,6 +282,7 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         .map_err(|problem| wrong("skip", problem))?;
     Ok(Rule {
         line,
+        beginnings: raw.pattern.as_deref().filter(|_| !raw.anywhere).map_or_else(Vec::new, beginnings),
         begins_with: raw.pattern.as_deref().filter(|_| !raw.anywhere).map(plain_beginning),
         pattern,
         except,
@@ -299,6 +302,45 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         counterexamples: raw.counterexamples,
         id: raw.id,
     })
+}
+
+/// The plain beginnings of a pattern that begins with one of several texts: `(?:BUG: |\[ BUG: )…`.
+fn beginnings(pattern: &str) -> Vec<String> {
+    let Some(group) = pattern.strip_prefix("(?:") else { return Vec::new() };
+    let (mut texts, mut text, mut is_plain, mut escaped, mut depth) =
+        (Vec::new(), String::new(), true, false, 0);
+    for (place, c) in group.char_indices() {
+        match c {
+            _ if escaped => {
+                is_plain &= c.is_ascii_punctuation();
+                escaped = false;
+                if is_plain {
+                    text.push(c);
+                }
+            }
+            '\\' => escaped = true,
+            '|' if depth == 0 => {
+                texts.push(std::mem::take(&mut text));
+                is_plain = true;
+            }
+            ')' if depth == 0 => {
+                texts.push(text);
+                let is_optional =
+                    group.get(place + 1..).is_some_and(|rest| rest.starts_with(['?', '*', '{']));
+                return if is_optional || texts.iter().any(String::is_empty) { Vec::new() } else { texts };
+            }
+            '(' | '[' => (is_plain, depth) = (false, depth + 1),
+            ')' | ']' => depth -= 1,
+            '?' | '*' | '{' if is_plain => {
+                text.pop();
+                is_plain = false;
+            }
+            _ if ".+}^$".contains(c) => is_plain = false,
+            _ if is_plain => text.push(c),
+            _ => {}
+        }
+    }
+    Vec::new()
 }
 
 /// A pattern up to where it is more than plain text. What could still be repeated or be one of several is left out.

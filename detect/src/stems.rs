@@ -9,8 +9,9 @@ use crate::rules::Rule;
 const STEM_BYTES: usize = 9;
 /// Bytes at a stem's beginning by which a vector search finds it: the rarer they are, the less it looks at in vain.
 const HEAD_BYTES: usize = 4;
-/// Patterns that one vector search holds.
-const VECTOR_PATTERNS: usize = 64;
+/// Patterns that one vector search holds. It could take 64, and then looks closer in vain so often that one search more
+/// costs less.
+const VECTOR_PATTERNS: usize = 48;
 /// Literals that begin alike with so many bytes are looked for by those alone, where there are so many of them.
 const COMMON_BYTES: usize = 5;
 const COMMON_LITERALS: usize = 3;
@@ -130,7 +131,7 @@ mod tests {
             assert!(!holds_any(ordinary.as_bytes(), &stems), "{ordinary}");
         }
         // Each further vector search costs every byte of every log.
-        assert!(stems.len() <= 3 * VECTOR_PATTERNS, "{} stems", stems.len());
+        assert!(stems.len() <= 4 * VECTOR_PATTERNS, "{} stems", stems.len());
     }
 
     #[test]

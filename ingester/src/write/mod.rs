@@ -35,9 +35,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use block::EventFound;
-pub(crate) use block::{FoundAgain, Prepared, form, now_ns};
-pub(crate) use gather::{attempt_over, planning_time_s, prepare};
+pub use block::{EventFound, Prepared, form};
+pub(crate) use block::{FoundAgain, now_ns};
+pub use gather::prepare;
+pub(crate) use gather::{attempt_over, planning_time_s};
 pub(crate) use insert::{insert_unit, set_aside};
 pub use intent::IntentError;
 pub(crate) use ledger::Ledger;

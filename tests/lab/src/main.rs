@@ -53,6 +53,9 @@ enum Command {
     /// (Used by `bench import`.) The engine without the rest: inserts blocks, or merges and says what is used.
     #[command(hide = true)]
     EngineAlone(bench::import::EngineAlone),
+    /// (Used by `bench writer`.) A part of what the writer does, so many times.
+    #[command(hide = true)]
+    WriterAlone(bench::writer::WriterAlone),
 }
 
 #[derive(Subcommand)]
@@ -65,6 +68,8 @@ enum Bench {
     Ship(bench::ship::Options),
     /// A question over many events, beside the bare time-bucketed join.
     Question(bench::question::Options),
+    /// What detection adds to the writer: instructions per record (valgrind), and CPU with the engine in its process.
+    Writer(bench::writer::Options),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +94,7 @@ fn run(command: &Command) -> anyhow::Result<Option<Figures>> {
         Command::Bench(Bench::Kafka(options)) => bench::kafka::run(options)?,
         Command::Bench(Bench::Ship(options)) => bench::ship::run(options)?,
         Command::Bench(Bench::Question(options)) => bench::question::run(options)?,
+        Command::Bench(Bench::Writer(options)) => bench::writer::run(options)?,
         Command::Faults(options) => faults::run(options)?,
         Command::Score(options) => score::run(options)?,
         Command::Sink(options) => {
@@ -97,6 +103,10 @@ fn run(command: &Command) -> anyhow::Result<Option<Figures>> {
         }
         Command::EngineAlone(options) => {
             bench::import::alone(options)?;
+            return Ok(None);
+        }
+        Command::WriterAlone(options) => {
+            bench::writer::alone(options)?;
             return Ok(None);
         }
     }))

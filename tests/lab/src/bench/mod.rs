@@ -4,3 +4,4 @@ pub mod import;
 pub mod kafka;
 pub mod question;
 pub mod ship;
+pub mod writer;

@@ -53,8 +53,11 @@ impl Names {
 
 /// The candidate with the fewest edits to make of `word`, if they are at most a third of its letters.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let letters = word.chars().count();
+    let allowed = (letters / 3).max(1);
     candidates
+        // Each letter more or less is an edit.
+        .filter(|candidate| candidate.chars().count().abs_diff(letters) <= allowed)
         .map(|candidate| (edits(word, candidate), candidate))
         .filter(|(edits, _)| *edits <= allowed)
         .min()

@@ -15,9 +15,9 @@ pub struct Options {
     /// Number of events in all: a fifth are saturations, a fiftieth panics, the rest others.
     #[arg(long, default_value_t = 25_000_000)]
     events: u64,
-    /// Number of hosts.
-    #[arg(long, default_value_t = 2_000)]
-    hosts: u64,
+    /// Number of hosts [default: one for each 12,500 events, so that pairs grow as events do]
+    #[arg(long)]
+    hosts: Option<u64>,
     /// A folder to keep the events in, so that a second run need not make them again.
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -36,6 +36,7 @@ pub struct Options {
 const QUESTION: &str = "panics within 5 minutes of network saturation";
 /// Where the week of events begins: a Monday.
 const START_S: i64 = 1_794_787_200;
+const EVENTS_OF_A_HOST: u64 = 12_500;
 const WEEK_S: i64 = 7 * 86_400;
 
 /// The best time-bucketed join that was found by hand: the few anchors are exploded into the buckets in which a
@@ -173,7 +174,7 @@ async fn generate(store: &Store, options: &Options) -> anyhow::Result<()> {
     const ROWS_AT_ONCE: u64 = 4_000_000;
     let (saturations, panics) = (options.events / 5, options.events / 50);
     let others = options.events - saturations - panics;
-    let hosts = options.hosts;
+    let hosts = options.hosts.unwrap_or(options.events / EVENTS_OF_A_HOST).max(1);
     let planned = "toUInt32(now() + 3600)";
     let random = |salt: u64, below: i64| format!("(cityHash64(number, {salt}) % {below})");
     for (class, count, salt, length) in [

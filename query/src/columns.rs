@@ -7,24 +7,37 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use thiserror::Error;
 
 /// Numbers for names, from 0 in order of appearance.
 #[derive(Debug, Default, Clone)]
 pub struct Interner {
-    numbers: HashMap<String, u32>,
+    numbers: HashMap<Box<[u8]>, u32, RandomState>,
     names: Vec<String>,
 }
 
 impl Interner {
     /// The number of a name.
     pub fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
+        self.numbers.get(name.as_bytes()).copied().unwrap_or_else(|| self.add(name))
+    }
+
+    /// The number of a name as the store sends it.
+    ///
+    /// # Errors
+    /// Where it is not UTF-8.
+    pub fn number_of(&mut self, name: &[u8]) -> Result<u32, BlockError> {
+        match self.numbers.get(name) {
+            Some(number) => Ok(*number),
+            None => Ok(self.add(utf8(name)?)),
         }
+    }
+
+    fn add(&mut self, name: &str) -> u32 {
         // Four billion hosts do not fit in memory.
         let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(name.to_owned(), number);
+        self.numbers.insert(name.as_bytes().into(), number);
         self.names.push(name.to_owned());
         number
     }
@@ -61,24 +74,56 @@ pub enum BlockError {
     Damaged(&'static str),
 }
 
-/// Columns of one block: first to last.
+/// A column of a block, in place.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Column<'a> {
-    /// `Int64` and `UInt64`, the latter by its bits.
-    Number(Vec<i64>),
+    /// `Int64` and `UInt64`, little-endian.
+    Number(&'a [[u8; 8]]),
     /// `LowCardinality(String)`: keys of the block, and an index into them for each row.
     Name {
         /// The block's keys.
-        keys: Vec<&'a str>,
-        /// One a row; less than the number of keys.
-        rows: Vec<u32>,
+        keys: Vec<&'a [u8]>,
+        /// One a row.
+        rows: Indices<'a>,
     },
+}
+
+/// Indices into a block's keys, little-endian.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub struct Indices<'a> {
+    bytes: &'a [u8],
+    /// Bytes of one: 1, 2 or 4.
+    width: usize,
+}
+
+impl Indices<'_> {
+    /// What each row's key has been given.
+    ///
+    /// # Errors
+    /// Where a row has an index beyond the keys.
+    pub fn of<T: Copy>(&self, given: &[T]) -> Result<Vec<T>, BlockError> {
+        let bytes = self.bytes;
+        let rows: Option<Vec<T>> = match self.width {
+            1 => bytes.iter().map(|one| given.get(usize::from(*one)).copied()).collect(),
+            2 => {
+                let all = bytes.as_chunks().0.iter();
+                all.map(|two| given.get(usize::from(u16::from_le_bytes(*two))).copied()).collect()
+            }
+            _ => {
+                let all = bytes.as_chunks().0.iter();
+                all.map(|four| given.get(u32::from_le_bytes(*four) as usize).copied()).collect()
+            }
+        };
+        rows.ok_or(BlockError::Damaged("an index beyond the keys"))
+    }
 }
 
 /// Collects chunks and gives back blocks.
 #[derive(Debug, Default)]
 pub struct Blocks {
     waiting: Vec<u8>,
+    /// With fewer bytes than this there is no whole block.
+    needed: usize,
 }
 
 impl Blocks {
@@ -88,22 +133,40 @@ impl Blocks {
         bytes: &[u8],
         mut take: impl FnMut(Vec<Column<'_>>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if self.waiting.is_empty() {
+            // Chunks mostly are blocks.
+            let used = self.whole_blocks(bytes, &mut take)?;
+            self.waiting.extend_from_slice(bytes.get(used..).unwrap_or_default());
+            return Ok(());
+        }
         self.waiting.extend_from_slice(bytes);
-        let mut used = 0;
+        if self.waiting.len() >= self.needed {
+            let waiting = std::mem::take(&mut self.waiting);
+            let used = self.whole_blocks(&waiting, &mut take)?;
+            self.waiting = waiting;
+            self.waiting.drain(..used);
+        }
+        Ok(())
+    }
+
+    /// Takes the blocks that bytes begin with; gives how many bytes these are.
+    fn whole_blocks<E: From<BlockError>>(
+        &mut self,
+        bytes: &[u8],
+        mut take: impl FnMut(Vec<Column<'_>>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let mut cursor = Cursor { rest: bytes };
         loop {
-            let mut cursor = Cursor(self.waiting.get(used..).unwrap_or_default());
-            let whole = cursor.0.len();
+            let rest = cursor.rest.len();
             match cursor.block() {
-                Ok(columns) => {
-                    used += whole - cursor.0.len();
-                    take(columns)?;
+                Ok(columns) => take(columns)?,
+                Err(Stop::Incomplete { lacking }) => {
+                    self.needed = rest.saturating_add(lacking);
+                    return Ok(bytes.len() - rest);
                 }
-                Err(Stop::Incomplete) => break,
                 Err(Stop::Wrong(error)) => return Err(error.into()),
             }
         }
-        self.waiting.drain(..used);
-        Ok(())
     }
 
     /// To be called at the answer's end: whether it broke off within a block.
@@ -112,36 +175,41 @@ impl Blocks {
     }
 }
 
+fn utf8(bytes: &[u8]) -> Result<&str, BlockError> {
+    std::str::from_utf8(bytes).map_err(|_| BlockError::Damaged("a name that is not UTF-8"))
+}
+
 enum Stop {
-    Incomplete,
+    /// At least so many bytes are to come.
+    Incomplete {
+        lacking: usize,
+    },
     Wrong(BlockError),
 }
 
 const KEYS_OF_BLOCK: u64 = 1 << 9;
 const SHARED_KEYS: u64 = 1 << 8;
 
-struct Cursor<'a>(&'a [u8]);
+struct Cursor<'a> {
+    rest: &'a [u8],
+}
 
 impl<'a> Cursor<'a> {
     fn block(&mut self) -> Result<Vec<Column<'a>>, Stop> {
-        if self.0.is_empty() {
-            return Err(Stop::Incomplete);
-        }
         let columns = self.varint()?;
         let rows = self.varint()?;
         let mut found = Vec::new();
         for _ in 0..columns {
-            let name = self.string()?;
-            let kind = self.string()?;
+            let (name, kind) = (self.string()?, self.string()?);
             let column = match (kind, rows) {
-                ("Int64" | "UInt64", _) => Column::Number(self.numbers(rows)?),
-                ("LowCardinality(String)", 0) => Column::Name { keys: Vec::new(), rows: Vec::new() },
-                ("LowCardinality(String)", _) => self.names(rows)?,
+                (b"Int64" | b"UInt64", _) => Column::Number(self.numbers(rows)?),
+                (b"LowCardinality(String)", 0) => {
+                    Column::Name { keys: Vec::new(), rows: Indices { bytes: &[], width: 1 } }
+                }
+                (b"LowCardinality(String)", _) => self.names(rows)?,
                 _ => {
-                    return Err(Stop::Wrong(BlockError::Type {
-                        name: name.to_owned(),
-                        kind: kind.to_owned(),
-                    }));
+                    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                    return Err(Stop::Wrong(BlockError::Type { name: text(name), kind: text(kind) }));
                 }
             };
             found.push(column);
@@ -149,10 +217,9 @@ impl<'a> Cursor<'a> {
         Ok(found)
     }
 
-    fn numbers(&mut self, rows: usize) -> Result<Vec<i64>, Stop> {
-        let bytes =
-            self.bytes(rows.checked_mul(8).ok_or(Stop::Wrong(BlockError::Damaged("too many rows")))?)?;
-        Ok(bytes.as_chunks::<8>().0.iter().map(|eight| i64::from_le_bytes(*eight)).collect())
+    fn numbers(&mut self, rows: usize) -> Result<&'a [[u8; 8]], Stop> {
+        let length = rows.checked_mul(8).ok_or(Stop::Wrong(BlockError::Damaged("too many rows")))?;
+        Ok(self.bytes(length)?.as_chunks().0)
     }
 
     fn names(&mut self, rows: usize) -> Result<Column<'a>, Stop> {
@@ -165,39 +232,35 @@ impl<'a> Cursor<'a> {
             return Err(wrong("a dictionary beyond the block"));
         }
         let keys = usize::try_from(self.u64()?).map_err(|_| wrong("too many keys"))?;
-        let keys = (0..keys).map(|_| self.string()).collect::<Result<Vec<&str>, Stop>>()?;
+        let keys = (0..keys).map(|_| self.string()).collect::<Result<Vec<&[u8]>, Stop>>()?;
         if self.u64()? != rows as u64 {
             return Err(wrong("columns of different lengths"));
         }
-        let width = 1_usize << (kind & 0xff).min(3);
-        let bytes = self.bytes(rows.saturating_mul(width))?;
-        let rows: Vec<u32> = match width {
-            1 => bytes.iter().map(|byte| u32::from(*byte)).collect(),
-            2 => bytes.as_chunks::<2>().0.iter().map(|two| u32::from(u16::from_le_bytes(*two))).collect(),
-            4 => bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect(),
+        let width = match kind & 0xff {
+            0 => 1,
+            1 => 2,
+            2 => 4,
             _ => return Err(wrong("indices of 64 bits")),
         };
-        if rows.iter().max().is_some_and(|most| *most as usize >= keys.len()) {
-            return Err(wrong("an index beyond the keys"));
-        }
-        Ok(Column::Name { keys, rows })
+        Ok(Column::Name { keys, rows: Indices { bytes: self.bytes(rows.saturating_mul(width))?, width } })
     }
 
     fn bytes(&mut self, length: usize) -> Result<&'a [u8], Stop> {
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Stop::Incomplete)?;
-        self.0 = rest;
+        let lacking = length.saturating_sub(self.rest.len());
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Stop::Incomplete { lacking })?;
+        self.rest = rest;
         Ok(bytes)
     }
 
     fn u64(&mut self) -> Result<u64, Stop> {
         let bytes = self.bytes(8)?;
-        bytes.try_into().map(u64::from_le_bytes).map_err(|_| Stop::Incomplete)
+        bytes.try_into().map(u64::from_le_bytes).map_err(|_| Stop::Incomplete { lacking: 8 })
     }
 
     fn varint(&mut self) -> Result<usize, Stop> {
         let mut value = 0_u64;
         for shift in (0..63).step_by(7) {
-            let byte = *self.bytes(1)?.first().ok_or(Stop::Incomplete)?;
+            let byte = *self.bytes(1)?.first().ok_or(Stop::Incomplete { lacking: 1 })?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return usize::try_from(value)
@@ -207,10 +270,9 @@ impl<'a> Cursor<'a> {
         Err(Stop::Wrong(BlockError::Damaged("a number too large")))
     }
 
-    fn string(&mut self) -> Result<&'a str, Stop> {
+    fn string(&mut self) -> Result<&'a [u8], Stop> {
         let length = self.varint()?;
-        std::str::from_utf8(self.bytes(length)?)
-            .map_err(|_| Stop::Wrong(BlockError::Damaged("a name that is not UTF-8")))
+        self.bytes(length)
     }
 }
 
@@ -239,9 +301,10 @@ mod tests {
 
     #[test]
     fn blocks_are_read_however_they_are_cut() {
+        let values = [-1_i64, 0, 7].map(i64::to_le_bytes);
         let expected = vec![
-            Column::Name { keys: vec!["hv01", "hv02"], rows: vec![1, 0, 1] },
-            Column::Number(vec![-1, 0, 7]),
+            Column::Name { keys: vec![b"hv01", b"hv02"], rows: Indices { bytes: &[1, 0, 1], width: 1 } },
+            Column::Number(&values),
         ];
         let twice = [block(), block()].concat();
         for size in 1..twice.len() + 1 {
@@ -267,17 +330,30 @@ mod tests {
         let mut blocks = Blocks::default();
         blocks.push::<BlockError>(whole.get(..whole.len() - 1).unwrap(), |_| panic!("not complete")).unwrap();
         assert_eq!(blocks.finish(), Err(BlockError::Damaged("it breaks off")));
-        let mut index = whole.clone();
-        let at = index.windows(3).position(|three| three == [1, 0, 1]).unwrap();
-        *index.get_mut(at).unwrap() = 2;
-        let mut blocks = Blocks::default();
-        assert_eq!(
-            blocks.push::<BlockError>(&index, |_| Ok(())),
-            Err(BlockError::Damaged("an index beyond the keys"))
-        );
         let mut blocks = Blocks::default();
         let other = b"\x01\x00\x01s\x06String";
         let error = blocks.push::<BlockError>(other, |_| Ok(())).unwrap_err();
         assert_eq!(error, BlockError::Type { name: "s".into(), kind: "String".into() });
+    }
+
+    #[test]
+    fn indices_of_each_width_give_what_their_keys_were_given() {
+        for (bytes, width) in [(&[1, 0, 1][..], 1), (&[1, 0, 0, 0, 1, 0], 2), (&[1, 0, 0, 0, 0, 0, 0, 0], 4)]
+        {
+            let rows = Indices { bytes, width };
+            assert_eq!(rows.of(&['a', 'b']).unwrap().get(..2), Some(&['b', 'a'][..]), "{width}");
+            assert_eq!(rows.of(&['a']), Err(BlockError::Damaged("an index beyond the keys")), "{width}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_number_however_it_comes_and_must_be_text() {
+        let mut names = Interner::default();
+        assert_eq!(
+            (names.number("hv01"), names.number_of(b"hv02"), names.number_of(b"hv01")),
+            (0, Ok(1), Ok(0))
+        );
+        assert_eq!((names.number("hv02"), names.name(1), names.len()), (1, "hv02", 2));
+        assert_eq!(names.number_of(b"\xff"), Err(BlockError::Damaged("a name that is not UTF-8")));
     }
 }

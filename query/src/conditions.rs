@@ -288,7 +288,12 @@ impl Comparison {
         let parts = self.found.iter().map(|part| {
             part.found.matches.len() * size_of::<Match>() + part.windows.len() * size_of::<(i64, i64)>()
         });
-        parts.sum::<usize>() + self.partners.iter().flatten().map(Events::bytes).sum::<usize>()
+        parts.sum::<usize>() + self.partners_bytes()
+    }
+
+    /// Memory of the partners that are kept, bytes.
+    pub fn partners_bytes(&self) -> usize {
+        self.partners.iter().flatten().map(Events::bytes).sum()
     }
 
     /// Keeps no partners, which are then to be fetched again where they are listed.

@@ -14,7 +14,7 @@
     reason = "columns are built together and have one length; rows are counted in 32 bits, which `Events::push` ensures"
 )]
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Range};
 
 use crate::chance::{Intervals, OPEN, Relation};
 
@@ -35,6 +35,8 @@ pub struct Events {
     pub guest: Vec<u32>,
     /// See `host`.
     pub key: Vec<u32>,
+    /// The first row of each unit, and after the last unit their number.
+    begins: Vec<u32>,
     /// How long the longest lasts, nanoseconds.
     longest_ns: i64,
 }
@@ -68,7 +70,7 @@ impl Events {
     /// Sorts rows by unit, start and id: by counting over units, of which there are few, then within each.
     pub fn sorted(mut rows: Vec<Row>, units: u32) -> Events {
         rows.truncate(u32::MAX as usize);
-        let mut begins = vec![0_usize; units as usize + 1];
+        let mut begins = vec![0_u32; units as usize + 1];
         for row in &rows {
             begins[row.unit as usize + 1] += 1;
         }
@@ -78,14 +80,15 @@ impl Events {
         let mut next = begins.clone();
         let mut order = vec![0_u32; rows.len()];
         for (at, row) in rows.iter().enumerate() {
-            order[next[row.unit as usize]] = at as u32;
+            order[next[row.unit as usize] as usize] = at as u32;
             next[row.unit as usize] += 1;
         }
         let mut events = Events::with_capacity(rows.len());
+        events.begins = begins;
         let mut of_unit: Vec<Row> = Vec::new();
-        for unit in 0..units as usize {
+        for unit in 0..units {
             of_unit.clear();
-            of_unit.extend(order[begins[unit]..begins[unit + 1]].iter().map(|at| rows[*at as usize]));
+            of_unit.extend(order[events.rows_of(unit)].iter().map(|at| rows[*at as usize]));
             // They mostly come as a few sorted runs, which this sort merges.
             of_unit.sort_by_key(|row| (row.start_ns, row.id));
             of_unit.iter().for_each(|row| events.push(row));
@@ -102,6 +105,7 @@ impl Events {
             host: Vec::with_capacity(rows),
             guest: Vec::with_capacity(rows),
             key: Vec::with_capacity(rows),
+            begins: Vec::new(),
             longest_ns: 0,
         }
     }
@@ -115,6 +119,16 @@ impl Events {
         self.guest.push(row.guest);
         self.key.push(row.key);
         self.longest_ns = self.longest_ns.max(row.end_ns.saturating_sub(row.start_ns));
+    }
+
+    /// The rows of a unit.
+    fn rows_of(&self, unit: u32) -> Range<usize> {
+        self.begins[unit as usize] as usize..self.begins[unit as usize + 1] as usize
+    }
+
+    /// Units are numbered below this.
+    fn units(&self) -> u32 {
+        self.begins.len().saturating_sub(1) as u32
     }
 
     /// A row again.
@@ -246,23 +260,13 @@ pub fn pairs(
     within_ns: i64,
     mut visit: impl FnMut(usize, usize),
 ) {
-    let mut first_anchor = 0;
-    let mut first_partner = 0;
-    while first_anchor < anchors.len() {
-        let unit = anchors.unit[first_anchor];
-        let last_anchor = first_anchor + anchors.unit[first_anchor..].partition_point(|other| *other == unit);
-        first_partner += partners.unit[first_partner..].partition_point(|other| *other < unit);
-        let last_partner =
-            first_partner + partners.unit[first_partner..].partition_point(|other| *other == unit);
-        let unit = UnitSweep {
-            anchors,
-            partners,
-            relation,
-            within_ns: within_ns.max(0),
-            rows: first_partner..last_partner,
-        };
-        unit.run(unit.in_reach(first_anchor..last_anchor), &mut visit);
-        (first_anchor, first_partner) = (last_anchor, last_partner);
+    for unit in 0..anchors.units().min(partners.units()) {
+        let (of_anchors, rows) = (anchors.rows_of(unit), partners.rows_of(unit));
+        if of_anchors.is_empty() || rows.is_empty() {
+            continue;
+        }
+        let sweep = UnitSweep { anchors, partners, relation, within_ns: within_ns.max(0), rows };
+        sweep.run(sweep.in_reach(of_anchors), &mut visit);
     }
 }
 
@@ -271,12 +275,12 @@ struct UnitSweep<'a> {
     partners: &'a Events,
     relation: Relation,
     within_ns: i64,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
 }
 
 impl UnitSweep<'_> {
     /// Of the unit's anchors those that can be near any of its partners, which may be a few hours of many weeks.
-    fn in_reach(&self, anchors: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    fn in_reach(&self, anchors: Range<usize>) -> Range<usize> {
         let rows = self.rows.clone();
         let Some(first_ns) = self.partners.start_ns[rows.clone()].first() else { return 0..0 };
         let last_ns = self.partners.end_ns[rows.clone()].iter().max().into_iter();
@@ -289,7 +293,7 @@ impl UnitSweep<'_> {
         from..anchors.start + starts.partition_point(|start_ns| *start_ns <= latest_ns)
     }
 
-    fn run(&self, anchors: std::ops::Range<usize>, visit: &mut impl FnMut(usize, usize)) {
+    fn run(&self, anchors: Range<usize>, visit: &mut impl FnMut(usize, usize)) {
         // Partners that began at or before the anchor and reach it.
         let mut reaching: Vec<u32> = Vec::new();
         let mut begun = self.rows.start;

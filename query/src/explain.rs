@@ -81,7 +81,8 @@ async fn condition(
     let rows = count(store, &fetch.sql).await?;
     let bytes = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(Events::ROW_BYTES);
     let names = &world.names;
-    let kept = names.keep(comparison.bytes()).and_then(|()| names.keep(bytes)).is_ok();
+    let fits = names.keep(comparison.bytes()).and_then(|()| names.keep(bytes)).is_ok();
+    let kept = fits && bytes <= partners::PARTNERS_BYTES_MAX;
     let mut how = String::new();
     if let Some(hosts) = &narrow.hosts {
         let _ = write!(how, "only of the {} hosts that had what is asked for, ", hosts.len());

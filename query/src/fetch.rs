@@ -21,10 +21,16 @@ const ANCHOR_BYTES: usize = 130;
 const PARTNER_BYTES: usize = 180;
 /// The part of the memory left that a piece may take.
 const PIECE_PART: usize = 4;
-/// A piece has at least so many rows: one block of the store's.
-const PIECE_ROWS_MIN: usize = 65_536;
+/// Rows of a block of the store's. Each block says all of its names again: with fewer rows, many hosts cost more than
+/// their events.
+const ROWS_OF_BLOCK: usize = 262_144;
+const ROWS_OF_BLOCK_MIN: usize = 65_536;
+/// What is read for a block takes about so many bytes at most: records whose texts are looked at come in smaller ones.
+const BLOCK_BYTES: &str = "16777216";
+/// A piece has at least so many rows.
+const PIECE_ROWS_MIN: usize = ROWS_OF_BLOCK_MIN;
 /// Larger pieces are slower: they and what is made of them leave the processor's caches.
-const PIECE_ROWS_MAX: usize = 500_000;
+const PIECE_ROWS_MAX: usize = 1_000_000;
 
 /// Names met by both sets, so that equal hosts have equal numbers; and the memory that a question may still take.
 #[derive(Debug, Default)]
@@ -149,7 +155,12 @@ impl<'a> Pieces<'a> {
     /// # Errors
     /// Where the store cannot be asked.
     pub fn of(store: &Store, fetch: &'a Fetch, names: &'a Names) -> Result<Pieces<'a>, AskError> {
-        let settings = [("max_block_size", "65536"), ("readonly", "2")];
+        let rows = (names.piece_rows() / 4).clamp(ROWS_OF_BLOCK_MIN, ROWS_OF_BLOCK).to_string();
+        let settings = [
+            ("max_block_size", rows.as_str()),
+            ("preferred_block_size_bytes", BLOCK_BYTES),
+            ("readonly", "2"),
+        ];
         let answer = store.query_bytes(&fetch.sql, &[], "Native", &settings)?;
         Ok(Pieces { fetch, names, answer, blocks: Blocks::default(), ended: false })
     }
@@ -185,58 +196,54 @@ impl<'a> Pieces<'a> {
 impl Fetched {
     fn take(&mut self, columns: Vec<Column<'_>>, fetch: &Fetch, names: &Names) -> Result<(), AskError> {
         let mut columns = columns.into_iter();
-        let hosts = numbers(columns.next(), &names.hosts)?;
+        let hosts = numbers(columns.next(), &names.hosts, None)?;
         let (starts, ends, ids) = (values(columns.next())?, values(columns.next())?, values(columns.next())?);
-        let guests = if fetch.wanted.guest { Some(units(columns.next(), &names.guests)?) } else { None };
-        let keys = if fetch.wanted.key { Some(numbers(columns.next(), &names.keys)?) } else { None };
+        let guests = if fetch.wanted.guest {
+            numbers(columns.next(), &names.guests, Some(NO_GUEST))?
+        } else {
+            Vec::new()
+        };
+        let keys = if fetch.wanted.key { numbers(columns.next(), &names.keys, None)? } else { Vec::new() };
         if fetch.wanted.clock {
-            let most = values(columns.next())?.iter().map(|value| value.cast_unsigned()).max().unwrap_or(0);
-            self.clock_uncertainty_ns = self.clock_uncertainty_ns.max(most);
+            let most = values(columns.next())?.iter().map(|value| u64::from_le_bytes(*value)).max();
+            self.clock_uncertainty_ns = self.clock_uncertainty_ns.max(most.unwrap_or(0));
         }
-        self.rows.reserve(starts.len());
-        let times = starts.iter().zip(&ends).zip(&ids);
-        for (at, (host, ((start_ns, end_ns), id))) in hosts.iter().zip(times).enumerate() {
-            let guest = guests.as_ref().and_then(|guests| *guests.get(at)?).unwrap_or(NO_GUEST);
-            let key = keys.as_ref().and_then(|keys| keys.get(at)).copied().unwrap_or(0);
-            self.rows.push(Row {
-                unit: 0,
-                host: *host,
-                guest,
-                key,
-                start_ns: *start_ns,
-                end_ns: *end_ns,
-                id: id.cast_unsigned(),
-            });
-        }
+        let times = starts.iter().zip(ends).zip(ids);
+        self.rows.extend(hosts.iter().zip(times).enumerate().map(|(at, (host, ((start, end), id)))| Row {
+            unit: 0,
+            host: *host,
+            guest: guests.get(at).copied().unwrap_or(NO_GUEST),
+            key: keys.get(at).copied().unwrap_or(0),
+            start_ns: i64::from_le_bytes(*start),
+            end_ns: i64::from_le_bytes(*end),
+            id: u64::from_le_bytes(*id),
+        }));
         Ok(())
     }
 }
 
-fn values(column: Option<Column<'_>>) -> Result<Vec<i64>, BlockError> {
+fn values(column: Option<Column<'_>>) -> Result<&[[u8; 8]], BlockError> {
     match column {
         Some(Column::Number(values)) => Ok(values),
         _ => Err(BlockError::Damaged("numbers were wanted")),
     }
 }
 
-fn numbers(column: Option<Column<'_>>, names: &Mutex<Interner>) -> Result<Vec<u32>, BlockError> {
+/// The number of each row's name; `unnamed`: of the empty name, where that is none.
+fn numbers(
+    column: Option<Column<'_>>,
+    names: &Mutex<Interner>,
+    unnamed: Option<u32>,
+) -> Result<Vec<u32>, BlockError> {
     let Some(Column::Name { keys, rows }) = column else {
         return Err(BlockError::Damaged("names were wanted"));
     };
     let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-    let numbers: Vec<u32> = keys.iter().map(|key| names.number(key)).collect();
-    Ok(rows.iter().filter_map(|row| numbers.get(*row as usize).copied()).collect())
-}
-
-/// As [`numbers`], and none for the empty name.
-fn units(column: Option<Column<'_>>, names: &Mutex<Interner>) -> Result<Vec<Option<u32>>, BlockError> {
-    let Some(Column::Name { keys, rows }) = column else {
-        return Err(BlockError::Damaged("names were wanted"));
+    let number = |key: &&[u8]| match unnamed {
+        Some(unnamed) if key.is_empty() => Ok(unnamed),
+        _ => names.number_of(key),
     };
-    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-    let numbers: Vec<Option<u32>> =
-        keys.iter().map(|key| (!key.is_empty()).then(|| names.number(key))).collect();
-    Ok(rows.iter().filter_map(|row| numbers.get(*row as usize).copied()).collect())
+    rows.of(&keys.iter().map(number).collect::<Result<Vec<u32>, BlockError>>()?)
 }
 
 /// One table's observations.

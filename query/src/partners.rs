@@ -1,8 +1,9 @@
 //! Fetches the partners of one condition piece by piece, and compares each piece while the next one comes.
 //!
-//! Pieces are small enough to stay near the processor. Where all of them fit in the memory that is left they are kept
-//! for the list of partners. Where they do not, nothing is kept but what each gave, and the partners of the events that
-//! are listed are fetched once more. What need not be known is not fetched at all ([`crate::narrow`]).
+//! Pieces are small enough to stay near the processor. Where they are few they are kept for the list of partners. Where
+//! they are many nothing is kept but what each gave, and the partners of the events that are listed are fetched once
+//! more: memory that is new costs more than reading again. What need not be known is not fetched at all
+//! ([`crate::narrow`]).
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -22,6 +23,9 @@ use crate::{
     narrow::{Narrow, Needs},
     plan::{self, Fetch, Several},
 };
+
+/// Partners of one condition are kept up to so many bytes.
+pub(crate) const PARTNERS_BYTES_MAX: usize = 64 << 20;
 
 /// What both sides of a comparison are numbered, placed and compared by.
 pub(crate) struct World {
@@ -145,6 +149,9 @@ async fn compared(
         let (added, next) = tokio::join!(adding, pieces.next(rows_max));
         (comparison, piece) = (added?, next?);
         world.names.release(kept);
+        if comparison.partners_bytes() > PARTNERS_BYTES_MAX {
+            comparison.forget_partners();
+        }
         if world.names.keep(comparison.bytes()).is_err() {
             comparison.forget_partners();
             world.names.keep(comparison.bytes())?;

@@ -33,7 +33,7 @@ async fn an_answer_does_not_depend_on_memory() {
     }
     let near = "panics within 5 minutes of disk errors";
     for (memory_bytes_max, expected) in [
-        (1 << 30, "200000 rows, in pieces of 500000, all kept"),
+        (1 << 30, "200000 rows, in pieces of 1000000, all kept"),
         (6 << 20, "none kept; those listed are fetched again"),
     ] {
         let options = AskOptions { memory_bytes_max, ..options() };

@@ -192,7 +192,8 @@ async fn generate(store: &Store, options: &Options) -> anyhow::Result<()> {
                  fromUnixTimestamp64Milli(toInt64({START_S}000 + {start})) AS s, s + toIntervalMillisecond({length}), \
                  concat('host', toString(cityHash64(number, 7) % {hosts})), '{class}', 'warning', {planned} \
                  FROM numbers({from}, {rows}) \
-                 SETTINGS min_insert_block_size_rows = {ROWS_AT_ONCE}, min_insert_block_size_bytes = 0"
+                 SETTINGS min_insert_block_size_rows = {ROWS_AT_ONCE}, min_insert_block_size_bytes = 0, \
+                 optimize_on_insert = 0"
             );
             store.execute(&sql).await?;
             from += rows;

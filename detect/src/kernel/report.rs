@@ -29,7 +29,7 @@ pub enum Item {
     Pointer(Option<String>),
     /// `at: function` of a lock.
     LockAt(String),
-    /// `last function: function` of a work.
+    /// `last function: function` or `workfn=function` of a work.
     LastFunction(String),
 }
 
@@ -231,7 +231,8 @@ impl Report {
             self.item(Item::LockAt(plain_function(function).to_owned()));
             return true;
         }
-        if let Some((_, function)) = text.split_once("last function: ") {
+        // The other, at the end of its line, since 2024.
+        if let Some((_, function)) = text.split_once("last function: ").or(text.split_once(" workfn=")) {
             self.item(Item::LastFunction(function.trim().to_owned()));
             return true;
         }

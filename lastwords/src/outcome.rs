@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::output;
+
 /// A command that did what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -39,7 +41,7 @@ pub fn report(ended: anyhow::Result<Outcome>) -> ExitCode {
     if error.chain().any(|cause| cause.is::<ReaderGone>()) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("lastwords: {}", explain(&error));
+    output::tell(format_args!("lastwords: {}", explain(&error)));
     ExitCode::from(if error.chain().any(|cause| cause.is::<UsageError>()) { 2 } else { 3 })
 }
 

@@ -1,4 +1,6 @@
-//! What is printed on stdout: formats, tables, CSV, and when it is a terminal.
+//! What is printed: formats, tables, CSV; `screen` is where it goes, a terminal or not.
+
+mod screen;
 
 use std::{
     fmt,
@@ -6,6 +8,8 @@ use std::{
 };
 
 use serde_json::Value;
+
+pub use screen::{Screen, say, stderr, stdout, styled_stderr, styled_stdout, tell};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]

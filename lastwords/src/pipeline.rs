@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     config::Config,
     data::{DataError, Lock},
+    output,
 };
 
 /// How long a command waits for a data folder that another command is about to release.
@@ -62,7 +63,7 @@ impl Access {
                 return Err(held.into());
             }
             if since.elapsed() > QUIET && !told {
-                eprintln!("lastwords: waiting: {held}");
+                output::tell(format_args!("lastwords: waiting: {held}"));
                 told = true;
             }
             tokio::time::sleep(PAUSE).await;

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::{args::GlobalArgs, outcome::UsageError};
+use crate::{args::GlobalArgs, outcome::UsageError, output};
 
 /// Starts logging. `default` is the level where nobody asked for another.
 ///
@@ -19,7 +19,7 @@ pub fn start(global: &GlobalArgs, default: &str) -> Result<(), UsageError> {
     })?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(output::styled_stderr)
         .with_ansi(std::io::stderr().is_terminal());
     // A second start (tests run commands in one process) keeps the first.
     let _ = if global.log_json { logs.json().try_init() } else { logs.try_init() };

@@ -10,7 +10,7 @@
 //!    partners where they do not fit in memory (`partners`). What need not be known is not fetched (`narrow`).
 //! 6. [`chance`]: how many chance alone would give.
 //! 7. [`answer`]: figures, matches and ([`sentence`]) the one sentence; [`details`] fetches what is printed.
-//! 8. [`render()`]: the answer on a terminal.
+//! 8. [`render()`]: the answer on a [`terminal`].
 //!
 //! Beside it, [`sql()`]: plain read-only SQL.
 
@@ -39,6 +39,7 @@ pub mod render;
 pub mod sentence;
 mod silent;
 pub mod sql;
+pub mod terminal;
 
 pub use answer::Answer;
 pub use ask::{AskError, AskOptions, Reply, ask};

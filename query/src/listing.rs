@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     answer::Range,
     render::{Look, wrapped},
+    terminal::on_a_line,
 };
 
 /// A sentence and a table.
@@ -46,10 +47,10 @@ pub fn row(object: impl Serialize) -> Map<String, Value> {
 impl Listing {
     /// Words it for a terminal.
     pub fn render(&self, look: &Look) -> String {
-        let mut out = wrapped(&self.sentence, look.width, "");
+        let mut out = wrapped(&on_a_line(&self.sentence), look.width, "");
         for note in &self.notes {
             out.push('\n');
-            out += &wrapped(note, look.width, "");
+            out += &wrapped(&on_a_line(note), look.width, "");
         }
         out.push('\n');
         if self.rows.is_empty() {
@@ -82,9 +83,7 @@ impl Listing {
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "–".to_owned(),
-        Some(Value::String(text)) => {
-            text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-        }
+        Some(Value::String(text)) => on_a_line(text),
         Some(Value::Number(number)) => match number.as_f64() {
             Some(number) if number.fract() != 0.0 && number.abs() < 0.001 => format!("{number:.1e}"),
             Some(number) if number.fract() != 0.0 && number.abs() < 0.1 => format!("{number:.3}"),
@@ -93,6 +92,6 @@ fn cell(value: Option<&Value>) -> String {
             _ => number.to_string(),
         },
         Some(Value::Array(values)) => values.iter().map(|one| cell(Some(one))).collect::<Vec<_>>().join(", "),
-        Some(other) => other.to_string(),
+        Some(other) => on_a_line(&other.to_string()),
     }
 }

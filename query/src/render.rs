@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     answer::{Answer, Bar, DAYS, Match},
     sentence::{duration, grouped},
+    terminal::on_a_line,
 };
 
 /// What the terminal is like.
@@ -49,10 +50,10 @@ fn zone(answer: &Answer) -> TimeZone {
 
 impl Page {
     fn answer(mut self, answer: &Answer) -> String {
-        let sentence = self.strong(&wrapped(&answer.sentence, self.look.width, ""));
+        let sentence = self.strong(&wrapped(&on_a_line(&answer.sentence), self.look.width, ""));
         self.line(&sentence);
         for note in &answer.notes {
-            let note = self.faint(&wrapped(note, self.look.width, ""));
+            let note = self.faint(&wrapped(&on_a_line(note), self.look.width, ""));
             self.line(&note);
         }
         if answer.matched > 0 {
@@ -118,10 +119,10 @@ impl Page {
         let lag = one.partners.first().map_or(String::new(), |partner| signed(partner.lag_seconds));
         [
             self.time(one.start),
-            shown(&one.host),
-            shown(one.guest.as_deref().unwrap_or("")),
+            on_a_line(&one.host),
+            on_a_line(one.guest.as_deref().unwrap_or("")),
             lag,
-            shown(&one.title),
+            on_a_line(&one.title),
         ]
     }
 
@@ -131,15 +132,15 @@ impl Page {
             let line = self.faint(&format!("    {mark} {}", cut(text, width)));
             self.line(&line);
         };
-        one.before.iter().for_each(|text| line('┆', &shown(text)));
+        one.before.iter().for_each(|text| line('┆', &on_a_line(text)));
         // A single line says what the title says.
         if one.evidence.len() > 1 {
-            one.evidence.iter().take(EVIDENCE_LINES).for_each(|text| line('│', &shown(text)));
+            one.evidence.iter().take(EVIDENCE_LINES).for_each(|text| line('│', &on_a_line(text)));
         }
         if one.evidence.len() > EVIDENCE_LINES {
             line('│', &format!("… {} more lines", one.evidence.len() - EVIDENCE_LINES));
         }
-        one.after.iter().for_each(|text| line('┆', &shown(text)));
+        one.after.iter().for_each(|text| line('┆', &on_a_line(text)));
     }
 
     fn lags(&mut self, bars: &[Bar]) {
@@ -186,7 +187,7 @@ impl Page {
         }
         self.heading("hosts with the most matches");
         let bars: Vec<(String, u64)> =
-            answer.top_hosts.iter().map(|host| (shown(&host.name), host.matched)).collect();
+            answer.top_hosts.iter().map(|host| (on_a_line(&host.name), host.matched)).collect();
         self.bars(&bars.iter().map(|(name, count)| (name.as_str(), *count)).collect::<Vec<_>>());
     }
 
@@ -197,7 +198,7 @@ impl Page {
             .groups
             .iter()
             .map(|group| {
-                let name = if group.name.is_empty() { "(none)".to_owned() } else { shown(&group.name) };
+                let name = if group.name.is_empty() { "(none)".to_owned() } else { on_a_line(&group.name) };
                 (name, group.matched)
             })
             .collect();
@@ -259,11 +260,6 @@ fn spark(count: u64, most: u64) -> char {
     }
     let at = usize::try_from(u128::from(count) * 8 / u128::from(most)).unwrap_or(0);
     SPARKS.get(at.saturating_sub(1).min(7)).copied().unwrap_or('·')
-}
-
-/// Text of logs on a terminal: nothing in it may steer the terminal.
-fn shown(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 fn cut(text: &str, width: usize) -> String {

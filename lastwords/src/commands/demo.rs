@@ -1,7 +1,7 @@
 //! `lastwords demo`: a reconstructed bad week, through the whole pipeline, to the answered question.
 
 use std::{
-    io::{self, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -40,12 +40,12 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let logs = tempfile::tempdir().context("no temporary folder for the demo's logs")?;
     let until = last_day(args.until)?;
 
-    eprintln!(
+    output::tell(format_args!(
         "This is a RECONSTRUCTION: {} days of a fleet's logs and counters, made up from seed {}.",
         args.days, args.seed
-    );
-    eprintln!(
-        "The guests' last words in it are real: consoles of virtual machines that were crashed to record them.\n"
+    ));
+    output::tell(
+        "The guests' last words in it are real: consoles of virtual machines that were crashed to record them.\n",
     );
     let (seed, days, folder) = (args.seed, args.days, logs.path().to_owned());
     let story = tokio::task::spawn_blocking(move || demo::reconstruct(seed, days, until, &folder))
@@ -109,7 +109,7 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
     let since = Instant::now();
     let bytes =
         story.imports.iter().map(|one| std::fs::metadata(&one.file).map_or(0, |file| file.len())).sum();
-    eprintln!(
+    output::tell(format_args!(
         "{} hosts, {} guests, {} files, {} from {} to {}.",
         story.hosts,
         story.guests,
@@ -117,7 +117,7 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
         HumanBytes(bytes),
         story.start,
         story.end
-    );
+    ));
     let bar = import::progress_bar(Some(bytes));
     let uplink = Uplink::InProcess(pipeline.deliver());
     let mut total = import::Added::default();
@@ -139,10 +139,10 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
     send(uplink, config.host.clone(), batches).await?;
     bar.finish_and_clear();
     let seconds = since.elapsed().as_secs_f64();
-    eprintln!(
+    output::tell(format_args!(
         "Imported through the whole pipeline in {seconds:.1} s: {} lines, {} records, {} events.\n",
         total.lines, total.records, total.events
-    );
+    ));
     Ok(())
 }
 
@@ -167,7 +167,8 @@ fn print(
     story: &Reconstruction,
     place: &Place,
 ) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    // The wording has cleaned what comes from logs, and may be coloured.
+    let mut out = output::styled_stdout();
     let rendered = answer.get("rendered").and_then(serde_json::Value::as_str).unwrap_or_default();
     let figure = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
     printed(writeln!(out, "$ lastwords query '{QUESTION}'\n\n{}\n", rendered.trim_end()))?;

@@ -44,7 +44,7 @@ fn file_alone(detect: &DetectArgs, file: &Path) -> anyhow::Result<Outcome> {
     let rows: Vec<Value> = found.iter().map(row).collect();
     let format = Format::or_default(detect.format.format);
     if rows.is_empty() && format == Format::Table {
-        eprintln!("no events found in {}", file.display());
+        output::tell(format_args!("no events found in {}", file.display()));
     } else {
         print(format, if format == Format::Table { TABLE } else { COLUMNS }, &rows)?;
     }
@@ -52,7 +52,7 @@ fn file_alone(detect: &DetectArgs, file: &Path) -> anyhow::Result<Outcome> {
 }
 
 fn print(format: Format, columns: &[&str], rows: &[Value]) -> anyhow::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(output::stdout());
     printed(output::print_rows(&mut out, format, columns, rows))?;
     printed(out.flush())
 }
@@ -95,10 +95,10 @@ async fn stored(detect: &DetectArgs) -> anyhow::Result<Outcome> {
         print(format, if format == Format::Table { STORED_TABLE } else { STORED }, &rows)?;
     }
     let what = if detect.dry_run { "would be added" } else { "were added" };
-    eprintln!(
+    output::tell(format_args!(
         "{} records scanned, {} events found, {} of them {what}",
         progress.records, progress.found, progress.added
-    );
+    ));
     Ok(Outcome::found(progress.added > 0))
 }
 

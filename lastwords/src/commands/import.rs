@@ -1,7 +1,6 @@
 //! `lastwords import`: existing logs through the whole pipeline.
 
 use std::{
-    io,
     ops::AddAssign,
     path::{Path, PathBuf},
     time::Duration,
@@ -58,7 +57,7 @@ pub async fn run(import: &ImportArgs) -> anyhow::Result<Outcome> {
         "quarantined": added.quarantined,
     });
     let format = Format::or_default(import.format.format);
-    printed(output::print_object(&mut io::stdout().lock(), format, COLUMNS, &object))?;
+    printed(output::print_object(&mut output::stdout(), format, COLUMNS, &object))?;
     Ok(Outcome::Done)
 }
 

@@ -7,6 +7,7 @@ use crate::{
     args::PlaceArgs,
     config::{self, Config, ConfigError, Flags},
     outcome::Outcome,
+    output,
 };
 
 const LACKING: &str =
@@ -29,14 +30,14 @@ pub async fn init(place: &PlaceArgs) -> anyhow::Result<Outcome> {
     let made = topics::init(&options).await?;
     for topic in [&options.topic, &options.quarantine_topic] {
         let state = if made.contains(topic) { "made" } else { "was there already" };
-        println!("{topic}: {state}");
+        output::say(format_args!("{topic}: {state}"))?;
     }
     if options.replication < 3 {
-        println!(
+        output::say(format_args!(
             "kafka.replication is {}: an acknowledged batch does not survive the loss of a broker's disk or power; \
              with 3 brokers it is 3",
             options.replication
-        );
+        ))?;
     }
     Ok(Outcome::Done)
 }
@@ -49,9 +50,12 @@ pub async fn check(place: &PlaceArgs) -> anyhow::Result<Outcome> {
     let options = options(&config::load(&Flags::from(place), &environment)?)?;
     let mut ended = Outcome::Done;
     for state in topics::check(&options).await? {
-        println!("{}: {} partitions, {} replicas", state.topic, state.partitions, state.replicas);
+        output::say(format_args!(
+            "{}: {} partitions, {} replicas",
+            state.topic, state.partitions, state.replicas
+        ))?;
         if state.behind > 0 {
-            println!("{}: replicas of {} partitions are behind", state.topic, state.behind);
+            output::say(format_args!("{}: replicas of {} partitions are behind", state.topic, state.behind))?;
             ended = Outcome::Failed;
         }
     }

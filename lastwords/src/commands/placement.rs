@@ -64,7 +64,7 @@ pub async fn import(import: &PlacementImportArgs) -> anyhow::Result<Outcome> {
     let object = json!({ "placements": all.len(), "guests": guests, "hosts": all.len() - guests });
     let format = Format::or_default(import.format.format);
     printed(output::print_object(
-        &mut io::stdout().lock(),
+        &mut output::stdout(),
         format,
         &["placements", "guests", "hosts"],
         &object,

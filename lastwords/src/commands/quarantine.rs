@@ -26,10 +26,10 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
             let rows = Quarantine::of(&list.place).await?.list().await?;
             let format = Format::or_default(list.format.format);
             if rows.is_empty() && format == Format::Table {
-                printed(writeln!(io::stdout(), "The quarantine is empty."))?;
+                printed(writeln!(output::stdout(), "The quarantine is empty."))?;
                 return Ok(Outcome::Done);
             }
-            printed(output::print_rows(&mut io::stdout().lock(), format, LISTED, &rows))?;
+            printed(output::print_rows(&mut output::stdout(), format, LISTED, &rows))?;
             Ok(Outcome::Done)
         }
         QuarantineCommand::Show(one) => {
@@ -38,7 +38,7 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
             };
             let shown = Quarantine::of(&one.place).await?.act(&Act::Show { batch: batch.clone() }).await?;
             let format = Format::or_default(None);
-            printed(output::print_object(&mut io::stdout().lock(), format, SHOWN, &shown))?;
+            printed(output::print_object(&mut output::stdout(), format, SHOWN, &shown))?;
             Ok(Outcome::Done)
         }
         QuarantineCommand::Retry(several) => {
@@ -50,7 +50,7 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
                     ended = Outcome::Failed;
                 }
                 printed(output::print_object(
-                    &mut io::stdout().lock(),
+                    &mut output::stdout(),
                     Format::or_default(None),
                     RETRIED,
                     &done,
@@ -67,7 +67,7 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
             for batch in chosen {
                 let done = place.act(&Act::Drop { batch }).await?;
                 printed(output::print_object(
-                    &mut io::stdout().lock(),
+                    &mut output::stdout(),
                     Format::or_default(None),
                     DROPPED,
                     &done,

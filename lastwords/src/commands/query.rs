@@ -73,7 +73,7 @@ fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
 async fn print(reply: Reply, ask: &Ask, format: Format) -> anyhow::Result<Outcome> {
     if ask.explain == Some(true) {
         let explained = reply.body.collect().await?;
-        printed(io::stdout().lock().write_all(&explained))?;
+        printed(output::stdout().write_all(&explained))?;
         return Ok(Outcome::Done);
     }
     match reply.matched {
@@ -86,7 +86,10 @@ async fn print(reply: Reply, ask: &Ask, format: Format) -> anyhow::Result<Outcom
 }
 
 fn print_answer(answer: &[u8], format: Format) -> anyhow::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    // The wording has cleaned what comes from logs, and may be coloured.
+    let styled = format == Format::Table && output::colour();
+    let screen = if styled { output::styled_stdout() } else { output::stdout() };
+    let mut out = io::BufWriter::new(screen);
     if format == Format::Json {
         printed(out.write_all(answer).and_then(|()| writeln!(out)))?;
         return printed(out.flush());
@@ -151,7 +154,7 @@ fn flat(one: &Value) -> Value {
 }
 
 async fn print_rows(body: Body, format: Format) -> anyhow::Result<Outcome> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(output::stdout());
     let mut seen = RowsSeen::new(format);
     match body {
         Body::Whole(bytes) => write_chunk(&mut out, &mut seen, &bytes)?,

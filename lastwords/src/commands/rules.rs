@@ -6,6 +6,7 @@ use lastwords_detect::{check, rules};
 use crate::{
     args::{DetectRulesCommand, RulesFilesArgs},
     outcome::{Outcome, UsageError},
+    output,
     rules::{detector, read},
 };
 
@@ -25,7 +26,7 @@ fn check_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
     detector(&files).map_err(UsageError)?;
     for (path, text) in &files {
         let count = rules::parse(text).context("it was read a moment ago")?.len();
-        println!("{}: {count} {} can be used", path.display(), plural(count, "rule"));
+        output::say(format_args!("{}: {count} {} can be used", path.display(), plural(count, "rule")))?;
     }
     Ok(Outcome::Done)
 }
@@ -41,22 +42,27 @@ fn test_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
             examples += rule.examples.len() + rule.counterexamples.len();
             for failure in check::examples(&detector, rule) {
                 failed += 1;
-                println!("{}: line {}, rule {}: {failure}", path.display(), rule.line, rule.id);
+                output::say(format_args!(
+                    "{}: line {}, rule {}: {failure}",
+                    path.display(),
+                    rule.line,
+                    rule.id
+                ))?;
             }
         }
-        println!(
+        output::say(format_args!(
             "{}: {} {}, {examples} {}",
             path.display(),
             rules.len(),
             plural(rules.len(), "rule"),
             plural(examples, "example")
-        );
+        ))?;
     }
     if failed == 0 {
-        println!("all are found as they say");
+        output::say("all are found as they say")?;
         return Ok(Outcome::Done);
     }
-    println!("{failed} {}", plural(failed, "failure"));
+    output::say(format_args!("{failed} {}", plural(failed, "failure")))?;
     Ok(Outcome::Failed)
 }
 

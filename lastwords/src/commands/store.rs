@@ -1,10 +1,6 @@
 //! `lastwords store …`
 
-use std::{
-    io::{self, Write as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lastwords_store::{
@@ -21,6 +17,7 @@ use crate::{
     args::{MigrateArgs, StoreServeArgs},
     config::{self, ConfigError, Flags},
     outcome::{Outcome, UsageError, printed},
+    output,
     pipeline::OpenStore,
 };
 
@@ -49,7 +46,7 @@ pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
             Some(store) => Layout { database: store.database.clone(), cluster: store.cluster.clone() },
             None => Layout { database: DATABASE.to_owned(), cluster: migrate.cluster.clone() },
         };
-        let mut out = io::stdout().lock();
+        let mut out = output::stdout();
         for statement in schema::rendered(&layout) {
             printed(writeln!(out, "{statement};\n"))?;
         }
@@ -60,7 +57,7 @@ pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
     {
         let applied = Store::remote(remote)?.migrate().await?;
         printed(writeln!(
-            io::stdout(),
+            output::stdout(),
             "the schema of {} is up to date ({applied} migrations applied)",
             remote.urls.join(", ")
         ))?;
@@ -72,7 +69,7 @@ pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
     }
     let lock = config.data.try_lock("lastwords store migrate")?;
     OpenStore::open(&config, lock).await?;
-    printed(writeln!(io::stdout(), "the schema of {} is up to date", config.data.root().display()))?;
+    printed(writeln!(output::stdout(), "the schema of {} is up to date", config.data.root().display()))?;
     Ok(Outcome::Done)
 }
 

@@ -11,6 +11,7 @@ mod store;
 
 use std::io::{self, Write as _};
 
+use lastwords_query::terminal::on_a_line;
 use serde_json::{Value, json};
 
 use super::environment;
@@ -90,7 +91,7 @@ pub async fn run(doctor: &DoctorArgs) -> anyhow::Result<Outcome> {
     findings.extend(guests::check());
 
     let format = Format::or_default(doctor.format.format);
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(output::styled_stdout());
     if format == Format::Table {
         printed(findings.iter().try_for_each(|finding| print(&mut out, finding)))?;
     } else {
@@ -110,9 +111,9 @@ fn print(out: &mut dyn io::Write, finding: &Finding) -> io::Result<()> {
         (true, State::Warn) => format!("\x1b[33m{state:4}\x1b[0m"),
         (true, State::Fail) => format!("\x1b[31m{state:4}\x1b[0m"),
     };
-    writeln!(out, "{state}  {:16} {}", finding.check, finding.found)?;
+    writeln!(out, "{state}  {:16} {}", finding.check, on_a_line(&finding.found))?;
     if !finding.way_out.is_empty() {
-        writeln!(out, "      {:16} → {}", "", finding.way_out)?;
+        writeln!(out, "      {:16} → {}", "", on_a_line(&finding.way_out))?;
     }
     Ok(())
 }

@@ -14,14 +14,20 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, flock};
+use lastwords_shipper::private::{self, PrivateError};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// Longest path of a unix socket, in bytes, less the terminating zero (Linux: 108).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// The engine's folder: closed, and not searched, as it has very many files.
+const ENGINE: &str = "engine";
+/// What is read of a lock file.
+const HOLDER_BYTES_MAX: u64 = 256;
 
 /// A data folder's paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +51,7 @@ impl DataFolder {
     /// The engine's folder.
     #[must_use]
     pub fn engine(&self) -> PathBuf {
-        self.root.join("engine")
+        self.root.join(ENGINE)
     }
 
     /// The state of this machine's own shipper.
@@ -78,16 +84,15 @@ impl DataFolder {
         self.root.join("lock")
     }
 
-    /// Makes the folder, for its owner alone, where it is missing.
+    /// Makes the folder where it is missing, and closes it to others.
     ///
     /// # Errors
-    /// Where it cannot be made, is no folder, or its path is too long for the sockets in it.
+    /// Where it cannot be made, is no folder or not ours alone, or its path is too long for the sockets in it.
     pub fn create(&self) -> Result<(), DataError> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.root)
-            .map_err(|source| DataError::Create { folder: self.root.clone(), source })?;
+        if let Some(mode) = private::make_private(&self.root)? {
+            let mode = format!("{mode:04o}");
+            tracing::warn!(folder = %self.root.display(), mode, "others could enter the data folder; it is closed now");
+        }
         let longest = self.ingest_socket().as_os_str().len();
         if longest > SOCKET_PATH_BYTES_MAX {
             return Err(DataError::PathTooLong {
@@ -98,11 +103,33 @@ impl DataFolder {
         Ok(())
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Makes the folder where it is missing, takes the lock if nobody holds it, and closes what lies in the folder to
+    /// others.
     ///
     /// # Errors
     /// `Held` with the holder, or why the lock file cannot be used.
     pub fn try_lock(&self, purpose: &str) -> Result<Lock, DataError> {
+        match self.create() {
+            // Nothing is written here: whoever may enter all the same, as root may, can ask the one that has it.
+            Err(DataError::Private(PrivateError::Owner { .. })) if let Some(holder) = self.holder() => {
+                return Err(DataError::Held { folder: self.root.clone(), holder });
+            }
+            made => made?,
+        }
+        let lock = self.try_lock_file(self.lock_file(), purpose)?;
+        let entries = private::close_contents(&self.root, &[ENGINE]);
+        if entries > 0 {
+            tracing::warn!(folder = %self.root.display(), entries, "others could read what lies in the data folder; it is closed now");
+        }
+        Ok(lock)
+    }
+
+    /// Takes the lock of a folder that is there, and leaves its modes as they are.
+    ///
+    /// # Errors
+    /// As `try_lock`.
+    pub fn try_lock_unchanged(&self, purpose: &str) -> Result<Lock, DataError> {
+        private::look(&self.root)?;
         self.try_lock_file(self.lock_file(), purpose)
     }
 
@@ -111,11 +138,11 @@ impl DataFolder {
     /// # Errors
     /// As `try_lock`.
     pub fn try_import_turn(&self, purpose: &str) -> Result<Lock, DataError> {
+        self.create()?;
         self.try_lock_file(self.root.join("import.lock"), purpose)
     }
 
     fn try_lock_file(&self, path: PathBuf, purpose: &str) -> Result<Lock, DataError> {
-        self.create()?;
         let failed = |source| DataError::LockFile { path: path.clone(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -123,15 +150,14 @@ impl DataFolder {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                // What the holder wrote only serves the message; it may be between truncating and writing.
-                let _ = file.read_to_string(&mut text);
-                return Err(DataError::Held { folder: self.root.clone(), holder: Holder::parse(&text) });
+                let holder = Holder::read(&mut file);
+                return Err(DataError::Held { folder: self.root.clone(), holder });
             }
             Err(errno) => return Err(failed(errno.into())),
         }
@@ -146,14 +172,13 @@ impl DataFolder {
     /// Who holds the lock now, if anybody; takes nothing and creates nothing.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
-        let mut file = File::open(self.lock_file()).ok()?;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let open =
+            OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(self.lock_file());
+        let mut file = open.ok()?;
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => None,
-            Err(_) => {
-                let mut text = String::new();
-                file.read_to_string(&mut text).ok()?;
-                Some(Holder::parse(&text))
-            }
+            Err(_) => Some(Holder::read(&mut file)),
         }
     }
 }
@@ -174,6 +199,13 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// What the holder wrote only serves messages; it may be between truncating and writing.
+    fn read(file: &mut File) -> Holder {
+        let mut text = Vec::new();
+        let _ = file.take(HOLDER_BYTES_MAX).read_to_end(&mut text);
+        Holder::parse(&String::from_utf8_lossy(&text))
+    }
+
     fn parse(text: &str) -> Holder {
         let (pid, purpose) = text.trim_end().split_once(' ').unwrap_or((text.trim_end(), ""));
         Holder { pid: pid.parse().ok(), purpose: purpose.to_owned() }
@@ -192,14 +224,9 @@ impl std::fmt::Display for Holder {
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// It cannot be made.
-    #[error("the data folder {folder} cannot be made: {source}; choose another with --data")]
-    Create {
-        /// Which.
-        folder: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// It cannot be made, or not be ours alone.
+    #[error("the data folder cannot be used: {0}; --data names another")]
+    Private(#[from] PrivateError),
     /// The sockets in it would have paths longer than the system allows.
     #[error(
         "the path of the data folder {folder} is {over} bytes too long for the sockets in it; choose a shorter one"

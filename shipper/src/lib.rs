@@ -10,12 +10,15 @@
 //! - [`uplink`]: sealed batches out, acknowledgements in,
 //! - [`run`](run()): the steps driven by time, feeds and the uplink,
 //! - [`import`]: the same for finished files, by content.
+//!
+//! Beside them, [`private`]: folders for their owner alone.
 
 pub mod config;
 pub mod discover;
 pub mod form;
 pub mod import;
 pub mod plan;
+pub mod private;
 mod run;
 pub mod sample;
 pub mod shipper;

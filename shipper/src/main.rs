@@ -1,9 +1,12 @@
 //! `lastwords-shipper`: reads its configuration, ships until it is told to end, waits for acknowledgements.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
-use lastwords_shipper::{config, run};
+use lastwords_shipper::{config, private, run};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
@@ -53,11 +56,24 @@ fn check(file: PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lets nobody else into the folder that holds what has been read and not been acknowledged yet.
+fn close_state(folder: &Path) -> anyhow::Result<()> {
+    private::keep_files_private();
+    let mode = private::make_private(folder).context("the state folder (state_dir) cannot be used")?;
+    let entries = private::close_contents(folder, &[]);
+    if mode.is_some() || entries > 0 {
+        let mode = mode.map(|mode| format!("{mode:04o}"));
+        tracing::warn!(folder = %folder.display(), mode, entries, "others could read the state folder; it is closed to them now");
+    }
+    Ok(())
+}
+
 fn ship(file: PathBuf) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LASTWORDS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let loaded = config::load(&file)?;
+    close_state(&loaded.shipper.state_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -40,6 +40,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         | Command::Store(StoreCommand::Serve(_)) => "info",
         _ => "warn",
     };
+    lastwords_shipper::private::keep_files_private();
     telemetry::start(&args.global, default_level)?;
     match args.command {
         Command::Up(up) => block_on(up::run(&up)),

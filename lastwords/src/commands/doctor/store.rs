@@ -1,7 +1,8 @@
 //! The engine, the data folder, and what is in it.
 
-use std::{cmp::Ordering, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{cmp::Ordering, time::Duration};
 
+use lastwords_shipper::private;
 use lastwords_store::{
     engine::{ENGINE_VERSION, find_library},
     schema::SCHEMA_VERSION,
@@ -62,15 +63,18 @@ fn folder(config: &Config) -> Finding {
             format!("{} cannot be written by this user", root.display()),
             "run as its owner, or choose another with --data",
         ),
-        Ok(folder) if folder.permissions().mode() & 0o077 != 0 => Finding::warn(
-            CHECK,
-            format!(
-                "{} can be entered by others: its sockets take batches and questions from them",
-                root.display()
+        Ok(_) => match private::look(root) {
+            Ok(None) => Finding::ok(CHECK, format!("{}, for its owner alone", root.display())),
+            Ok(Some(mode)) => Finding::warn(
+                CHECK,
+                format!(
+                    "{} can be entered by others (mode {mode:04o}): its sockets take batches and questions from them",
+                    root.display()
+                ),
+                format!("the next start closes it, or chmod 700 {}", root.display()),
             ),
-            format!("chmod 700 {}", root.display()),
-        ),
-        Ok(_) => Finding::ok(CHECK, root.display().to_string()),
+            Err(error) => Finding::fail(CHECK, error.to_string(), "choose another with --data"),
+        },
     }
 }
 
@@ -104,7 +108,7 @@ async fn held(config: &Config, holder: &Holder) -> Vec<Finding> {
 
 /// Nobody has the folder: the store is opened as it is, without changing its schema.
 async fn at_rest(config: &Config) -> Vec<Finding> {
-    let lock = match config.data.try_lock("lastwords doctor") {
+    let lock = match config.data.try_lock_unchanged("lastwords doctor") {
         Ok(lock) => lock,
         Err(error @ DataError::Held { .. }) => return vec![Finding::ok("store", error.to_string())],
         Err(error) => {

@@ -11,8 +11,9 @@
 //! - [`run`](run()): the steps driven by time, feeds and the uplink,
 //! - [`import`]: the same for finished files, by content.
 //!
-//! Beside them, [`private`]: folders for their owner alone.
+//! Beside them, [`private`]: folders for their owner alone, and [`address`]: what may be shown of an address.
 
+pub mod address;
 pub mod config;
 pub mod discover;
 pub mod form;

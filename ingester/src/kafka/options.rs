@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use thiserror::Error;
 
 /// Kafka, topics and the group of the writers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KafkaOptions {
     /// `host:port,host:port`.
     pub brokers: String,
@@ -29,6 +29,24 @@ pub struct KafkaOptions {
     pub consumer_properties: BTreeMap<String, String>,
     /// The same, for the producers of the ingesters.
     pub producer_properties: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for KafkaOptions {
+    /// Properties by their names alone: there are passwords among them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaOptions")
+            .field("brokers", &self.brokers)
+            .field("topic", &self.topic)
+            .field("quarantine_topic", &self.quarantine_topic)
+            .field("group", &self.group)
+            .field("partitions", &self.partitions)
+            .field("replication", &self.replication)
+            .field("retention_hours", &self.retention_hours)
+            .field("properties", &self.properties.keys())
+            .field("consumer_properties", &self.consumer_properties.keys())
+            .field("producer_properties", &self.producer_properties.keys())
+            .finish()
+    }
 }
 
 /// A property that cannot be set.

@@ -96,6 +96,26 @@ pub enum ConfigError {
         /// Where it would listen.
         address: SocketAddr,
     },
+    /// Anyone could read anything.
+    #[error(
+        "listen.http = {address} is not loopback, and the HTTP API asks nobody for a password: listen on 127.0.0.1 (an \
+         ssh tunnel or a proxy that asks who comes can lead there), or let anyone read everything with \
+         listen.insecure = true (--insecure)"
+    )]
+    HttpToAll {
+        /// Where it would listen.
+        address: SocketAddr,
+    },
+    /// A password, or something like it, stands in an address.
+    #[error("`{key}`: {}", address_with_secrets(.found, .way_out))]
+    Secrets {
+        /// Dotted key.
+        key: String,
+        /// The address, without what may be secret.
+        found: String,
+        /// Where it belongs.
+        way_out: &'static str,
+    },
     /// A password file cannot be read.
     #[error("the password file {path} cannot be read: {source}")]
     PasswordFile {
@@ -114,4 +134,9 @@ pub enum ConfigError {
         /// Where it would listen.
         address: SocketAddr,
     },
+}
+
+/// What is wrong with an address in which a password may stand; `found` is what may be shown of it.
+pub(super) fn address_with_secrets(found: &str, way_out: &str) -> String {
+    format!("wanted an address without user, password and parameters, found {found:?}: {way_out}")
 }

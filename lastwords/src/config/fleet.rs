@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use lastwords_ingester::kafka::KafkaOptions;
+use lastwords_shipper::address::{carries_secrets, redacted};
 use lastwords_store::RemoteOptions;
 use serde::Deserialize;
 
@@ -54,6 +55,12 @@ pub fn kafka(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<KafkaOptions>, ConfigError> {
     let Some(brokers) = raw.brokers else { return Ok(None) };
+    without_secrets(
+        "kafka.brokers",
+        &brokers,
+        "name the user as \"sasl.username\" in [kafka.properties], and put the password into the file of \
+         kafka.password_file or into LASTWORDS_KAFKA_PASSWORD",
+    )?;
     let password = match &raw.password_file {
         Some(path) => Some(first_line(path).map_err(|error| ConfigError::Value {
             key: "kafka.password_file".to_owned(),
@@ -101,6 +108,17 @@ pub fn store(
     raw: RawStore,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<RemoteOptions>, ConfigError> {
+    let given = match &raw.url {
+        None => String::new(),
+        Some(Urls::One(urls)) => urls.clone(),
+        Some(Urls::Several(urls)) => urls.join(","),
+    };
+    without_secrets(
+        "store.url",
+        &given,
+        "name the user in store.user, and put the password into the file of store.password_file or into \
+         LASTWORDS_STORE_PASSWORD",
+    )?;
     let urls = match raw.url {
         None => return Ok(None),
         // The environment has no lists.
@@ -164,6 +182,14 @@ pub fn store(
         }
     }
     Ok(Some(options))
+}
+
+/// Refuses an address, or a list of them, in which a password may stand; never says it.
+pub fn without_secrets(key: &str, addresses: &str, way_out: &'static str) -> Result<(), ConfigError> {
+    if carries_secrets(addresses) {
+        return Err(ConfigError::Secrets { key: key.to_owned(), found: redacted(addresses), way_out });
+    }
+    Ok(())
 }
 
 /// Whether a cluster can have this name.

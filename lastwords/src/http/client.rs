@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, StatusCode, Uri, body::Incoming, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
+use lastwords_shipper::address::{carries_secrets, redacted};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader},
@@ -18,7 +19,7 @@ use tokio::{
 use tokio_stream::{StreamExt as _, wrappers::LinesStream};
 use tokio_util::io::StreamReader;
 
-use super::api::MATCHED_HEADER;
+use super::reply::MATCHED_HEADER;
 use crate::{
     outcome::UsageError,
     pipeline::Contents,
@@ -42,11 +43,17 @@ impl Server {
     /// # Errors
     /// A usage error that says what was wanted.
     pub fn parse(text: &str) -> Result<Server, UsageError> {
+        if carries_secrets(text) {
+            return Err(UsageError(format!(
+                "--server: wanted a URL without user, password and parameters, found {:?}: the HTTP API asks for none",
+                redacted(text)
+            )));
+        }
         let wanted =
             || UsageError(format!("--server: wanted a URL such as http://127.0.0.1:8640, found {text:?}"));
         let uri: Uri = text.parse().map_err(|_| wanted())?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("http"), Some(_)) => Ok(Server::Url(uri)),
+        match (uri.scheme_str(), uri.host(), uri.path()) {
+            (Some("http"), Some(_), "" | "/") => Ok(Server::Url(uri)),
             _ => Err(wanted()),
         }
     }
@@ -198,4 +205,29 @@ where
     // Ends with the sender; a break is seen by whoever waits for the answer.
     tokio::spawn(connection);
     Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_without_a_password() {
+        for good in ["http://127.0.0.1:8640", "http://hv01", "http://[::1]:8640/"] {
+            assert!(Server::parse(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "https://hv01:8640",
+            "hv01:8640",
+            "http://",
+            "http://hv01:8640/api",
+            "http://user:hunter2@hv01:8640",
+            "user:hunter2@hv01",
+            "http://hv01?password=hunter2",
+        ] {
+            let error = Server::parse(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("--server: wanted a URL"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
 }

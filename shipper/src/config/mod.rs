@@ -12,7 +12,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::{
-    discover::Pattern, form::time_zone, plan::Voice, sample::network::NetworkOptions, uplink::Uplink,
+    address::{carries_secrets, redacted},
+    discover::Pattern,
+    form::time_zone,
+    plan::Voice,
+    sample::network::NetworkOptions,
+    uplink::Uplink,
 };
 
 /// What a shipper does, checked.
@@ -304,6 +309,14 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
 }
 
 fn uplink(place: &Place<'_>, raw: RawUplink) -> Result<Uplink, ConfigError> {
+    if let Some(ingester) = raw.ingester.as_ref().filter(|ingester| carries_secrets(ingester.get_ref())) {
+        let found = redacted(ingester.get_ref());
+        let message = format!(
+            "wanted an address without user, password and parameters, found '{found}': a shipper shows who it is by a \
+             certificate, see [uplink.tls]"
+        );
+        return Err(place.wrong("uplink.ingester", ingester, message));
+    }
     match (raw.ingester, raw.socket, raw.tls) {
         (Some(ingester), None, None) => {
             if !ingester.get_ref().starts_with("http://") {

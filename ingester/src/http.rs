@@ -16,8 +16,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A client that sends no whole request head for so long is let go.
+/// A client that sends no whole request head for so long is let go, also between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A request's head, and what is buffered of a connection, may have so many bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long to wait after an accept that failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -87,6 +89,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -120,11 +120,12 @@ pub struct UpArgs {
     /// Take in shippers' batches (gRPC) here; `off` for none [env: LASTWORDS_LISTEN] [default: 127.0.0.1:4320]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub listen: Option<Listen>,
-    /// Take batches in plain text from other machines, too: whoever reaches the port can write as any host
-    /// [env: LASTWORDS_INSECURE]
+    /// Let anyone in who reaches an address that is not loopback: batches in plain text, so that they can write as any
+    /// host, and the HTTP API, so that they can read everything [env: LASTWORDS_INSECURE]
     #[arg(long)]
     pub insecure: bool,
-    /// Serve the HTTP API here; `off` for none [env: LASTWORDS_HTTP_LISTEN] [default: 127.0.0.1:8640]
+    /// Serve the HTTP API here; `off` for none; not beyond loopback without --insecure
+    /// [env: LASTWORDS_HTTP_LISTEN] [default: 127.0.0.1:8640]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub http_listen: Option<Listen>,
     /// Speak ClickHouse's HTTP protocol here, for Grafana, DBeaver and any ClickHouse client

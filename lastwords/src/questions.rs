@@ -240,7 +240,12 @@ fn stream(
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         loop {
-            let chunk = match (rows.next().await, &mut array) {
+            let next = tokio::select! {
+                // Where nobody waits any more, the statement is cancelled with its rows.
+                () = sender.closed() => return,
+                next = rows.next() => next,
+            };
+            let chunk = match (next, &mut array) {
                 (Ok(Some(chunk)), None) => Ok(chunk),
                 (Ok(Some(chunk)), Some(array)) => Ok(array.push(&chunk)),
                 (Ok(None), None) => return,
@@ -252,7 +257,6 @@ fn stream(
                 (Err(error), _) => Err(refusal(&error)),
             };
             let ended = chunk.is_err();
-            // Where nobody reads on, the statement is cancelled with its rows.
             if sender.send(chunk).await.is_err() || ended {
                 return;
             }

@@ -1,6 +1,6 @@
 //! `lastwords config check`: says what is wrong with the configuration, or what would be used.
 
-use std::io;
+use std::io::Write as _;
 
 use serde_json::json;
 
@@ -19,15 +19,24 @@ use crate::{
 pub fn run(check: &ConfigCheckArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags { config: check.file.clone(), ..Flags::default() }, &environment)?;
     let format = Format::or_default(check.format.format);
+    let mut out = output::stdout();
     if format == Format::Table {
         match &config.file {
             Some(file) => {
-                println!("{} is valid. With the environment, this would be used:\n", file.display())
+                printed(writeln!(
+                    out,
+                    "{} is valid. With the environment, this would be used:\n",
+                    file.display()
+                ))?;
             }
-            None => println!("There is no {DEFAULT_FILE}. With the environment, this would be used:\n"),
+            None => {
+                printed(writeln!(
+                    out,
+                    "There is no {DEFAULT_FILE}. With the environment, this would be used:\n"
+                ))?;
+            }
         }
     }
-    let mut out = io::stdout().lock();
     printed(output::print_object(&mut out, format, COLUMNS, &shown(&config)))?;
     Ok(Outcome::Done)
 }
@@ -38,6 +47,7 @@ const COLUMNS: &[&str] = &[
     "host.name",
     "listen.grpc",
     "listen.http",
+    "listen.http_hosts",
     "listen.insecure",
     "listen.tls.certificate_file",
     "listen.tls.key_file",
@@ -80,6 +90,7 @@ fn shown(config: &Config) -> serde_json::Value {
         "host.name": config.host.name,
         "listen.grpc": listen(config.listen.grpc),
         "listen.http": listen(config.listen.http),
+        "listen.http_hosts": config.listen.http_names.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "listen.insecure": config.listen.security.insecure,
         "listen.tls.certificate_file": tls.map(|tls| &tls.certificate_file),
         "listen.tls.key_file": tls.map(|tls| &tls.key_file),

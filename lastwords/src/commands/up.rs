@@ -136,7 +136,8 @@ fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>
 fn api(pipeline: &Pipeline, config: &Config, gate: &Gate) -> Api {
     let (direct, gate) = (pipeline.direct.clone(), gate.metrics());
     let (store, known, rules) = (pipeline.open.store.clone(), config.known.clone(), config.rules.clone());
-    Api::new(store, known, rules, move || direct.metrics() + &gate())
+    let api = Api::new(store, known, rules, move || direct.metrics() + &gate());
+    api.known_as(config.listen.http_names.clone())
 }
 
 /// A part of `up` that runs until the shutdown; its end before that is a failure.

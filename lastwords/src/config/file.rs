@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     ConfigError,
+    error::address_with_secrets,
     fleet::{RawKafka, RawStore},
     security::{RawListenTls, RawShipTls},
 };
@@ -47,6 +48,7 @@ pub struct RawHost {
 pub struct RawListen {
     pub grpc: Option<ListenText>,
     pub http: Option<ListenText>,
+    pub http_hosts: Option<Vec<String>>,
     pub insecure: Option<bool>,
     pub tls: Option<RawListenTls>,
 }
@@ -175,6 +177,7 @@ pub fn placed(error: ConfigError, path: &Path) -> ConfigError {
         ConfigError::Value { key, wanted, found } => {
             (key.clone(), format!("wanted {wanted}, found {found:?}"))
         }
+        ConfigError::Secrets { key, found, way_out } => (key.clone(), address_with_secrets(found, way_out)),
         ConfigError::Glob { key, message }
         | ConfigError::Set { key, message }
         | ConfigError::Rules { key, message }

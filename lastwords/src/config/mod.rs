@@ -11,6 +11,7 @@ mod security;
 
 use std::{
     collections::BTreeMap,
+    io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -26,11 +27,12 @@ pub use environment::VARIABLES;
 pub use error::ConfigError;
 use file::{Raw, RawCollect};
 pub use fleet::is_cluster_name;
-pub use security::GrpcSecurity;
+pub use security::{GrpcSecurity, HttpUse};
 
 use crate::{
     args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
     data::DataFolder,
+    http::access::Authority,
     questions::Known,
     rules::{self, Rules},
 };
@@ -78,6 +80,8 @@ pub struct ListenConfig {
     pub security: GrpcSecurity,
     /// HTTP API.
     pub http: Option<SocketAddr>,
+    /// Names by which the HTTP API may be asked for, beside its address.
+    pub http_names: Vec<Authority>,
     /// ClickHouse's HTTP protocol, with its credentials.
     pub clickhouse: Option<ClickHouseListen>,
 }
@@ -184,6 +188,8 @@ pub struct Flags {
     pub ingester: Option<String>,
     /// `--insecure`
     pub insecure: bool,
+    /// What `--http-listen` and `listen.http` are for.
+    pub http_use: HttpUse,
     /// `--no-collect`
     pub no_collect: bool,
 }
@@ -204,6 +210,7 @@ impl From<&UpArgs> for Flags {
             clickhouse_password_file: up.clickhouse_password_file.clone(),
             host: up.host.clone(),
             insecure: up.insecure,
+            http_use: HttpUse::Api,
             no_collect: up.no_collect,
             ..Flags::from(&up.place)
         }
@@ -216,6 +223,7 @@ impl From<&ServiceArgs> for Flags {
             listen: service.listen,
             http_listen: service.http_listen,
             insecure: service.insecure,
+            http_use: HttpUse::Health,
             ..Flags::from(&service.place)
         }
     }
@@ -269,6 +277,7 @@ fn resolve(
         };
     }
     let grpc = pick(flags.listen, raw.listen.grpc.map(|listen| listen.0), Some(DEFAULT_GRPC));
+    let http = pick(flags.http_listen, raw.listen.http.map(|listen| listen.0), Some(DEFAULT_HTTP));
     let insecure = flags.insecure || raw.listen.insecure.unwrap_or(false);
     let ingester = flags.ingester.clone().or(raw.ship.ingester);
     let rules = rules::read(&raw.detect.rules.unwrap_or_default())
@@ -281,7 +290,8 @@ fn resolve(
         listen: ListenConfig {
             grpc,
             security: security::listen(grpc, raw.listen.tls, insecure)?,
-            http: pick(flags.http_listen, raw.listen.http.map(|listen| listen.0), Some(DEFAULT_HTTP)),
+            http: security::http(http, flags.http_use, raw.kafka.brokers.is_some(), insecure)?,
+            http_names: security::http_names(raw.listen.http_hosts)?,
             clickhouse: clickhouse(raw.clickhouse, flags, environment)?,
         },
         engine: EngineConfig {
@@ -398,12 +408,17 @@ fn clickhouse(
     Ok(Some(ClickHouseListen { address, user, password }))
 }
 
+/// More of a file with a secret is not read.
+const PASSWORD_FILE_BYTES_MAX: u64 = 64 << 10;
+
 /// The first line of a file with a secret.
 ///
 /// # Errors
 /// Where it cannot be read.
 pub fn first_line(path: &Path) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text))
         .map_err(|source| ConfigError::PasswordFile { path: path.to_owned(), source })?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

@@ -6,7 +6,8 @@ use lastwords_ingester::{ServerTls, TlsFiles, tls::TlsError};
 use lastwords_shipper::uplink::{IdentityFiles, TlsOptions};
 use serde::Deserialize;
 
-use super::{Config, ConfigError, file};
+use super::{Config, ConfigError, file, fleet::without_secrets};
+use crate::http::access::Authority;
 
 /// `[listen.tls]`
 #[derive(Debug, Deserialize)]
@@ -54,10 +55,59 @@ pub(super) fn listen(
     }
 }
 
+/// What the HTTP listener of a process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpUse {
+    /// The API of `up`: whoever reaches it can read everything.
+    Api,
+    /// Health and metrics of `ingest` and `write`.
+    Health,
+    /// Not known: what the file is for says it. With `[kafka]` it is for `ingest` and `write`.
+    #[default]
+    Unknown,
+}
+
+/// Where HTTP may be listened on.
+pub(super) fn http(
+    address: Option<SocketAddr>,
+    serves: HttpUse,
+    has_kafka: bool,
+    insecure: bool,
+) -> Result<Option<SocketAddr>, ConfigError> {
+    let api = match serves {
+        HttpUse::Api => true,
+        HttpUse::Health => false,
+        HttpUse::Unknown => !has_kafka,
+    };
+    match address {
+        Some(address) if api && !insecure && !address.ip().is_loopback() => {
+            Err(ConfigError::HttpToAll { address })
+        }
+        _ => Ok(address),
+    }
+}
+
+/// The names by which the HTTP API may be asked for.
+pub(super) fn http_names(raw: Option<Vec<String>>) -> Result<Vec<Authority>, ConfigError> {
+    let read = |name: String| {
+        Authority::parse(&name).ok_or(ConfigError::Value {
+            key: "listen.http_hosts".to_owned(),
+            wanted: "names such as lastwords.example.org or hv01:8640",
+            found: name,
+        })
+    };
+    raw.unwrap_or_default().into_iter().map(read).collect()
+}
+
 pub(super) fn ship(
     ingester: Option<&str>,
     raw: Option<RawShipTls>,
 ) -> Result<Option<TlsOptions>, ConfigError> {
+    without_secrets(
+        "ship.ingester",
+        ingester.unwrap_or_default(),
+        "a shipper shows who it is by a certificate, see [ship.tls]",
+    )?;
     let value = |wanted, found: &str| ConfigError::Value {
         key: "ship.ingester".to_owned(),
         wanted,

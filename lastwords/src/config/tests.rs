@@ -65,6 +65,26 @@ fn errors_name_file_line_and_key() {
         ),
         ("[listen]\ngrpc = \"0.0.0.0:4320\"\n", "listen.grpc = 0.0.0.0:4320 is not loopback and has no TLS"),
         (
+            "[listen]\nhttp = \"0.0.0.0:8640\"\n",
+            "listen.http = 0.0.0.0:8640 is not loopback, and the HTTP API asks",
+        ),
+        (
+            "[listen]\nhttp_hosts = [\"hv01\", \"http://hv02\"]\n",
+            "DIR/lastwords.toml:2: key `listen.http_hosts`: wanted names such as lastwords.example.org or hv01:8640",
+        ),
+        (
+            "[store]\nurl = \"http://u:secret@a:8123\"\n",
+            "DIR/lastwords.toml:2: key `store.url`: wanted an address without user, password and parameters, found \"http://…@a:8123\": name the user in store.user",
+        ),
+        (
+            "[kafka]\nbrokers = \"a:9092,u:secret@b:9092\"\n",
+            "DIR/lastwords.toml:2: key `kafka.brokers`: wanted an address without user, password and parameters, found \"…@b:9092\"",
+        ),
+        (
+            "[ship]\ningester = \"https://u:secret@a:1\"\n[ship.tls]\nca_file = \"/c\"\n",
+            "DIR/lastwords.toml:2: key `ship.ingester`: wanted an address without user, password and parameters, found \"https://…@a:1\"",
+        ),
+        (
             "[listen.tls]\ncertificate_file = \"/c\"\n",
             "DIR/lastwords.toml:1: key `listen.tls`: missing field `key_file`",
         ),
@@ -142,6 +162,38 @@ fn plain_text_beyond_loopback_has_to_be_asked_for() {
     let config = loaded(tls, &[], Flags::default()).unwrap();
     let error = config.listen_tls().unwrap_err().to_string();
     assert!(error.contains("listen.tls.certificate_file") && error.contains("/c: cannot be read"), "{error}");
+}
+
+#[test]
+fn the_api_beyond_loopback_has_to_be_asked_for_and_health_does_not() {
+    let kafka = "[kafka]\nbrokers = \"a:9092\"\n";
+    for (listen, text, http_use, insecure, taken) in [
+        ("127.0.0.1:1", "", HttpUse::Api, false, true),
+        ("[::1]:1", "", HttpUse::Unknown, false, true),
+        ("0.0.0.0:1", "", HttpUse::Api, false, false),
+        ("[::]:1", "", HttpUse::Api, false, false),
+        ("10.0.0.5:1", "", HttpUse::Unknown, false, false),
+        ("10.0.0.5:1", kafka, HttpUse::Unknown, false, true),
+        ("10.0.0.5:1", kafka, HttpUse::Api, false, false),
+        ("10.0.0.5:1", "", HttpUse::Health, false, true),
+        ("0.0.0.0:1", "", HttpUse::Api, true, true),
+        ("0.0.0.0:1", "[listen]\ninsecure = true\n", HttpUse::Unknown, false, true),
+    ] {
+        let http_listen = Some(Listen::At(listen.parse().unwrap()));
+        let config = loaded(text, &[], Flags { http_listen, http_use, insecure, ..Flags::default() });
+        assert_eq!(config.is_ok(), taken, "{listen} {text} {http_use:?} {insecure}: {config:?}");
+    }
+    let names = loaded("", &[("LASTWORDS_HTTP_HOSTS", "hv01, lastwords.example.org:443")], Flags::default());
+    let names: Vec<String> = names.unwrap().listen.http_names.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["hv01", "lastwords.example.org:443"]);
+}
+
+#[test]
+fn passwords_of_kafka_are_not_shown() {
+    let text = "[kafka]\nbrokers = \"a:9092\"\n[kafka.properties]\n\"ssl.key.password\" = \"hunter2\"\n";
+    let config = loaded(text, &[("LASTWORDS_KAFKA_PASSWORD", "hunter2")], Flags::default()).unwrap();
+    let shown = format!("{config:?}");
+    assert!(shown.contains("sasl.password") && !shown.contains("hunter2"), "{shown}");
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Where the API is served: on TCP, and on a unix socket in the data folder.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::Arc,
+};
 
 use lastwords_ingester::http::serve_http;
 use tokio::net::UnixListener;
@@ -8,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use lastwords_ingester::http::Listener;
 
-use super::api::Api;
+use super::{access::Door, api::Api};
 
-/// Binds a unix socket, taking the place of one left behind by a process that was killed.
+/// Binds a unix socket for its owner alone, taking the place of one left behind by a process that was killed.
 ///
 /// Only the holder of the data folder's lock may call this.
 ///
@@ -21,14 +27,36 @@ pub fn bind_unix(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    UnixListener::bind(path)
+    let listener = UnixListener::bind(path)?;
+    // Nobody else could reach it before: its folder is its owner's alone.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 /// Serves until `shutdown`, then lets open requests end.
 pub async fn serve(listener: Listener, api: Arc<Api>, shutdown: CancellationToken) {
+    let door = door(&listener);
+    if let Door::Tcp(address) = door
+        && !address.ip().is_loopback()
+    {
+        tracing::warn!(
+            %address,
+            "insecure: nobody is asked for a password over HTTP; whoever reaches the port can read everything"
+        );
+    }
     let answer = move |request| {
         let api = Arc::clone(&api);
-        async move { api.answer(request).await }
+        async move { api.answer(door, request).await }
     };
     serve_http(listener, answer, shutdown).await;
+}
+
+fn door(listener: &Listener) -> Door {
+    match listener {
+        Listener::Unix(_) => Door::Socket,
+        // Without an address nobody is known but the configured names.
+        Listener::Tcp(listener) => {
+            Door::Tcp(listener.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::BROADCAST, 0))))
+        }
+    }
 }

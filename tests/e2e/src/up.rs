@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Stdio},
@@ -151,25 +151,49 @@ fn serving(line: &str) -> Option<(String, SocketAddr)> {
     Some((fields.get("what")?.as_str()?.to_owned(), address))
 }
 
-/// One HTTP request on a connection of its own: status and body.
+/// One HTTP request on a connection of its own: status and body. What is sent to the API is JSON.
 ///
 /// # Errors
 /// Where nobody answers.
 pub fn request(address: SocketAddr, head: &str, body: &str) -> std::io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address)?;
+    let json = if head.contains(" /api/") { "\r\nContent-Type: application/json" } else { "" };
+    let (status, _, body) = exchange(connect(address)?, &format!("{head}{json}\r\nHost: {address}"), body)?;
+    Ok((status, body))
+}
+
+/// A connection that does not wait for ever.
+///
+/// # Errors
+/// Where nobody answers.
+pub fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    Ok(stream)
+}
+
+/// One HTTP request, whose head says everything but its length: status, head and body of the answer.
+///
+/// # Errors
+/// Where nobody answers.
+pub fn exchange<S: Read + Write>(
+    mut stream: S,
+    head: &str,
+    body: &str,
+) -> std::io::Result<(u16, String, String)> {
     let length = body.len();
-    write!(
-        stream,
-        "{head}\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )?;
+    let sent = write!(stream, "{head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    // A server may refuse by the head alone, and not read on.
+    let read = stream.read_to_end(&mut answer);
+    if answer.is_empty() {
+        sent.and(read.map(drop))?;
+    }
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    Ok((status, if chunked { unchunk(body) } else { body.to_owned() }))
+    let head = head.to_ascii_lowercase();
+    let body = if head.contains("transfer-encoding: chunked") { unchunk(body) } else { body.to_owned() };
+    Ok((status, head, body))
 }
 
 /// GET.

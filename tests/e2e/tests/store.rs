@@ -155,9 +155,9 @@ fn the_quarantine_is_looked_after_through_a_running_up_on_a_folder_and_on_a_serv
     assert_eq!((&stored["stored"], &stored["records"]), (&true.into(), &1.into()), "{stored}");
     let gone = run(["quarantine", "retry", "--data", here, &first]).expect(3);
     assert!(gone.stderr.contains("is not in quarantine"), "{}", gone.stderr);
-    let plain =
+    let network =
         request(up.address("http"), "POST /api/v1/quarantine HTTP/1.1", "{\"action\":\"list\"}").unwrap();
-    assert_eq!(plain.0, 400, "a page in a browser could say that: {}", plain.1);
+    assert_eq!(network.0, 403, "any user of the machine could say that: {}", network.1);
 
     // On the folder.
     poison(&up, &log, "second poison", 1);

@@ -14,7 +14,7 @@ const CERTIFICATES: &str = "certificates";
 const MANUAL: &str = "docs/security.md shows how certificates are made";
 
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![listener(config)];
+    let mut findings = vec![listener(config), http(config)];
     findings.extend(certificates(config));
     findings
 }
@@ -44,6 +44,27 @@ fn listener(config: &Config) -> Finding {
             CHECK,
             format!("{address}: insecure: plain text, and whoever reaches it can write as any host"),
             format!("set [listen.tls] instead of listen.insecure; {MANUAL}"),
+        ),
+    }
+}
+
+fn http(config: &Config) -> Finding {
+    const CHECK: &str = "questions";
+    match config.listen.http {
+        None => Finding::ok(CHECK, "no HTTP listener (listen.http = off); the data folder's socket answers"),
+        Some(address) if address.ip().is_loopback() => {
+            Finding::ok(CHECK, format!("{address}: answered over HTTP to whoever is on this machine"))
+        }
+        Some(address) if config.listen.security.insecure => Finding::warn(
+            CHECK,
+            format!(
+                "{address}: insecure: `up` answers over HTTP to anyone; whoever reaches it can read everything"
+            ),
+            "listen on 127.0.0.1, behind a proxy or an ssh tunnel that asks who comes",
+        ),
+        Some(address) => Finding::ok(
+            CHECK,
+            format!("{address}: health and metrics of `ingest` and `write`; `up` would not answer there"),
         ),
     }
 }

@@ -4,6 +4,7 @@
 //! - [`group`]: the lines of one kernel crash into one record,
 //! - [`stamp`]: when a line was written,
 //! - [`record`]: what a record, sample, event, placement is,
+//! - [`names`]: what machines may be called,
 //! - [`batch`]: many records sealed once,
 //! - [`limits`]: every maximum.
 
@@ -11,6 +12,7 @@ pub mod batch;
 pub mod frame;
 pub mod group;
 pub mod limits;
+pub mod names;
 pub mod record;
 mod source;
 pub mod stamp;
@@ -19,6 +21,7 @@ pub use batch::{
     Batch, BatchBuilder, BatchId, Clock, Compression, Full, Header, OpenError, OriginId, Records, SealError,
     ShipperId,
 };
+pub use names::NameError;
 pub use record::{
     FOUND_BY, Guest, Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis,
     UnknownSeverity,

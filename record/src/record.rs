@@ -112,6 +112,13 @@ pub struct Sample {
     pub maximum: f64,
 }
 
+impl Sample {
+    /// Start of the interval, UTC nanoseconds: the time under which it is stored.
+    pub fn begins_ns(&self) -> i64 {
+        self.time_ns.saturating_sub(i64::from(self.interval_ms) * 1_000_000)
+    }
+}
+
 /// How bad an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use lastwords_record::{
     Batch, BatchBuilder, BatchId, Clock, Compression, Full, Guest, Header, Host, OpenError, Origin,
     Placement, RecordRef, Sample, SealError, Severity, ShipperEvent, ShipperId, Source, TimeBasis,
+    batch::FORMAT_VERSION,
     limits::{BATCH_BODY_BYTES_MAX, BATCH_RECORDS_MAX, ENVELOPE_BYTES_MAX, RECORD_BYTES_MAX},
 };
 use proptest::prelude::*;
@@ -47,10 +48,16 @@ struct OwnedRecord {
     attributes: Vec<(String, String)>,
 }
 
+/// Times of three days, the first and the last that there are among them: a batch has few.
+fn time() -> impl Strategy<Value = i64> {
+    let first = prop_oneof![Just(i64::MIN), Just(1_795_000_000_000_000_000), Just(i64::MAX - 1_000_000)];
+    (first, 0..1_000_000_i64).prop_map(|(first, more)| first + more)
+}
+
 fn record() -> impl Strategy<Value = OwnedRecord> {
     (
         0..6_u8,
-        any::<i64>(),
+        time(),
         any::<i64>(),
         prop::collection::vec(any::<u8>(), 0..60),
         prop_oneof![Just(0_u8), 0..25_u8],
@@ -363,7 +370,7 @@ fn what_a_builder_fills_with_samples_opens() {
 fn a_newer_major_version_is_no_damage_and_a_newer_minor_opens() {
     let sealed = whole(&[]).seal(Compression::DEFAULT).unwrap();
     let newer = reheader(&sealed, |header| header.format_version = 0x0002_0000);
-    assert_eq!(Header::peek(&newer), Err(OpenError::Version { found: 0x0002_0000, newest: 0x0001_0000 }));
+    assert_eq!(Header::peek(&newer), Err(OpenError::Version { found: 0x0002_0000, newest: FORMAT_VERSION }));
     assert!(Batch::open(&newer).unwrap_err().to_string().contains("2.0"));
     let minor = reheader(&sealed, |header| header.format_version = 0x0001_0007);
     assert!(Batch::open(&minor).is_ok());
@@ -421,6 +428,21 @@ fn the_fixture_of_version_1_opens() {
     let batch = Batch::open(&sealed).unwrap();
     check_records(&batch, &records);
     assert_eq!(batch.header.format_version, 0x0001_0000);
+    assert_eq!(
+        (batch.samples, batch.events, batch.placements),
+        (expected.samples, expected.events, expected.placements)
+    );
+}
+
+/// Format version 1.1, with an identity of version 2. Like the other it is never written again.
+#[test]
+fn the_fixture_of_version_1_1_opens() {
+    let sealed = Bytes::from_static(include_bytes!("fixtures/batch-v1.1.lwb"));
+    let (expected, records) = fixture();
+    let batch = Batch::open(&sealed).unwrap();
+    check_records(&batch, &records);
+    assert_eq!((batch.header.format_version, batch.header.id), (0x0001_0001, id(9)));
+    assert_eq!(batch.header.id.shipper.version(), 2);
     assert_eq!(
         (batch.samples, batch.events, batch.placements),
         (expected.samples, expected.events, expected.placements)

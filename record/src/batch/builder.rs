@@ -1,9 +1,14 @@
 //! Packs records onto columns. In the steady state nothing is allocated per record.
 
-use super::{Batch, BatchId, Clock, Compression, FORMAT_VERSION, Header, Records, dictionary::Dictionary};
+use super::{
+    Batch, BatchId, Clock, Compression, FORMAT_VERSION, Header, Records, days::Days, dictionary::Dictionary,
+    stored,
+};
 use crate::{
     Guest, Host, Origin, Placement, RecordRef, Sample, ShipperEvent,
-    limits::{BATCH_BODY_BYTES_MAX, BATCH_RECORDS_MAX},
+    limits::{
+        BATCH_BODY_BYTES_MAX, BATCH_RECORDS_MAX, BATCH_STORED_BYTES_MAX, BUILT_DAYS_MAX, HEADER_BYTES_MAX,
+    },
 };
 
 /// An origin that the builder knows. It stays valid for the builder's life, over all batches.
@@ -29,10 +34,33 @@ pub struct BatchBuilder {
     samples: Vec<Sample>,
     events: Vec<ShipperEvent>,
     placements: Vec<Placement>,
-    /// Bytes that what was pushed takes in the body, at most; without the dictionary.
-    bytes: usize,
-    /// Bytes that records leave free.
-    free: usize,
+    /// What was pushed takes so much; the body without the dictionary.
+    used: Size,
+    /// What records leave free.
+    free: Size,
+    /// For each known origin: what it adds to each of its records in the store.
+    origin_stored: Vec<usize>,
+    record_days: Days,
+    sample_days: Days,
+    event_days: Days,
+    placement_days: Days,
+    /// The latest time that the shipper has seen by its own clock.
+    latest_ns: i64,
+    /// What was planned before is formed again: by whatever bounds there were then.
+    again: bool,
+}
+
+/// What a row takes of what a batch has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    /// Bytes of the body, at most.
+    body: usize,
+    /// Bytes of the header, at most.
+    header: usize,
+    /// Bytes in the store, as [`Batch::stored_bytes`] counts them.
+    stored: usize,
+    /// Days.
+    days: usize,
 }
 
 /// Most bytes that a record's numbers take on their columns.
@@ -41,6 +69,11 @@ const ATTRIBUTE_OVERHEAD: usize = 6;
 const ROW_OVERHEAD: usize = 96;
 /// Tags, lengths and the like of the sections.
 const BODY_OVERHEAD: usize = 256;
+/// What of the header is no list of machines.
+const HEADER_OVERHEAD: usize = 256;
+/// Tags and lengths of a machine in the header.
+const MACHINE_OVERHEAD: usize = 12;
+const EMPTY: Size = Size { body: BODY_OVERHEAD, header: HEADER_OVERHEAD, stored: 0, days: 0 };
 
 impl Default for BatchBuilder {
     fn default() -> Self {
@@ -62,14 +95,41 @@ impl BatchBuilder {
             samples: Vec::new(),
             events: Vec::new(),
             placements: Vec::new(),
-            bytes: BODY_OVERHEAD,
-            free: 0,
+            used: EMPTY,
+            free: Size::default(),
+            origin_stored: Vec::new(),
+            record_days: Days::default(),
+            sample_days: Days::default(),
+            event_days: Days::default(),
+            placement_days: Days::default(),
+            latest_ns: i64::MIN,
+            again: false,
         }
     }
 
     /// Has records leave room in every batch for a placement that is pushed last.
     pub fn keep_room_for(&mut self, placement: &Placement) {
-        self.free = placement_bytes(placement);
+        self.free = Size {
+            body: placement_bytes(placement),
+            header: machine_bytes(&placement.host, Some(&placement.guest)),
+            stored: stored::placement(placement),
+            days: 1,
+        };
+    }
+
+    /// What is pushed from now on was a batch before, or a part of one: how many days it has, and what it becomes in the
+    /// store, counts no more. A program that knew no such bounds may have planned it.
+    pub fn form_again(&mut self, again: bool) {
+        self.again = again;
+    }
+
+    /// Whether the current batch surely takes rows of so many bytes, of a few more days and machines.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        const MORE_DAYS: usize = 4;
+        self.body_bytes() + bytes <= BATCH_BODY_BYTES_MAX
+            && self.used.stored + bytes * 2 <= BATCH_STORED_BYTES_MAX
+            && self.used.header + bytes.min(HEADER_BYTES_MAX / 2) <= HEADER_BYTES_MAX
+            && (self.is_empty() || self.used.days + MORE_DAYS <= BUILT_DAYS_MAX)
     }
 
     /// Makes an origin known. The same origin gives the same id.
@@ -77,6 +137,7 @@ impl BatchBuilder {
         let found = self.known.iter().position(|known| known == origin);
         OriginId(found.unwrap_or_else(|| {
             self.known.push(origin.clone());
+            self.origin_stored.push(stored::origin(origin));
             self.in_batch.push(0);
             self.known.len() - 1
         }))
@@ -88,26 +149,35 @@ impl BatchBuilder {
     /// [`Full`] where it does not fit any more; nothing has changed then. A record within
     /// [`RECORD_BYTES_MAX`](crate::limits::RECORD_BYTES_MAX) always fits an empty batch.
     pub fn push(&mut self, origin: OriginId, record: &RecordRef<'_>) -> Result<(), Full> {
-        let origin_bytes = match self.in_batch.get(origin.0) {
-            Some(0) => self.known.get(origin.0).map_or(0, origin_bytes),
-            _ => 0,
+        let new = match self.in_batch.get(origin.0) {
+            Some(0) => self.known.get(origin.0),
+            _ => None,
         };
-        let mut bytes = RECORD_OVERHEAD
-            + record.body.len()
-            + origin_bytes
-            + record.attributes.len() * ATTRIBUTE_OVERHEAD
-            + self.dictionary.cost(record.program);
+        let origin_bytes = new.map_or(0, origin_bytes);
+        let mut words = self.dictionary.cost(record.program);
         for (key, value) in record.attributes {
-            bytes += self.dictionary.cost(key) + self.dictionary.cost(value);
+            words += self.dictionary.cost(key) + self.dictionary.cost(value);
         }
-        let entries = 1 + 2 * record.attributes.len() + if origin_bytes > 0 { 64 } else { 0 };
+        let entries = 1 + 2 * record.attributes.len() + if new.is_some() { 64 } else { 0 };
         if self.records.len() >= BATCH_RECORDS_MAX || !self.dictionary.has_room(entries) {
             return Err(Full);
         }
-        self.reserve(bytes + self.free)?;
+        let mut size = Size {
+            body: RECORD_OVERHEAD
+                + record.body.len()
+                + origin_bytes
+                + record.attributes.len() * ATTRIBUTE_OVERHEAD
+                + words,
+            header: new.map_or(0, |origin| self.header_bytes(&origin.host, origin.guest.as_ref())),
+            stored: stored::record(record, self.origin_stored.get(origin.0).copied().unwrap_or(0)),
+            days: usize::from(self.record_days.lacks(record.time_ns)),
+        };
+        self.reserve(size, self.free)?;
         // What the dictionary takes is counted there; here it must not be counted a second time.
-        self.bytes +=
-            RECORD_OVERHEAD + record.body.len() + origin_bytes + record.attributes.len() * ATTRIBUTE_OVERHEAD;
+        size.body -= words;
+        self.use_up(size);
+        self.record_days.add(record.time_ns);
+        self.latest_ns = self.latest_ns.max(record.observed_ns);
 
         let origin = self.origin_in_batch(origin);
         let program = self.dictionary.insert(record.program);
@@ -137,8 +207,17 @@ impl BatchBuilder {
     pub fn push_sample(&mut self, sample: &Sample) -> Result<(), Full> {
         let names = sample.metric.len() + sample.device.len() + sample.direction.len();
         let machines = machine_bytes(&sample.host, sample.guest.as_ref());
-        self.reserve(ROW_OVERHEAD + names + machines)?;
-        self.bytes += ROW_OVERHEAD + names + machines;
+        let begins_ns = sample.begins_ns();
+        let size = Size {
+            body: ROW_OVERHEAD + names + machines,
+            header: self.header_bytes(&sample.host, sample.guest.as_ref()),
+            stored: stored::sample(sample),
+            days: usize::from(self.sample_days.lacks(begins_ns)),
+        };
+        self.reserve(size, Size::default())?;
+        self.use_up(size);
+        self.sample_days.add(begins_ns);
+        self.latest_ns = self.latest_ns.max(sample.time_ns);
         self.speak_for(&sample.host, sample.guest.as_ref());
         self.samples.push(sample.clone());
         Ok(())
@@ -149,14 +228,21 @@ impl BatchBuilder {
     /// # Errors
     /// [`Full`] where it does not fit any more.
     pub fn push_event(&mut self, event: &ShipperEvent) -> Result<(), Full> {
-        let bytes = ROW_OVERHEAD
-            + event.class.len()
-            + event.title.len()
-            + event.key.len()
-            + attribute_bytes(&event.attributes)
-            + machine_bytes(&event.host, event.guest.as_ref());
-        self.reserve(bytes)?;
-        self.bytes += bytes;
+        let size = Size {
+            body: ROW_OVERHEAD
+                + event.class.len()
+                + event.title.len()
+                + event.key.len()
+                + attribute_bytes(&event.attributes)
+                + machine_bytes(&event.host, event.guest.as_ref()),
+            header: self.header_bytes(&event.host, event.guest.as_ref()),
+            stored: stored::event(event),
+            days: usize::from(self.event_days.lacks(event.start_ns)),
+        };
+        self.reserve(size, Size::default())?;
+        self.use_up(size);
+        self.event_days.add(event.start_ns);
+        self.latest_ns = self.latest_ns.max(event.start_ns).max(event.end_ns.unwrap_or(i64::MIN));
         self.speak_for(&event.host, event.guest.as_ref());
         self.events.push(event.clone());
         Ok(())
@@ -167,9 +253,15 @@ impl BatchBuilder {
     /// # Errors
     /// [`Full`] where it does not fit any more.
     pub fn push_placement(&mut self, placement: &Placement) -> Result<(), Full> {
-        let bytes = placement_bytes(placement);
-        self.reserve(bytes)?;
-        self.bytes += bytes;
+        let size = Size {
+            body: placement_bytes(placement),
+            header: self.header_bytes(&placement.host, Some(&placement.guest)),
+            stored: stored::placement(placement),
+            days: usize::from(self.placement_days.lacks(placement.start_ns)),
+        };
+        self.reserve(size, Size::default())?;
+        self.use_up(size);
+        self.placement_days.add(placement.start_ns);
         self.speak_for(&placement.host, Some(&placement.guest));
         self.placements.push(placement.clone());
         Ok(())
@@ -196,18 +288,30 @@ impl BatchBuilder {
 
     /// Bytes that the current batch's body takes at most.
     pub fn body_bytes(&self) -> usize {
-        self.bytes + self.dictionary.bytes()
+        self.used.body + self.dictionary.bytes()
+    }
+
+    /// Bytes that the current batch's rows become in the store, as [`Batch::stored_bytes`] counts them.
+    pub fn stored_bytes(&self) -> usize {
+        self.used.stored
     }
 
     /// Gives what was pushed as a batch of this identity; the builder is empty afterwards. An empty batch is a
-    /// batch, too: it uses up its number.
+    /// batch, too: it uses up its number. Where the clock was set back since something was read, the batch counts as
+    /// sealed when that was read.
     pub fn finish(&mut self, id: BatchId, sealed_time_ns: i64, clock: Clock) -> Batch {
         let mut records = std::mem::take(&mut self.records);
         let text_bytes = self.text.len();
         records.text = std::mem::take(&mut self.text).into();
         self.text.reserve(text_bytes);
         self.in_batch.fill(0);
-        self.bytes = BODY_OVERHEAD;
+        self.used = EMPTY;
+        let sealed_time_ns = sealed_time_ns.max(std::mem::replace(&mut self.latest_ns, i64::MIN));
+        for days in
+            [&mut self.record_days, &mut self.sample_days, &mut self.event_days, &mut self.placement_days]
+        {
+            days.clear();
+        }
         let (samples, events) = (std::mem::take(&mut self.samples), std::mem::take(&mut self.events));
         let placements = std::mem::take(&mut self.placements);
         Batch {
@@ -233,8 +337,31 @@ impl BatchBuilder {
         }
     }
 
-    fn reserve(&self, bytes: usize) -> Result<(), Full> {
-        if self.body_bytes() + bytes > BATCH_BODY_BYTES_MAX { Err(Full) } else { Ok(()) }
+    /// Whether a row of this size fits, and what is to be kept free beside it.
+    fn reserve(&self, size: Size, free: Size) -> Result<(), Full> {
+        let fits = self.body_bytes() + size.body + free.body <= BATCH_BODY_BYTES_MAX
+            && self.used.header + size.header + free.header <= HEADER_BYTES_MAX;
+        let is_small = self.used.stored + size.stored + free.stored <= BATCH_STORED_BYTES_MAX
+            && (size.days == 0 || self.used.days + size.days + free.days <= BUILT_DAYS_MAX);
+        if fits && (is_small || self.again) { Ok(()) } else { Err(Full) }
+    }
+
+    fn use_up(&mut self, size: Size) {
+        self.used.body += size.body;
+        self.used.header += size.header;
+        self.used.stored += size.stored;
+        self.used.days += size.days;
+    }
+
+    /// Bytes by which the header grows with these machines.
+    fn header_bytes(&self, host: &Host, guest: Option<&Guest>) -> usize {
+        let host_bytes = if self.hosts.contains(host) {
+            0
+        } else {
+            host.name.len() + host.machine_id.len() + MACHINE_OVERHEAD
+        };
+        let guest = guest.filter(|guest| !self.guests.contains(guest));
+        host_bytes + guest.map_or(0, |guest| guest.name.len() + guest.uuid.len() + MACHINE_OVERHEAD)
     }
 
     fn origin_in_batch(&mut self, id: OriginId) -> u32 {

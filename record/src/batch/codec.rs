@@ -6,10 +6,10 @@ use bytes::Bytes;
 use lastwords_proto::v1;
 use prost::Message;
 
-use super::{Compression, Header, OpenError, header, reader};
+use super::{Compression, Header, OpenError, header, reader, survey};
 use crate::{
     Guest, Host, Origin, Placement, Sample, ShipperEvent, TimeBasis,
-    limits::{BATCH_BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, HEADER_BYTES_MAX},
+    limits::{BATCH_BODY_BYTES_MAX, BATCH_STORED_BYTES_MAX, ENVELOPE_BYTES_MAX, HEADER_BYTES_MAX},
 };
 
 /// An open batch.
@@ -155,6 +155,14 @@ impl Batch {
     /// # Errors
     /// Where the envelope is damaged, of an unknown major version, or too large.
     pub fn open(envelope: &Bytes) -> Result<Batch, OpenError> {
+        Batch::open_within(envelope, BATCH_STORED_BYTES_MAX)
+    }
+
+    /// Opens an envelope whose rows may become so many bytes; so many may be allocated for it, too.
+    ///
+    /// # Errors
+    /// As [`Batch::open`].
+    pub fn open_within(envelope: &Bytes, stored_bytes_max: usize) -> Result<Batch, OpenError> {
         let (header, hash, body) = header::split(envelope)?;
         if xxhash_rust::xxh3::xxh3_64(body) != hash {
             return Err(OpenError::Damaged("the body's hash is another one"));
@@ -166,8 +174,15 @@ impl Batch {
         if body.len() != header.body_bytes as usize {
             return Err(OpenError::Damaged("the body has another length than its header says"));
         }
+        let within = |found: usize| match found > stored_bytes_max {
+            true => Err(OpenError::Grows { found, max: stored_bytes_max }),
+            false => Ok(()),
+        };
+        within(survey::memory_bytes(&body)?)?;
         let wire = v1::BatchBody::decode(body).map_err(|_| OpenError::Damaged("the body is no protobuf"))?;
-        reader::batch(header, wire)
+        let batch = reader::batch(header, wire)?;
+        within(batch.stored_bytes())?;
+        Ok(batch)
     }
 
     fn to_wire(&self) -> v1::BatchBody {

@@ -11,8 +11,9 @@ use crate::{
     limits::{BATCH_BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, HEADER_BYTES_MAX},
 };
 
-/// The version that this build seals: 1.0.
-pub const FORMAT_VERSION: u32 = 0x0001_0000;
+/// The version that this build seals: 1.1. Since 1.1 a shipper's identity may be of version 2, and a builder keeps to
+/// the bounds of days and of what rows become; the envelope is that of 1.0.
+pub const FORMAT_VERSION: u32 = 0x0001_0001;
 
 pub(super) const MAGIC: &[u8; 4] = b"LWB1";
 
@@ -79,6 +80,16 @@ pub enum OpenError {
     /// Larger than a batch may be.
     #[error("the batch has {found} bytes, at most {max} are admitted")]
     TooLarge {
+        /// The batch's.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Its rows would be larger than a batch's rows may be.
+    #[error(
+        "the batch's rows would become {found} bytes, at most {max} are admitted: its rows repeat long texts by their index"
+    )]
+    Grows {
         /// The batch's.
         found: usize,
         /// The limit.

@@ -23,16 +23,35 @@
 //! A newer major version is no damage ([`OpenError::Version`]), nor is a size above the limits
 //! ([`OpenError::TooLarge`]); both are refused before anything is allocated for the body.
 //!
+//! # What it may become
+//!
+//! Rows refer to names, attributes and origins by an index; in the store each row has them itself. [`stored`](mod@stored) defines
+//! how many bytes that is, and [`limits`](crate::limits) how many may be; a batch beyond is refused
+//! ([`OpenError::Grows`]) before a row of it is made. What decoding allocates is bounded in the same way, and before
+//! it begins (`survey.rs`). Beyond the envelope a batch has bounds that its reader in the ingester checks:
+//! - the days of its rows are at most [`BATCH_DAYS_MAX`](crate::limits::BATCH_DAYS_MAX): days in UTC of records' times,
+//!   of samples' starts, of events' starts and of placements' starts, each corrected by the clock's offset; those of
+//!   each of the four kinds are counted by themselves, and added up,
+//! - what the shipper has seen by its own clock (the times at which records were read, records' own times where they
+//!   are no others, samples, starts and ends of events) lies at most [`AHEAD_NS_MAX`](crate::limits::AHEAD_NS_MAX)
+//!   after the sealing. Times that are written in a line or a table are kept, whatever they say.
+//!
+//! A builder ends a batch before it comes to any of these bounds, so that what it has made always opens.
+//!
 //! [`BatchBuilder`] packs, [`Batch::seal`] closes, [`Header::peek`] reads the header alone, [`Batch::open`] opens.
 
 mod builder;
 mod codec;
+mod days;
 mod dictionary;
 mod header;
 mod identity;
 mod reader;
+pub mod stored;
+mod survey;
 
 pub use builder::{BatchBuilder, Full, OriginId};
 pub use codec::{Batch, Records, SealError};
+pub use days::Days;
 pub use header::{Compression, FORMAT_VERSION, Header, OpenError};
 pub use identity::{BatchId, Clock, ShipperId};

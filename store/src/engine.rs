@@ -111,6 +111,10 @@ impl Engine {
         let mut arguments = vec![c_string("lastwords")];
         arguments.extend(settings.iter().map(|(name, value)| c_string(&format!("--{name}={value}"))));
         library.claim(&path)?;
+        if let Err(source) = crate::schema::partition::renew(&path) {
+            library.release();
+            return Err(EngineError::Folder { path, source });
+        }
         let anchor = match Connection::open(&library, &arguments) {
             Ok(anchor) => anchor,
             Err(reason) => {

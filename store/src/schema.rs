@@ -3,6 +3,7 @@
 //! A database remembers in its table `migrations` which it has had. A program applies what is missing, and refuses a
 //! database that has had one which it does not know.
 
+pub(crate) mod partition;
 mod render;
 
 use thiserror::Error;
@@ -24,7 +25,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![1 "0001_tables", 2 "0002_templates"];
+const MIGRATIONS: &[Migration] = migrations![1 "0001_tables", 2 "0002_templates", 3 "0003_host_names"];
 
 /// The schema that this program needs.
 #[expect(clippy::cast_possible_truncation, reason = "there are not four thousand million migrations")]

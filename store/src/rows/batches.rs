@@ -19,7 +19,7 @@ pub struct BatchRow<'a> {
     pub placements: u32,
     /// Size of its uncompressed body.
     pub bytes: u64,
-    /// Names of the hosts it speaks for, joined by commas.
+    /// Names of the hosts it speaks for, a line each.
     pub hosts: &'a str,
     /// Empty, or why the batch is in quarantine.
     pub quarantined: &'a str,
@@ -43,6 +43,7 @@ super::block!(
         placements: Fixed<u32> = Fixed::new("UInt32") => "Placements",
         bytes: Fixed<u64> = Fixed::new("UInt64") => "Bytes",
         hosts: LowCardinality = LowCardinality::default() => "Hosts",
+        host_names: LowCardinality = LowCardinality::default() => "HostNames",
         quarantined: Strings = Strings::default() => "Quarantined",
         sealed: Fixed<i64> = Fixed::new("DateTime64(9, 'UTC')") => "Sealed",
         stored: Fixed<i64> = Fixed::new("DateTime64(9, 'UTC')") => "Stored",
@@ -62,7 +63,12 @@ impl BatchesBlock {
         self.events.push(row.events);
         self.placements.push(row.placements);
         self.bytes.push(row.bytes);
-        self.hosts.push(row.hosts);
+        // A name may have a comma in it, but no line's end. The older column goes on for those who read it.
+        match row.hosts.contains('\n') {
+            true => self.hosts.push(&row.hosts.replace('\n', ",")),
+            false => self.hosts.push(row.hosts),
+        }
+        self.host_names.push(row.hosts);
         self.quarantined.push(row.quarantined.as_bytes());
         self.sealed.push(row.sealed_ns);
         self.stored.push(row.stored_ns);

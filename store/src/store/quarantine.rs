@@ -31,7 +31,7 @@ pub struct Settled<'a> {
     pub placements: usize,
     /// Size of its uncompressed body.
     pub bytes: u64,
-    /// Names of the hosts it speaks for, joined by commas.
+    /// Names of the hosts it speaks for, a line each.
     pub hosts: &'a str,
 }
 
@@ -114,10 +114,12 @@ impl Store {
     ) -> Result<(), QueryError> {
         let (batches, on_cluster) = self.stored_table("batches");
         let Settled { records, samples, events, placements, bytes, hosts } = settled;
-        let hosts = hosts.replace('\\', "\\\\").replace('\'', "\\'");
+        let names = hosts.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
+        let hosts = names.replace("\\n", ",");
         let update = format!(
             "ALTER TABLE {batches}{on_cluster} UPDATE Records = {records}, Samples = {samples}, Events = {events}, \
-             Placements = {placements}, Bytes = {bytes}, Hosts = '{hosts}', Quarantined = '' \
+             Placements = {placements}, Bytes = {bytes}, Hosts = '{hosts}', \
+             HostNames = '{names}', Quarantined = '' \
              WHERE {}",
             is(id)
         );

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lastwords_proto::v1::{Hello, rejection::Reason};
-use lastwords_record::{Header, Host, OpenError, ShipperId, batch::FORMAT_VERSION};
+use lastwords_record::{Guest, Header, Host, NameError, OpenError, ShipperId, batch::FORMAT_VERSION};
 use lastwords_tls::Leaf;
 use thiserror::Error;
 
@@ -55,9 +55,9 @@ pub enum HelloError {
     /// Not 16 bytes.
     #[error("Hello: the shipper's identity has {0} bytes, wanted 16")]
     Identity(usize),
-    /// Nameless.
-    #[error("Hello: the host has no name; configure one")]
-    Nameless,
+    /// Its host's name or machine-id is none.
+    #[error("Hello: {0}")]
+    Host(#[from] NameError),
     /// Not on the list.
     #[error("Hello: the host '{0}' is not known here; add it to the ingester's hosts")]
     UnknownHost(String),
@@ -93,7 +93,7 @@ impl HelloError {
     #[must_use]
     pub fn reason(&self) -> CallReason {
         match self {
-            HelloError::Identity(_) | HelloError::Nameless => CallReason::Malformed,
+            HelloError::Identity(_) | HelloError::Host(_) => CallReason::Malformed,
             HelloError::UnknownHost(_) => CallReason::UnknownHost,
             HelloError::Version(_) => CallReason::Version,
             HelloError::OtherIdentity { .. } => CallReason::Identity,
@@ -143,8 +143,11 @@ impl Admission {
             .as_ref()
             .map(|host| Host { name: host.name.clone(), machine_id: host.machine_id.clone() })
             .unwrap_or_default();
-        if host.name.is_empty() {
-            return Err(HelloError::Nameless);
+        // Before anything of it is compared, logged or said: it may be of any length.
+        match (options.speakers, shipper.version()) {
+            (Speakers::OwnHost, 2..) => host.check()?,
+            // Old shippers took for a machine-id whatever they found, and go on under the identity that followed.
+            (Speakers::AnyHost, _) | (Speakers::OwnHost, _) => host.check_version_1()?,
         }
         if hello.format_version >> 16 > FORMAT_VERSION >> 16 {
             return Err(HelloError::Version(hello.format_version));
@@ -155,7 +158,8 @@ impl Admission {
         {
             return Err(HelloError::OtherCertificate { host: host.name, names: leaf.names.clone() });
         }
-        let wanted = ShipperId::of(&host.name, &host.machine_id);
+        // Each version by its own rule: no identity of version 2 is one of version 1 that was searched for.
+        let wanted = shipper.expected(&host);
         if options.speakers == Speakers::OwnHost && shipper != wanted {
             return Err(HelloError::OtherIdentity { host: host.name, wanted, found: shipper });
         }
@@ -187,7 +191,7 @@ impl Admission {
             let reason = match error {
                 OpenError::Damaged(_) => Reason::Damaged,
                 OpenError::Version { .. } => Reason::Version,
-                OpenError::TooLarge { .. } => Reason::TooLarge,
+                OpenError::TooLarge { .. } | OpenError::Grows { .. } => Reason::TooLarge,
             };
             // A batch with a damaged body still says which it is. One that does not is the one that was due.
             let id = Header::peek(envelope)
@@ -214,6 +218,10 @@ impl Admission {
 
     /// Why the call may not speak for whom the header speaks.
     fn not_allowed(&self, header: &Header) -> Option<String> {
+        let hosts = header.hosts.iter().map(Host::check_version_1);
+        if let Some(Err(error)) = hosts.chain(header.guests.iter().map(Guest::check)).find(Result::is_err) {
+            return Some(error.to_string());
+        }
         if self.speakers == Speakers::OwnHost {
             if let Some(host) = header.hosts.iter().find(|host| **host != self.host) {
                 return Some(format!(

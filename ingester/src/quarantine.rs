@@ -14,9 +14,9 @@ use crate::{
     metrics::Counters,
     queue::Incoming,
     write::{
-        Prepared, Unit, attempt_over, form, insert_unit,
+        Bounds, Prepared, Unit, attempt_over, form, host_names, insert_unit,
         plan::{Outcome, Plan, Step, Trust},
-        planning_time_s, prepare, stored_units,
+        planning_time_s, prepare_within, stored_units,
     },
 };
 
@@ -95,7 +95,9 @@ pub async fn retry(
     if !store.is_in_ledger(id).await? {
         return Err(RetryError::Unsettled);
     }
-    let opened = tokio::task::spawn_blocking(move || prepare(&detector, id, Incoming::Sealed(envelope)));
+    let opened = tokio::task::spawn_blocking(move || {
+        prepare_within(&detector, id, Incoming::Sealed(envelope), Bounds::Retry)
+    });
     let prepared = match opened.await {
         Ok(prepared @ Prepared::Opened(..)) => prepared,
         Ok(Prepared::Aside(aside)) => return Err(RetryError::Unopenable(aside.reason)),
@@ -138,15 +140,15 @@ pub async fn retry(
         };
         plan.seen(outcome);
     }
-    let Prepared::Opened(batch, found) = &prepared else { return Err(RetryError::Empty) };
-    let hosts: Vec<&str> = batch.header.hosts.iter().map(|host| host.name.as_str()).collect();
+    let Prepared::Opened(batch, found, _) = &prepared else { return Err(RetryError::Empty) };
+    let hosts = host_names(&batch.header.hosts);
     let settled = Settled {
         records: batch.records.len(),
         samples: batch.samples.len(),
         events: batch.events.len() + found.len(),
         placements: batch.placements.len(),
         bytes: u64::from(batch.header.body_bytes),
-        hosts: &hosts.join(","),
+        hosts: &hosts,
     };
     store.release_from_quarantine(id, &settled).await?;
     Ok((settled.records, prepared.events()))

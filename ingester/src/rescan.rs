@@ -167,6 +167,7 @@ fn scanned(
     let mut again = FoundAgain::default();
     let mut count = 0;
     let mut builder = BatchBuilder::new();
+    builder.form_again(true);
     for of_batch in records.chunk_by(|one, next| one.batch == next.batch) {
         let Some(batch) = rebuilt(&mut builder, of_batch) else { continue };
         let found = scan(detector, &batch);

@@ -30,7 +30,7 @@ use lastwords_proto::v1::{
 };
 use lastwords_record::{
     Batch, BatchBuilder, BatchId, Clock, Compression, Guest, Host, Origin, RecordRef, ShipperId, Source,
-    TimeBasis, batch::FORMAT_VERSION,
+    TimeBasis, batch::FORMAT_VERSION, limits::BATCH_DAYS_MAX,
 };
 use lastwords_store::{Engine, EngineOptions, Store};
 use tokio::task::JoinHandle;
@@ -40,6 +40,7 @@ const FOLDER: &str = "LASTWORDS_TEST_FOLDER";
 const NOON_NS: i64 = 1_763_640_000_000_000_000;
 const DAY_NS: i64 = 86_400_000_000_000;
 const ROWS: usize = 50;
+const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 
 /// Starts this test binary again, for one test in one role.
 fn start(test: &str, role: &str, folder: &Path) -> Child {
@@ -78,7 +79,7 @@ async fn open(folder: &Path) -> (Store, Direct, JoinHandle<()>) {
 /// A batch over two days, with one panic of a guest.
 fn batch(sequence: u64) -> Batch {
     let mut builder = BatchBuilder::new();
-    let host = Host { name: "hv01".into(), machine_id: "m".into() };
+    let host = Host { name: "hv01".into(), machine_id: MACHINE.into() };
     let guest = Guest { name: "web07".into(), uuid: "5f0e8d1c-0000-4000-8000-000000000001".into() };
     let origin =
         builder.origin(&Origin { host, guest: Some(guest), source: Source::Console, attributes: vec![] });
@@ -105,7 +106,7 @@ fn batch(sequence: u64) -> Batch {
 }
 
 fn id(sequence: u64) -> BatchId {
-    BatchId { shipper: ShipperId::of("hv01", "m"), epoch: 3, sequence }
+    BatchId { shipper: ShipperId::of("hv01", MACHINE), epoch: 3, sequence }
 }
 
 async fn number(store: &Store, sql: &str) -> u64 {
@@ -359,8 +360,8 @@ fn a_shipper_is_served_in_order() {
         let (requests, outgoing) = tokio::sync::mpsc::channel(16);
         let send = async |message| requests.send(ShipRequest { message: Some(message) }).await.unwrap();
         send(ship_request::Message::Hello(Hello {
-            shipper: ShipperId::of("hv01", "m").0.to_vec(),
-            host: Some(lastwords_proto::v1::Host { name: "hv01".into(), machine_id: "m".into() }),
+            shipper: ShipperId::of("hv01", MACHINE).0.to_vec(),
+            host: Some(lastwords_proto::v1::Host { name: "hv01".into(), machine_id: MACHINE.into() }),
             epoch: 3,
             next_sequence: 1,
             format_version: FORMAT_VERSION,
@@ -403,5 +404,117 @@ fn a_shipper_is_served_in_order() {
         server.await.unwrap().unwrap();
         direct.close();
         writer.await.unwrap();
+    });
+}
+
+/// A batch of old files' rows on days that no other batch has, as many as are admitted.
+fn wide(sequence: u64) -> Batch {
+    let mut builder = BatchBuilder::new();
+    builder.form_again(true);
+    let host = Host { name: "hv66".into(), machine_id: MACHINE.into() };
+    let origin = builder.origin(&Origin { host, guest: None, source: Source::File, attributes: vec![] });
+    let days = i64::try_from(BATCH_DAYS_MAX).unwrap();
+    for day in 0..days {
+        let record = RecordRef {
+            time_ns: (sequence as i64 * days + day) * DAY_NS,
+            observed_ns: NOON_NS,
+            body: b"nothing to see",
+            severity: 0,
+            program: "",
+            time_basis: TimeBasis::Line,
+            attributes: &[],
+        };
+        builder.push(origin, &record).unwrap();
+    }
+    let id = BatchId { shipper: ShipperId::of("hv66", MACHINE), epoch: 1, sequence };
+    builder.finish(id, NOON_NS, Clock::default())
+}
+
+/// A batch of one record of now.
+fn fresh() -> Batch {
+    let now_ns = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let now_ns = i64::try_from(now_ns).unwrap();
+    let mut builder = BatchBuilder::new();
+    let host = Host { name: "hv01".into(), machine_id: MACHINE.into() };
+    let origin = builder.origin(&Origin { host, guest: None, source: Source::File, attributes: vec![] });
+    let record = RecordRef {
+        time_ns: now_ns,
+        observed_ns: now_ns,
+        body: b"a line of now",
+        severity: 0,
+        program: "",
+        time_basis: TimeBasis::Line,
+        attributes: &[],
+    };
+    builder.push(origin, &record).unwrap();
+    builder.finish(id(1), now_ns, Clock::default())
+}
+
+#[test]
+fn one_shippers_widest_batches_do_not_hold_up_another_shipper() {
+    alone("one_shippers_widest_batches_do_not_hold_up_another_shipper", async |folder| {
+        const WIDE: u64 = 12;
+        let (store, direct, _writer) = open(&folder).await;
+        let stored = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let mut waiting = Vec::new();
+        for sequence in 1..=WIDE {
+            let ticket = direct.submit(Incoming::Opened(wide(sequence))).await.unwrap();
+            let stored = Arc::clone(&stored);
+            waiting.push(tokio::spawn(async move {
+                assert_eq!(ticket.await.unwrap().quarantined, 0);
+                stored.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }));
+        }
+        // The writer is in the middle of them.
+        waiting.remove(0).await.unwrap();
+        direct.submit(Incoming::Opened(fresh())).await.unwrap().await.unwrap();
+        let before = stored.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(before <= WIDE / 2, "{before} of {WIDE} wide batches went before the one of now");
+        for one in waiting {
+            one.await.unwrap();
+        }
+        let days = WIDE * BATCH_DAYS_MAX as u64;
+        assert_eq!(number(&store, "count()) AS n FROM logs WHERE Host = 'hv66'").await, days);
+        assert_eq!(
+            number(&store, "uniqExact(toDate32(Timestamp))) AS n FROM logs WHERE Host = 'hv66'").await,
+            days
+        );
+    });
+}
+
+#[test]
+fn a_batch_beyond_the_bounds_is_set_aside_and_an_operator_can_have_it_stored() {
+    alone("a_batch_beyond_the_bounds_is_set_aside_and_an_operator_can_have_it_stored", async |folder| {
+        let (store, direct, _writer) = open(&folder).await;
+        let mut builder = BatchBuilder::new();
+        // As a program made it that knew no bounds.
+        builder.form_again(true);
+        let host = Host { name: "hv,x".into(), machine_id: MACHINE.into() };
+        let origin = builder.origin(&Origin { host, guest: None, source: Source::File, attributes: vec![] });
+        for day in 0..40 {
+            let record = RecordRef {
+                time_ns: NOON_NS - day * DAY_NS,
+                observed_ns: NOON_NS,
+                body: b"an old line",
+                severity: 0,
+                program: "",
+                time_basis: TimeBasis::Line,
+                attributes: &[],
+            };
+            builder.push(origin, &record).unwrap();
+        }
+        let sealed = builder.finish(id(1), NOON_NS, Clock::default()).seal(Compression::DEFAULT).unwrap();
+        let set_aside = direct.submit(Incoming::Sealed(sealed)).await.unwrap();
+        let good = direct.submit(Incoming::Opened(batch(2))).await.unwrap();
+        assert_eq!((set_aside.await.unwrap().quarantined, good.await.unwrap().quarantined), (1, 0));
+        assert_eq!(
+            number(&store, "count()) AS n FROM quarantine WHERE Reason LIKE '%more than 12 days%'").await,
+            1
+        );
+        assert_eq!(retry(&store, Arc::new(Detector::built_in()), id(1)).await.unwrap(), (40, 0));
+        assert_eq!(number(&store, "count()) AS n FROM logs WHERE Host = 'hv,x'").await, 40);
+        let named =
+            "count()) AS n FROM batches WHERE Sequence = 1 AND HostNames = 'hv,x' AND Quarantined = ''";
+        assert_eq!(number(&store, named).await, 1);
     });
 }

@@ -77,6 +77,32 @@ fn calls_are_judged_by_their_hello_and_their_certificate() {
     check(Hello { shipper: vec![1; 3], ..hello() }, &open, None, Some(CallReason::Malformed));
     check(Hello { host: None, ..hello() }, &open, None, Some(CallReason::Malformed));
     check(hello(), &known, None, Some(CallReason::UnknownHost));
+    let named = |name: &str, machine_id: &str, shipper: ShipperId| Hello {
+        shipper: shipper.0.to_vec(),
+        host: Some(lastwords_proto::v1::Host { name: name.into(), machine_id: machine_id.into() }),
+        ..hello()
+    };
+    let malformed = Some(CallReason::Malformed);
+    for (name, machine_id, wanted, wanted_version_1) in [
+        ("", MACHINE, malformed, malformed),
+        (&"h".repeat(256), MACHINE, malformed, malformed),
+        ("hv\u{1b}[2J", MACHINE, malformed, malformed),
+        ("hv01", "uninitialized", malformed, None),
+        ("hv01", &"m".repeat(1_000_000), malformed, malformed),
+        ("hv,x", "", None, None),
+    ] {
+        check(named(name, machine_id, ShipperId::of(name, machine_id)), &open, None, wanted);
+        check(named(name, machine_id, ShipperId::version_1(name, machine_id)), &open, None, wanted_version_1);
+    }
+    // One of version 1 is compared with version 1, one of version 2 with version 2.
+    check(
+        named("hv02", MACHINE, ShipperId::version_1("hv01", MACHINE)),
+        &open,
+        None,
+        Some(CallReason::Identity),
+    );
+    let mixed = ShipperId(ShipperId::version_1("hv01", MACHINE).0.map(|byte| byte ^ 1));
+    check(named("hv01", MACHINE, mixed), &open, None, Some(CallReason::Identity));
     check(Hello { format_version: 2 << 16, ..hello() }, &open, None, Some(CallReason::Version));
     // Another shipper's identity: its numbers would be used up.
     let stolen = Hello { shipper: ShipperId::of("hv02", MACHINE).0.to_vec(), ..hello() };
@@ -128,6 +154,16 @@ fn batches_are_judged_by_their_header() {
         (
             "another host's guest",
             envelope(ours, 3, 5, &[(host("hv01"), None), (host("hv02"), Some("db01"))]),
+            Some(Reason::NotAllowed),
+        ),
+        (
+            "a guest with a name that clears a screen",
+            envelope(ours, 3, 5, &[(host("hv01"), Some("web\u{1b}[2J"))]),
+            Some(Reason::NotAllowed),
+        ),
+        (
+            "a guest with a name without end",
+            envelope(ours, 3, 5, &[(host("hv01"), Some(&"g".repeat(30_000)))]),
             Some(Reason::NotAllowed),
         ),
         (

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     metrics::Counters,
-    write::{Prepared, now_ns, planning_time_s},
+    write::{Prepared, Unit, now_ns, planning_time_s},
 };
 
 /// A finished block waits so long for the next one before it is committed by itself.
@@ -28,7 +28,7 @@ impl Writer {
         self.go_to(from);
         let limits = self.shared.block.clone();
         let mut block = Block { begin: from, end: from, ..Block::default() };
-        let (mut seen, mut skipped) = (HashSet::new(), Vec::new());
+        let (mut seen, mut skipped, mut units) = (HashSet::new(), Vec::new(), HashSet::new());
         let mut settled: Option<Instant> = None;
         let idle = Instant::now() + IDLE;
         loop {
@@ -55,7 +55,8 @@ impl Writer {
             if known {
                 skips.push(read.offset);
             }
-            if !fits(from, &skips) {
+            let is_wide = !known && !has_room_for(&units, read.prepared.units(), limits.units_max);
+            if is_wide || !fits(from, &skips) {
                 self.put_back(read);
                 break;
             }
@@ -65,6 +66,7 @@ impl Writer {
             if known {
                 Counters::add(&self.shared.counters.known_batches, 1);
             } else {
+                units.extend(read.prepared.units().iter().copied());
                 block.rows += read.prepared.rows();
                 block.bytes += read.prepared.bytes();
                 block.batches.push(read.prepared);
@@ -120,7 +122,7 @@ impl Writer {
             Counters::add(&counters.batches, 1);
             Counters::add(&counters.events, batch.events() as u64);
             match &**batch {
-                Prepared::Opened(opened, _) => {
+                Prepared::Opened(opened, ..) => {
                     Counters::add(&counters.records, opened.records.len() as u64);
                     Counters::add(&counters.bytes, opened.records.text.len() as u64);
                     let lag_ns = now_ns().saturating_sub(opened.header.sealed_time_ns);
@@ -136,6 +138,13 @@ impl Writer {
             Counters::add(&counters.blocks, 1);
         }
     }
+}
+
+/// Whether a block with these units has room for a batch with others: each is an insert, and members of the group have to
+/// be able to give a partition back within a block. Into an empty block every batch fits.
+fn has_room_for(units: &HashSet<Unit>, more: &[Unit], units_max: usize) -> bool {
+    let new = more.iter().filter(|unit| !units.contains(unit)).count();
+    units.is_empty() || new == 0 || units.len() + new <= units_max
 }
 
 /// Whether a plan with these skipped offsets fits into an offset's metadata, whatever its numbers are.
@@ -154,4 +163,28 @@ fn fits(begin: i64, skipped: &[i64]) -> bool {
 pub(super) fn hash(batches: &[Arc<Prepared>]) -> u64 {
     let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
     identities_hash(ids.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::write::Table;
+
+    #[test]
+    fn a_block_takes_a_bounded_number_of_units_and_any_batch_by_itself() {
+        let units = |days: std::ops::Range<i64>| -> Vec<Unit> {
+            days.map(|day| Unit { table: Table::Logs, day }).collect()
+        };
+        let set = |days| units(days).into_iter().collect::<HashSet<_>>();
+        for (has, more, wanted) in [
+            (0..0, 0..100, true),
+            (0..20, 20..24, true),
+            (0..20, 19..25, false),
+            (0..24, 3..20, true),
+            (0..30, 3..4, true),
+            (0..30, 30..31, false),
+        ] {
+            assert_eq!(has_room_for(&set(has.clone()), &units(more.clone()), 24), wanted, "{has:?} {more:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use lastwords_detect::Detector;
-use lastwords_record::{BatchId, Header};
+use lastwords_record::{BatchId, Header, limits::BATCH_STORED_BYTES_MAX};
 use rdkafka::{
     Message as _, Offset,
     consumer::{BaseConsumer, Consumer as _, base_consumer::PartitionQueue},
@@ -25,6 +25,8 @@ use crate::{
 /// A queue that is said to be empty is looked at again after so long.
 const LOOK: Duration = Duration::from_millis(200);
 const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a message takes beside its bytes.
+const OVERHEAD_BYTES: usize = 4096;
 
 /// A message on its way to the partition's writer.
 #[derive(Debug)]
@@ -208,12 +210,14 @@ impl Source {
         }
     }
 
-    /// Opens and scans a message, waiting for room; none where that broke.
+    /// Opens and scans a message, waiting for room; none where that broke. What it becomes is known afterwards: before,
+    /// there has to be room for the most that it may become, of which the rest is given back.
     async fn open(&self, era: u64, offset: i64, time_ms: i64, envelope: Bytes) -> Option<Read> {
         let header = Header::peek(&envelope);
-        let bytes = header.as_ref().map_or(0, |header| header.body_bytes as usize) + envelope.len() + 4096;
-        let permits = u32::try_from(bytes.min(self.room_bytes)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(permits).await.ok()?;
+        let most = header.as_ref().map_or(0, |_| BATCH_STORED_BYTES_MAX) + envelope.len() + OVERHEAD_BYTES;
+        let permits = u32::try_from(most.min(self.room_bytes)).unwrap_or(u32::MAX);
+        let mut room = Arc::clone(&self.room).acquire_many_owned(permits).await.ok()?;
+        let envelope_bytes = envelope.len();
         let prepared = match header {
             Ok(header) => {
                 let detector = Arc::clone(&self.detector);
@@ -229,6 +233,8 @@ impl Source {
                 sealed_ns: now_ns(),
             }),
         };
+        let bytes = prepared.bytes() + envelope_bytes + OVERHEAD_BYTES;
+        drop(room.split(room.num_permits().saturating_sub(bytes)));
         Some(Read { era, offset, time_ms, prepared: Arc::new(prepared), _room: room })
     }
 }

@@ -12,20 +12,23 @@ use lastwords_store::{
     NativeBlock,
     rows::{
         BatchRow, BatchesBlock, EventRow, EventsBlock, LogRow, LogsBlock, PlacementBlock, PlacementRow,
-        QuarantineBlock, QuarantineRow, SampleRow, SamplesBlock, day, storable,
+        QuarantineBlock, QuarantineRow, SampleRow, SamplesBlock, day, day_span,
     },
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Table, Unit};
+use super::{
+    Table, Unit,
+    footprint::{Footprint, offset_ns, sample_ns, stay},
+};
 use crate::quarantine::Aside;
 
 /// A batch that is ready to be stored.
 #[derive(Debug)]
 pub enum Prepared {
-    /// Opened and scanned.
-    Opened(Box<Batch>, Vec<Found>),
+    /// Opened, scanned, and found to be within the bounds.
+    Opened(Box<Batch>, Vec<Found>, Footprint),
     /// To be set aside.
     Aside(Aside),
 }
@@ -34,7 +37,7 @@ impl Prepared {
     /// The batch's identity.
     pub fn id(&self) -> BatchId {
         match self {
-            Prepared::Opened(batch, _) => batch.header.id,
+            Prepared::Opened(batch, ..) => batch.header.id,
             Prepared::Aside(aside) => aside.id,
         }
     }
@@ -42,7 +45,7 @@ impl Prepared {
     /// Rows of any kind.
     pub fn rows(&self) -> usize {
         match self {
-            Prepared::Opened(batch, found) => {
+            Prepared::Opened(batch, found, _) => {
                 batch.records.len()
                     + batch.samples.len()
                     + batch.events.len()
@@ -53,11 +56,19 @@ impl Prepared {
         }
     }
 
-    /// Bytes of text.
+    /// Bytes that its rows become.
     pub fn bytes(&self) -> usize {
         match self {
-            Prepared::Opened(batch, _) => batch.records.text.len(),
+            Prepared::Opened(_, _, footprint) => footprint.bytes,
             Prepared::Aside(aside) => aside.envelope.len(),
+        }
+    }
+
+    /// The units of its rows, without the ledger's.
+    pub fn units(&self) -> &[Unit] {
+        match self {
+            Prepared::Opened(_, _, footprint) => &footprint.units,
+            Prepared::Aside(_) => &[],
         }
     }
 
@@ -65,7 +76,7 @@ impl Prepared {
     /// at its begin and at its end: only one of them counts.)
     pub fn events(&self) -> usize {
         match self {
-            Prepared::Opened(batch, found) => {
+            Prepared::Opened(batch, found, _) => {
                 found.len() + batch.events.iter().filter(|event| event.end_ns.is_some()).count()
             }
             Prepared::Aside(_) => 0,
@@ -106,7 +117,7 @@ pub fn form<'a>(
     };
     for prepared in batches {
         match prepared {
-            Prepared::Opened(batch, found) => {
+            Prepared::Opened(batch, found, _) => {
                 let ids = event_ids(batch, found);
                 former.found(batch, found, &ids);
                 former.shipped(batch);
@@ -129,15 +140,16 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
     /// The hot loop. Rows of one day are handled as a run, so that the block is looked up once for each run.
     fn logs(&mut self, batch: &Batch, found: &[Found]) {
         let records = &batch.records;
-        let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
-        let corrected = |time_ns: &i64| storable(time_ns.saturating_add(offset_ns));
+        let offset_ns = offset_ns(batch);
+        let corrected = |time_ns: &i64| time_ns.saturating_add(offset_ns);
         // The first class of a record counts; the detector gives them in the order of records.
         let mut classes = found.iter().peekable();
         let mut start = 0;
         while let Some(first) = records.time_ns.get(start) {
-            let day = self::day(corrected(first));
+            let (day, (day_begins, day_ends)) = (day(corrected(first)), day_span(corrected(first)));
             let rest = records.time_ns.get(start..).unwrap_or_default();
-            let run = rest.iter().take_while(|time_ns| self::day(corrected(time_ns)) == day).count();
+            let is_of_day = |time_ns: &&i64| (day_begins..=day_ends).contains(&corrected(time_ns));
+            let run = rest.iter().take_while(is_of_day).count();
             let rows = start..start + run;
             start += run;
             if !self.lacks(batch, Table::Logs, day) {
@@ -161,7 +173,7 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
                     timestamp_ns: corrected(time_ns),
                     clock_offset_ns: offset_ns,
                     clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
-                    observed_ns: storable(records.observed_ns.get(row).copied().unwrap_or(*time_ns)),
+                    observed_ns: records.observed_ns.get(row).copied().unwrap_or(*time_ns),
                     severity: records.severity.get(row).copied().unwrap_or(0),
                     body,
                     resource_attributes: &origin.attributes,
@@ -224,11 +236,8 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
     }
 
     fn samples(&mut self, batch: &Batch) {
-        let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
         for (row, sample) in (0u32..).zip(&batch.samples) {
-            // A batch has the end of the interval, the store its start.
-            let begins_ns = sample.time_ns.saturating_sub(i64::from(sample.interval_ms) * 1_000_000);
-            let timestamp_ns = storable(begins_ns.saturating_add(offset_ns));
+            let timestamp_ns = sample_ns(batch, sample);
             if !self.lacks(batch, Table::Samples, day(timestamp_ns)) {
                 continue;
             }
@@ -245,7 +254,7 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
                 minimum: sample.minimum,
                 mean: sample.mean,
                 maximum: sample.maximum,
-                observed_ns: storable(batch.header.sealed_time_ns),
+                observed_ns: batch.header.sealed_time_ns,
                 batch: batch.header.id,
                 row,
                 planned_s: self.planned_s,
@@ -276,7 +285,6 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
 
     fn ledger(&mut self, batch: &Batch, found: usize) {
         let header = &batch.header;
-        let names: Vec<&str> = header.hosts.iter().map(|host: &Host| host.name.as_str()).collect();
         self.batches.push(&BatchRow {
             batch: header.id,
             records: count(batch.records.len()),
@@ -285,9 +293,9 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
             placements: count(batch.placements.len()),
             // A batch that came open was never encoded: its text is what is known of its size.
             bytes: u64::from(header.body_bytes).max(batch.records.text.len() as u64),
-            hosts: &names.join(","),
+            hosts: &host_names(&header.hosts),
             quarantined: "",
-            sealed_ns: storable(header.sealed_time_ns),
+            sealed_ns: header.sealed_time_ns,
             stored_ns: self.stored_ns,
             planned_s: self.planned_s,
         });
@@ -312,7 +320,7 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
             bytes: aside.envelope.len() as u64,
             hosts: "",
             quarantined: &aside.reason,
-            sealed_ns: storable(aside.sealed_ns),
+            sealed_ns: aside.sealed_ns,
             stored_ns: self.stored_ns,
             planned_s: self.planned_s,
         });
@@ -343,11 +351,11 @@ fn found_rows<'a>(
     planned_s: u32,
 ) -> impl Iterator<Item = EventRow<'a>> {
     let records = &batch.records;
-    let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
+    let offset_ns = offset_ns(batch);
     found.iter().zip(ids).filter_map(move |(event, id)| {
         let row = event.record as usize;
         let origin = records.origins.get(*records.origin.get(row)? as usize)?;
-        let start_ns = storable(records.time_ns.get(row)?.saturating_add(offset_ns));
+        let start_ns = records.time_ns.get(row)?.saturating_add(offset_ns);
         let (guest, guest_uuid) = guest(origin.guest.as_ref());
         Some(EventRow {
             id: *id,
@@ -438,14 +446,9 @@ pub(crate) fn now_ns() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Corrected start and end of something whose end is told by a later batch. The start is part of what one version
-/// replaces the other by, and the clock's offset is measured anew all the time; so here it counts in whole seconds.
-fn stay(batch: &Batch, start_ns: i64, end_ns: Option<i64>) -> (i64, Option<i64>) {
-    const SECOND_NS: i64 = 1_000_000_000;
-    let offset_ns = batch.header.clock.offset_ns.unwrap_or(0);
-    let whole = offset_ns.saturating_add(SECOND_NS / 2).div_euclid(SECOND_NS).saturating_mul(SECOND_NS);
-    let start = storable(start_ns.saturating_add(whole));
-    (start, end_ns.map(|end_ns| storable(end_ns.saturating_add(whole)).max(start)))
+/// Names of hosts, a line each, as the ledger has them.
+pub(crate) fn host_names(hosts: &[Host]) -> String {
+    hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// A version with an end is above every one without; among equals the one that was sealed later counts.

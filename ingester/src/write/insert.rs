@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     Shared, Unit,
     block::{Prepared, now_ns},
-    gather::{Block, attempt_over, form_units, planning_time_s},
+    gather::{Block, Ways, attempt_over, form_units, planning_time_s},
     intent::{Intent, Intents},
     plan::{Outcome, Plan, Step},
     read_back,
@@ -52,6 +52,16 @@ pub struct Inserter {
     nonce: u64,
     /// Numbers of the blocks of this process.
     numbers: Arc<AtomicU64>,
+}
+
+/// What an inserter takes before anything else. While one of them is busy with history, what comes live has the other;
+/// and the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Rows of these days; then history of a few units, which does not take long.
+    Live,
+    /// History; then rows of these days.
+    History,
 }
 
 /// How a block ended.
@@ -94,9 +104,8 @@ impl Inserter {
     }
 
     /// Runs until the gatherer has ended.
-    pub async fn run(mut self, blocks: Arc<Mutex<mpsc::Receiver<Block>>>) {
-        loop {
-            let Some(block) = blocks.lock().await.recv().await else { break };
+    pub async fn run(mut self, blocks: &Ways<Mutex<mpsc::Receiver<Block>>>, first: First) {
+        while let Some(block) = next_block(blocks, first).await {
             let Block { batches, units, planned_s, formed, room } = block;
             let (waited, begun) = (formed.elapsed(), Instant::now());
             let rows: usize = batches.iter().map(|batch| batch.rows()).sum();
@@ -277,7 +286,7 @@ impl Inserter {
             Counters::add(&counters.batches, 1);
             Counters::add(&counters.events, events);
             match &**batch {
-                Prepared::Opened(opened, _) => {
+                Prepared::Opened(opened, ..) => {
                     Counters::add(&counters.records, opened.records.len() as u64);
                     Counters::add(&counters.bytes, opened.records.text.len() as u64);
                     let lag_ns = now_ns().saturating_sub(opened.header.sealed_time_ns);
@@ -321,6 +330,28 @@ impl Inserter {
     }
 }
 
+/// The next block for an inserter; none once there are no more.
+async fn next_block(blocks: &Ways<Mutex<mpsc::Receiver<Block>>>, first: First) -> Option<Block> {
+    let live = async { blocks.live.lock().await.recv().await };
+    let few = async { blocks.few.lock().await.recv().await };
+    let many = async { blocks.many.lock().await.recv().await };
+    match first {
+        First::Live => tokio::select! {
+            biased;
+            Some(block) = live => Some(block),
+            Some(block) = few => Some(block),
+            else => None,
+        },
+        First::History => tokio::select! {
+            biased;
+            Some(block) = many => Some(block),
+            Some(block) = few => Some(block),
+            Some(block) = live => Some(block),
+            else => None,
+        },
+    }
+}
+
 /// Inserts one unit under a token; a refusal's reason is kept.
 pub async fn insert_unit(
     store: &Store,
@@ -349,7 +380,7 @@ pub async fn insert_unit(
 /// Poison, on its way to the quarantine.
 pub fn set_aside(batch: &Prepared, reason: String) -> Prepared {
     Prepared::Aside(match batch {
-        Prepared::Opened(batch, _) => Aside::opened(batch, reason),
+        Prepared::Opened(batch, ..) => Aside::opened(batch, reason),
         Prepared::Aside(aside) => aside.clone(),
     })
 }

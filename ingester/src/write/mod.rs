@@ -1,13 +1,15 @@
 //! Writes batches into the store, exactly once.
 //!
 //! The way of a block:
-//! 1. [`gather`]: batches that came one by one are opened, scanned and collected until a block is worth its insert.
+//! 1. [`gather`]: batches that came one by one are opened, scanned and collected until a block is worth its insert;
+//!    [`turns`] say whose is next (pure), [`footprint`] what a batch will be, and whether it may (pure).
 //! 2. [`block`]: their columns become units, one for each table and day.
 //! 3. [`intent`]: what will be inserted is made durable.
 //! 4. [`plan`]: which unit is inserted or read back next (pure); [`insert`] does it.
 //! 5. [`memory`], [`ledger`]: what is stored, so that what comes again is not inserted again.
 
 mod block;
+mod footprint;
 mod gather;
 mod insert;
 mod intent;
@@ -17,6 +19,7 @@ mod memory;
 mod model;
 pub(crate) mod plan;
 mod read_back;
+mod turns;
 mod unit;
 
 use std::{
@@ -27,7 +30,7 @@ use std::{
 };
 
 use lastwords_detect::Detector;
-use lastwords_record::BatchId;
+use lastwords_record::{BatchId, limits::BATCH_DAYS_MAX};
 use lastwords_store::{QueryError, Store};
 use thiserror::Error;
 use tokio::{
@@ -36,9 +39,10 @@ use tokio::{
 };
 
 pub use block::{EventFound, Prepared, form};
-pub(crate) use block::{FoundAgain, now_ns};
+pub(crate) use block::{FoundAgain, host_names, now_ns};
+pub use footprint::Footprint;
 pub use gather::prepare;
-pub(crate) use gather::{attempt_over, planning_time_s};
+pub(crate) use gather::{Bounds, attempt_over, planning_time_s, prepare_within};
 pub(crate) use insert::{insert_unit, set_aside};
 pub use intent::IntentError;
 pub(crate) use ledger::Ledger;
@@ -49,6 +53,8 @@ use crate::{
     metrics::Counters,
     queue::{Submitted, Written},
 };
+use gather::Ways;
+use insert::First;
 use intent::Intents;
 use memory::Memory;
 
@@ -57,8 +63,10 @@ use memory::Memory;
 pub struct BlockLimits {
     /// Rows of a block.
     pub rows_max: usize,
-    /// Bytes of text of a block.
+    /// Bytes that the rows of a block become, as they are counted for a batch.
     pub bytes_max: usize,
+    /// Units of a block of other days than these, without the ledger.
+    pub units_max: usize,
     /// How long the first batch waits for company although the store is idle.
     pub settle: Duration,
 }
@@ -66,7 +74,14 @@ pub struct BlockLimits {
 impl Default for BlockLimits {
     fn default() -> Self {
         // Also bounds the rate of inserts: the store remembers 10,000 tokens a table, which has to outlast an attempt.
-        BlockLimits { rows_max: 300_000, bytes_max: 64 << 20, settle: Duration::from_millis(50) }
+        BlockLimits {
+            rows_max: 300_000,
+            // So many rows of 187 bytes of text with a path.
+            bytes_max: 128 << 20,
+            // The most that one batch may have: its days, and those of the events in its records.
+            units_max: 2 * BATCH_DAYS_MAX,
+            settle: Duration::from_millis(50),
+        }
     }
 }
 
@@ -124,8 +139,15 @@ pub(crate) async fn start(
         tracing::info!(batches = memory.partly_stored(), "partly stored batches wait to be sent again");
     }
     let shared = Arc::new(Shared(Mutex::new(State { memory, under_way: HashMap::new() })));
-    // One block waits while others are inserted: detection and forming run beside the store.
-    let (blocks, formed) = mpsc::channel(1);
+    // A block of each kind waits while others are inserted: detection and forming run beside the store.
+    let ((live, live_formed), (few, few_formed), (many, many_formed)) =
+        (mpsc::channel(1), mpsc::channel(1), mpsc::channel(1));
+    let ways = Ways { live, few, many };
+    let formed = Ways {
+        live: tokio::sync::Mutex::new(live_formed),
+        few: tokio::sync::Mutex::new(few_formed),
+        many: tokio::sync::Mutex::new(many_formed),
+    };
     let gatherer = gather::Gatherer {
         store: store.clone(),
         detector,
@@ -133,15 +155,14 @@ pub(crate) async fn start(
         counters: Arc::clone(&counters),
         shared: Arc::clone(&shared),
     };
-    let formed = Arc::new(tokio::sync::Mutex::new(formed));
     let numbers = Arc::new(AtomicU64::new(0));
     let mut first = insert::Inserter::new(store, intents, left_over, counters, shared, numbers);
     first.forget_settled();
     // Blocks have no batch in common, so two can be under way: one alone does not keep two cores of a store busy.
     let second = first.beside();
-    let gatherer = tokio::spawn(gatherer.run(batches, blocks));
+    let gatherer = tokio::spawn(gatherer.run(batches, ways));
     Ok(tokio::spawn(async move {
-        tokio::join!(first.run(Arc::clone(&formed)), second.run(formed));
+        tokio::join!(first.run(&formed, First::Live), second.run(&formed, First::History));
         if let Err(error) = gatherer.await {
             tracing::error!(%error, "the gatherer broke; nothing more is stored");
         }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt::Write as _};
 
 use lastwords_record::BatchId;
-use lastwords_store::{QueryError, Store, rows::DAY_NS};
+use lastwords_store::{QueryError, Store, rows::day_of_column};
 
 use super::{Table, Unit, ledger::shipper_from_hex};
 
@@ -28,7 +28,7 @@ pub async fn stored_units(
     }
     let mut found = HashSet::new();
     let day = match table.time_column() {
-        Some(column) => format!("intDiv(toUnixTimestamp64Nano({column}), {DAY_NS})"),
+        Some(column) => day_of_column(column),
         None => "toInt64(0)".to_owned(),
     };
     for ids in ids.chunks(BATCHES_MAX) {

@@ -18,7 +18,7 @@ use crate::{
     discover::Watch,
     plan::PlanError,
     sample::network::Network,
-    shipper::{OutboxError, Shipper},
+    shipper::{OutboxError, Shipper, settle},
     source::{Feed, FeedSender, FeedSource, Stop, journald::Journald, kmsg::Kmsg},
     uplink::{self, Backoff, Identity, Outgoing, Report, Uplink},
 };
@@ -92,6 +92,8 @@ fn work(
     ready: tokio::sync::oneshot::Sender<()>,
 ) -> Result<(), ShipperError> {
     let _runtime = handle.enter();
+    let mut config = config;
+    settle(&mut config.host, &config.state_dir);
     let sealing = match uplink {
         Uplink::InProcess(_) => None,
         Uplink::Grpc(_) | Uplink::GrpcTls(..) | Uplink::Unix(_) => Some(Compression::DEFAULT),

@@ -22,9 +22,10 @@ use crate::{
 const NO_STORE: &str = "no store is configured: wanted store.url = \"http://HOST:8123\", or LASTWORDS_STORE_URL \
                         (`lastwords store serve` offers the embedded engine)";
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// Several partitions are written at once: each has less than the one queue of `up`.
+/// Several partitions are written at once: each has less than the one queue of `up`. Bytes are those that rows become:
+/// so many are read ahead, too.
 const BLOCK_ROWS_MAX: usize = 150_000;
-const BLOCK_BYTES_MAX: usize = 32 << 20;
+const BLOCK_BYTES_MAX: usize = 48 << 20;
 
 /// Runs until a signal; then blocks under way are finished, as far as the grace period goes.
 ///

@@ -265,6 +265,13 @@ fn resolve(
     let name = flags.host.clone().or(raw.host.name).unwrap_or_else(host_name);
     let machine_id =
         std::fs::read_to_string("/etc/machine-id").map(|text| text.trim().to_owned()).unwrap_or_default();
+    let host = lastwords_record::Host { name, machine_id };
+    if host.check_version_1().is_err() {
+        let wanted = "1 to 255 bytes without control characters";
+        // A part of it says which it is.
+        let found = host.name.chars().take(64).collect();
+        return Err(ConfigError::Value { key: "host.name".into(), wanted, found });
+    }
     let mut collect = collect(raw.collect, environment)?;
     if flags.no_collect {
         collect = CollectConfig {
@@ -286,7 +293,7 @@ fn resolve(
     Ok(Config {
         file,
         data: DataFolder::new(data),
-        host: lastwords_record::Host { name, machine_id },
+        host,
         listen: ListenConfig {
             grpc,
             security: security::listen(grpc, raw.listen.tls, insecure)?,

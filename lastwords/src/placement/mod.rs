@@ -44,6 +44,11 @@ pub fn batches(placements: &[Placement], sealed_ns: i64) -> Result<Vec<Batch>, U
     let mut batches = Vec::new();
     let shipper = shipper(placements);
     for placement in placements {
+        placement
+            .host
+            .check()
+            .and_then(|()| placement.guest.check())
+            .map_err(|error| Unreadable(error.to_string()))?;
         let mut pushed = builder.push_placement(placement);
         if pushed.is_err() && !builder.is_empty() {
             let id = BatchId { shipper, epoch: 1, sequence: batches.len() as u64 + 1 };
@@ -63,22 +68,24 @@ pub fn batches(placements: &[Placement], sealed_ns: i64) -> Result<Vec<Batch>, U
 
 /// A shipper of their own, by what they say.
 fn shipper(placements: &[Placement]) -> ShipperId {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    let mut said = String::new();
+    let mut say = |part: &str| {
+        // Lengths keep the parts apart.
+        said.push_str(&format!("{} {part}\n", part.len()));
+    };
     for placement in placements {
         for part in [&placement.host.name, &placement.guest.name, &placement.guest.uuid] {
-            hash.update(part.as_bytes());
-            hash.update(&[0]);
+            say(part);
         }
-        hash.update(&placement.start_ns.to_le_bytes());
-        hash.update(&placement.end_ns.unwrap_or(i64::MAX).to_le_bytes());
-        for (name, value) in &placement.attributes {
-            hash.update(name.as_bytes());
-            hash.update(&[0]);
-            hash.update(value.as_bytes());
-            hash.update(&[0]);
-        }
+        say(&placement.start_ns.to_string());
+        say(&placement.end_ns.map_or(String::new(), |end_ns| end_ns.to_string()));
+        say(&placement.attributes.len().to_string());
+        placement.attributes.iter().for_each(|(name, value)| {
+            say(name);
+            say(value);
+        });
     }
-    ShipperId(hash.digest128().to_le_bytes())
+    ShipperId::of("placement import", &said)
 }
 
 fn host(name: &str) -> Host {

@@ -115,7 +115,9 @@ fn guest_of(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let name = name.split_once(".log").map_or(name, |(name, _)| name);
     let name = name.strip_prefix("guest-").unwrap_or(name);
-    (!name.is_empty() && name != "hypervisor").then(|| name.to_owned())
+    // Who names a guest chooses its file's name; what stands in rows can be printed.
+    let printable = |letter: char| if letter.is_control() { '?' } else { letter };
+    (!name.is_empty() && name != "hypervisor").then(|| name.chars().map(printable).collect())
 }
 
 impl ShipperConfig {
@@ -201,7 +203,7 @@ struct Raw {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawHost {
-    name: Option<String>,
+    name: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -297,7 +299,11 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     })?;
     let uplink = uplink(&place, raw.uplink)?;
     let state_dir = raw.state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/lastwords-shipper"));
-    let mut shipper = ShipperConfig::new(this_host(raw.host.name), state_dir);
+    let host = this_host(raw.host.name.as_ref().map(|name| name.get_ref().clone()));
+    if let (Some(name), Err(error)) = (&raw.host.name, host.check_version_1()) {
+        return Err(place.wrong("host.name", name, error));
+    }
+    let mut shipper = ShipperConfig::new(host, state_dir);
     for (index, file) in raw.file.iter().enumerate() {
         shipper.files.push(file_rule(&place, index, file)?);
     }

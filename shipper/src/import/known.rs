@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::ImportError;
 use crate::{
-    plan::{FILE_NAME, PlanError, glance},
+    plan::{FILE_NAME, PlanError, glance, was_begun_by},
     source::{
         content::Content,
         identity::{FileState, Fingerprint},
@@ -60,13 +60,16 @@ impl Known {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let Some(name) = name.to_str().filter(|name| name.starts_with(&prefix)) else { continue };
-            let shipper = ShipperId::of(subject, name);
             let plan = entry.path().join(FILE_NAME);
             let bytes = match fs::read(&plan) {
                 Ok(bytes) => bytes,
                 // Killed before anything was planned.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(PlanError::Io { attempted: "read", path: plan, source }.into()),
+            };
+            let shipper = match ShipperId::version_1(subject, name) {
+                old if was_begun_by(&bytes, old) => old,
+                _ => ShipperId::of(subject, name),
             };
             match glance(&bytes, shipper) {
                 Ok(memory) => {

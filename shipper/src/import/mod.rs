@@ -19,7 +19,7 @@ mod stream;
 use std::{io, path::PathBuf};
 
 use jiff::tz::TimeZone;
-use lastwords_record::{Guest, Host, Source};
+use lastwords_record::{Guest, Host, NameError, Source};
 use tokio::runtime::Handle;
 
 use crate::{plan::PlanError, shipper::OutboxError, uplink::Uplink};
@@ -101,6 +101,9 @@ pub enum ImportError {
         /// What is wrong with it.
         why: String,
     },
+    /// The host's or guest's name.
+    #[error("{0} (--host, --guest)")]
+    Name(#[from] NameError),
     /// The state of imports.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -153,6 +156,8 @@ fn all(
         uplink,
         handle,
     };
+    about.host.check()?;
+    about.guest.as_ref().map_or(Ok(()), Guest::check)?;
     let mut known = known::Known::read(&options.state_dir, &about.subject())?;
     let mut added = Imported::default();
     let mut before = 0;

@@ -171,6 +171,7 @@ fn resend(
             outbox.resend_sealed(&open);
             continue;
         }
+        builder.form_again(true);
         for extent in &open.planned.extents {
             let Some(voice) = open.planned.voices.get(extent.voice) else { continue };
             let mut bytes = vec![0; usize::try_from(extent.end - extent.start).unwrap_or(0)];
@@ -191,6 +192,7 @@ fn resend(
             again.records += formed.records;
         }
         place(about, builder);
+        builder.form_again(false);
         let planned = &open.planned;
         let batch = builder.finish(
             outbox.memory().batch_id(planned.sequence),

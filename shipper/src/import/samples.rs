@@ -3,7 +3,6 @@
 
 use lastwords_record::{
     frame::{Lines, last_partial},
-    limits::BATCH_BODY_BYTES_MAX,
     stamp::StampState,
 };
 
@@ -54,7 +53,7 @@ pub(super) fn import(work: &mut Work<'_>, added: &mut Imported) -> Result<(), Fa
             continue;
         }
         // Before the line, so that a batch always holds whole lines, and the last one at least one.
-        if work.builder.body_bytes() + ROOM_BYTES > BATCH_BODY_BYTES_MAX {
+        if !work.builder.has_room_for(ROOM_BYTES) {
             seal(work, start, added)?;
             start = position;
         }
@@ -80,6 +79,8 @@ fn push(
     events: &mut Vec<lastwords_record::ShipperEvent>,
     added: &mut Imported,
 ) {
+    // All rows of a line are of one batch. Its days are few, and there is room for more than were asked for.
+    work.builder.form_again(true);
     for sample in samples.drain(..) {
         added.records += u64::from(work.builder.push_sample(&sample).is_ok());
     }
@@ -87,6 +88,7 @@ fn push(
         // Room was made before.
         let _ = work.builder.push_event(&event);
     }
+    work.builder.form_again(false);
 }
 
 fn seal(work: &mut Work<'_>, start: u64, added: &mut Imported) -> Result<(), Failed> {

@@ -152,6 +152,17 @@ impl Plan {
     }
 }
 
+/// Whether the plan in a folder was begun by this shipper.
+pub(crate) fn is_of(folder: &Path, shipper: ShipperId) -> bool {
+    fs::read(folder.join(FILE_NAME)).is_ok_and(|bytes| was_begun_by(&bytes, shipper))
+}
+
+/// The same of a plan's bytes.
+pub(crate) fn was_begun_by(bytes: &[u8], shipper: ShipperId) -> bool {
+    let first = bytes.strip_prefix(MAGIC).map(decode);
+    matches!(first, Some(Ok((Entry::Began { shipper: found, .. }, ..))) if found == shipper.to_string())
+}
+
 /// Writes what counts into a new file that takes the old one's place.
 fn rewrite(folder: &Path, memory: &Remembered) -> Result<(File, u64), PlanError> {
     let (path, fresh) = (folder.join(FILE_NAME), folder.join("plan.new"));

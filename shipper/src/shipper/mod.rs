@@ -11,11 +11,13 @@
 
 mod files;
 mod generations;
+mod identity;
 mod outbox;
 mod reform;
 
-use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent, ShipperId};
+use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent};
 
+pub(crate) use identity::settle;
 pub use outbox::{InFlight, Outbox, OutboxError};
 
 use crate::{
@@ -51,11 +53,11 @@ impl Shipper {
     /// # Errors
     /// Where the state folder cannot be used.
     pub fn open(
-        config: ShipperConfig,
+        mut config: ShipperConfig,
         sealing: Option<Compression>,
         now_ns: i64,
     ) -> Result<Shipper, OutboxError> {
-        let shipper = ShipperId::of(&config.host.name, &config.host.machine_id);
+        let shipper = settle(&mut config.host, &config.state_dir);
         let outbox = Outbox::open(&config.state_dir, shipper, now_ns.unsigned_abs(), sealing)?;
         let mut this = Shipper {
             outbox,

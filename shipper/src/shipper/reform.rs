@@ -27,7 +27,9 @@ impl Shipper {
     }
 
     fn form_again(&mut self, planned: &Planned) -> Result<Batch, String> {
+        self.builder.form_again(true);
         let formed = self.push_extents(planned);
+        self.builder.form_again(false);
         let id = self.outbox.memory().batch_id(planned.sequence);
         // Also after a failure: the builder must be empty.
         let batch = self.builder.finish(id, planned.sealed_time_ns, planned.clock());

@@ -103,6 +103,27 @@ pub enum Command {
     /// Look after Kafka's topics
     #[command(subcommand)]
     Kafka(KafkaCommand),
+    /// The engine's own process, started by the other commands
+    #[command(hide = true)]
+    Engine(EngineArgs),
+}
+
+/// `lastwords engine`: what the process that starts it says. Standard input is the socket to serve, standard output the
+/// connection to that process.
+#[derive(Debug, ClapArgs)]
+pub struct EngineArgs {
+    /// The engine's folder
+    #[arg(long)]
+    pub folder: PathBuf,
+    /// The engine's library
+    #[arg(long)]
+    pub library: PathBuf,
+    /// Bytes that the engine may use
+    #[arg(long)]
+    pub memory_max: u64,
+    /// The process that started it
+    #[arg(long)]
+    pub parent: u32,
 }
 
 /// `lastwords up`

@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/lock          held (flock) by the process that has the engine open; its text says which one
 //! DATA/engine        the embedded engine's own folder
+//! DATA/engine.sock   ClickHouse's HTTP protocol: the engine's process, for the process that holds the lock
 //! DATA/intents       the writer's open plans
 //! DATA/shipper       state of this machine's own shipper
 //! DATA/import        state of imports
@@ -52,6 +53,12 @@ impl DataFolder {
     #[must_use]
     pub fn engine(&self) -> PathBuf {
         self.root.join(ENGINE)
+    }
+
+    /// Where the engine's process answers.
+    #[must_use]
+    pub fn engine_socket(&self) -> PathBuf {
+        self.root.join("engine.sock")
     }
 
     /// The state of this machine's own shipper.

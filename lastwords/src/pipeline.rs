@@ -7,10 +7,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lastwords_ingester::{Direct, DirectOptions, Incoming, WriteError, Written};
+use lastwords_ingester::{Direct, DirectOptions, Incoming, StartError, WriteError, Written};
 use lastwords_record::Batch;
 use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
-use lastwords_store::{Engine, EngineOptions, Store};
+use lastwords_store::{Engine, EngineOptions, EngineProcess, MigrateError, ProcessOptions, Store};
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::UnixStream,
@@ -28,6 +28,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// After so long the user is told what is waited for.
 const QUIET: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
+/// Before what failed at the start is done again.
+const AGAIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// How to reach what a data folder holds.
 pub enum Access {
@@ -75,8 +77,10 @@ impl Access {
 pub struct OpenStore {
     /// The store.
     pub store: Store,
-    /// The engine under it.
-    pub engine: Arc<Engine>,
+    /// The engine, where it is in this process.
+    pub engine: Option<Arc<Engine>>,
+    /// Where it has a process of its own. This ends with the folder, whoever still has a store.
+    process: Option<Arc<EngineProcess>>,
     /// Last, so that it is released after the engine.
     _lock: Lock,
 }
@@ -88,7 +92,8 @@ impl OpenStore {
     /// Where the engine is missing or does not start, or the schema is newer than this binary.
     pub async fn open(config: &Config, lock: Lock) -> anyhow::Result<OpenStore> {
         let open = OpenStore::open_as_it_is(config, lock).await?;
-        open.store.migrate().await?;
+        again("bring the schema up to date", MigrateError::is_passing, async || open.store.migrate().await)
+            .await?;
         Ok(open)
     }
 
@@ -102,11 +107,45 @@ impl OpenStore {
             memory_bytes_max: config.engine.memory_bytes_max,
             ..EngineOptions::new(config.data.engine())
         };
-        let engine = tokio::task::spawn_blocking(move || Engine::open(&options))
-            .await
-            .context("the engine's start was interrupted")??;
-        let engine = Arc::new(engine);
-        Ok(OpenStore { store: Store::embedded(Arc::clone(&engine)), engine, _lock: lock })
+        let interrupted = "the engine's start was interrupted";
+        if config.engine.in_process {
+            let engine =
+                tokio::task::spawn_blocking(move || Engine::open(&options)).await.context(interrupted)??;
+            let engine = Arc::new(engine);
+            let store = Store::embedded(Arc::clone(&engine));
+            return Ok(OpenStore { store, engine: Some(engine), process: None, _lock: lock });
+        }
+        let options = ProcessOptions::new(options, config.data.engine_socket());
+        let started = tokio::task::spawn_blocking(move || EngineProcess::start(&options));
+        let process = Arc::new(started.await.context(interrupted)??);
+        let store = Store::local(Arc::clone(&process));
+        Ok(OpenStore { store, engine: None, process: Some(process), _lock: lock })
+    }
+}
+
+impl Drop for OpenStore {
+    fn drop(&mut self) {
+        if let Some(process) = &self.process {
+            process.end();
+        }
+    }
+}
+
+/// Does something at the start again while the engine is being started again.
+async fn again<T, E: std::fmt::Display>(
+    what: &str,
+    is_passing: impl Fn(&E) -> bool,
+    attempt: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
+    let since = Instant::now();
+    loop {
+        match attempt().await {
+            Err(error) if is_passing(&error) && since.elapsed() < PATIENCE => {
+                tracing::warn!(%error, "could not {what}; trying again");
+                tokio::time::sleep(AGAIN_PAUSE).await;
+            }
+            ended => return ended,
+        }
     }
 }
 
@@ -156,12 +195,11 @@ impl Pipeline {
     /// # Errors
     /// Where the store does not say what is in it.
     pub async fn start(open: OpenStore, config: &Config) -> anyhow::Result<Pipeline> {
-        let (direct, writer) = Direct::start(
-            open.store.clone(),
-            config.rules.detector(),
-            config.data.root(),
-            DirectOptions::default(),
-        )
+        let passing = |error: &StartError| matches!(error, StartError::Store(error) if error.is_passing());
+        let (direct, writer) = again("read what is stored", passing, async || {
+            let (store, detector) = (open.store.clone(), config.rules.detector());
+            Direct::start(store, detector, config.data.root(), DirectOptions::default()).await
+        })
         .await?;
         Ok(Pipeline { open, direct, writer: Some(writer) })
     }

@@ -25,3 +25,19 @@ pub fn start(global: &GlobalArgs, default: &str) -> Result<(), UsageError> {
     let _ = if global.log_json { logs.json().try_init() } else { logs.try_init() };
     Ok(())
 }
+
+/// Starts logging in the engine's process: level and text alone, since the process that reads it has the rest.
+///
+/// # Errors
+/// Where the filter cannot be read.
+pub fn start_child(level: &str) -> Result<(), UsageError> {
+    let filter = EnvFilter::try_new(level).map_err(|error| UsageError(error.to_string()))?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time();
+    let _ = logs.try_init();
+    Ok(())
+}

@@ -1,13 +1,17 @@
-//! ClickHouse in this process: libchdb, found at run time.
+//! ClickHouse as a library: libchdb, found at run time.
 //!
 //! - [`library`] (private): the C API by name, and nothing else unsafe.
 //! - [`connection`] (private): one statement on one connection.
+//! - [`watchdog`] (private): statements that do not end.
+//! - [`process`]: the engine in a process of its own, in a cage; what most programs use.
 //!
 //! One process can open one folder, once. A connection runs one statement at a time and is cheap (0.3 ms), so each
 //! statement has its own, with its own settings, and nothing of a statement is left for the next one.
 
 mod connection;
 mod library;
+pub mod process;
+pub(crate) mod watchdog;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +24,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use connection::{Answer, Chunk, Statement, StatementError, Statistics};
 pub(crate) use connection::{Class, Connection, Streaming, exception_code};
 use library::Library;
+pub use process::{ChildOptions, EngineProcess, EngineState, ProcessOptions, serve_child};
+use watchdog::Running;
 
 /// Version of the engine that this program was made for.
 pub const ENGINE_VERSION: &str = "26.7.3";
@@ -71,6 +77,14 @@ pub enum EngineError {
     AlreadyOpen { path: PathBuf },
     #[error("the data folder {} could not be made: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error(
+        "the engine's process could not be started: {source}; with engine.in_process = true there is none"
+    )]
+    Process { source: std::io::Error },
+    #[error("the engine's socket {} could not be made: {source}", path.display())]
+    Socket { path: PathBuf, source: std::io::Error },
+    #[error("{reason}")]
+    Child { reason: String },
 }
 
 /// The engine of this process, open on its data folder.
@@ -86,6 +100,7 @@ pub struct Engine {
     statements_max: usize,
     port_wait_max: Duration,
     statement_ids: AtomicU64,
+    running: Arc<Running>,
 }
 
 impl Engine {
@@ -134,6 +149,7 @@ impl Engine {
             statements_max: options.statements_max.max(1),
             port_wait_max: options.port_wait_max,
             statement_ids: AtomicU64::new(1),
+            running: Arc::default(),
         })
     }
 
@@ -172,6 +188,19 @@ impl Engine {
         self.port_wait_max
     }
 
+    /// The statements that run.
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        &self.running
+    }
+
+    /// Closes the folder. Statements that still run go on as far as they get.
+    pub(crate) fn close(&self) {
+        self.library.end_without_destructors();
+        if let Ok(mut anchor) = self.anchor.lock() {
+            *anchor = None;
+        }
+    }
+
     /// A number that no other statement of this process has.
     pub(crate) fn statement_id(&self) -> u64 {
         self.statement_ids.fetch_add(1, Ordering::Relaxed)
@@ -185,12 +214,15 @@ pub fn prepare_exit() {
     }
 }
 
+/// Ends this process at once, without the engine's destructors and whatever its threads do.
+pub(crate) fn end_process(status: u8) -> ! {
+    prepare_exit();
+    std::process::exit(status.into())
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.library.end_without_destructors();
-        if let Ok(mut anchor) = self.anchor.lock() {
-            *anchor = None;
-        }
+        self.close();
         self.library.release();
     }
 }
@@ -241,7 +273,8 @@ fn c_string(text: &str) -> std::ffi::CString {
     std::ffi::CString::new(text.replace('\0', "")).unwrap_or_default()
 }
 
-fn default_memory() -> u64 {
+/// A third of the machine's memory, at least 1 GiB.
+pub(crate) fn default_memory() -> u64 {
     let total_kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         text.lines().find_map(|line| {
             line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()

@@ -3,9 +3,9 @@
 //! The way of rows into the store and of answers out of it:
 //! 1. [`rows`]: one block type per table, which owns the names and types of the table's columns.
 //! 2. [`native`]: columns become the bytes of ClickHouse's `Native` format.
-//! 3. [`store`]: the client of a server or of the engine in this process; inserts, queries, migrations ([`schema`]).
-//! 4. [`http`]: ClickHouse's HTTP protocol, served by the engine in this process: over memory or on a port.
-//! 5. [`engine`]: libchdb's C API, found at run time; the only unsafe code.
+//! 3. [`store`]: the client of a server or of a data folder's engine; inserts, queries, migrations ([`schema`]).
+//! 4. [`http`]: ClickHouse's HTTP protocol, served by the engine: over memory, a unix socket or a port.
+//! 5. [`engine`]: libchdb's C API, found at run time; the process that it runs in, and its cage. The only unsafe code.
 
 pub mod engine;
 pub mod http;
@@ -15,8 +15,12 @@ pub mod schema;
 pub mod store;
 
 pub use clickhouse;
-pub use engine::{Engine, EngineError, EngineOptions, prepare_exit};
+pub use engine::{
+    Engine, EngineError, EngineOptions, EngineProcess, EngineState, ProcessOptions, prepare_exit,
+};
 pub use http::{Access, serve_http};
 pub use native::NativeBlock;
 pub use schema::MigrateError;
-pub use store::{AnswerBytes, Class, InsertError, Inserting, QueryError, RemoteError, RemoteOptions, Store};
+pub use store::{
+    AnswerBytes, Class, ForwardError, InsertError, Inserting, QueryError, RemoteError, RemoteOptions, Store,
+};

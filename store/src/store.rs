@@ -1,11 +1,14 @@
-//! The store: a ClickHouse server, or the engine in this process behind the same protocol.
+//! The store: a ClickHouse server, or the engine of a data folder behind the same protocol: in a process of its own, or
+//! in this one.
 
 pub mod codes;
 mod connect;
 mod error;
+mod forward;
 mod memory;
 mod quarantine;
 mod remote;
+mod socket;
 mod stored;
 
 use std::collections::VecDeque;
@@ -21,12 +24,14 @@ use serde::de::DeserializeOwned;
 
 pub use error::{Class, InsertError, QueryError};
 use error::{blames_address, never_sent};
+pub use forward::ForwardError;
 pub use quarantine::{Quarantined, Settled};
 use remote::{Endpoint, Endpoints};
 pub use remote::{RemoteError, RemoteOptions};
 pub use stored::{StoredBatch, StoredRecord};
 
-use crate::engine::Engine;
+use crate::engine::watchdog::{self, Ends};
+use crate::engine::{Engine, EngineProcess};
 use crate::native::NativeBlock;
 use crate::schema::{self, MigrateError};
 
@@ -49,6 +54,8 @@ pub struct Inserting {
 pub struct Store {
     endpoints: Arc<Endpoints>,
     engine: Option<Arc<Engine>>,
+    process: Option<Arc<EngineProcess>>,
+    forward: Option<forward::Forward>,
     database: Arc<str>,
     cluster: Option<Arc<str>>,
     shard: u32,
@@ -64,13 +71,36 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// The engine in this process. To be called within a tokio runtime.
     pub fn embedded(engine: Arc<Engine>) -> Store {
+        watchdog::start(&engine, Ends::Nothing);
+        let connector = memory::Connector::new(Arc::clone(&engine));
         let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
-            .build(memory::Connector::new(Arc::clone(&engine)));
+            .build(connector.clone());
         let outside = Client::with_http_client(http).with_url("http://embedded");
         let endpoint = Endpoint::new("embedded".to_owned(), outside, DATABASE);
         Store {
             endpoints: Arc::new(Endpoints::embedded(endpoint)),
             engine: Some(engine),
+            process: None,
+            forward: Some(forward::Forward::memory(connector)),
+            database: DATABASE.into(),
+            cluster: None,
+            shard: 1,
+        }
+    }
+
+    /// The engine in a process of its own. While it is being started again, statements wait for it within a bound; those
+    /// that it had begun fail as if a server had been restarted. To be called within a tokio runtime.
+    pub fn local(process: Arc<EngineProcess>) -> Store {
+        let connector = socket::Connector::new(&process);
+        let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+            .build(connector.clone());
+        let outside = Client::with_http_client(http).with_url("http://engine");
+        let endpoint = Endpoint::new("engine".to_owned(), outside, DATABASE);
+        Store {
+            endpoints: Arc::new(Endpoints::embedded(endpoint)),
+            engine: None,
+            process: Some(process),
+            forward: Some(forward::Forward::socket(connector)),
             database: DATABASE.into(),
             cluster: None,
             shard: 1,
@@ -85,6 +115,8 @@ impl Store {
         Ok(Store {
             endpoints: Arc::new(Endpoints::remote(options)?),
             engine: None,
+            process: None,
+            forward: None,
             database: options.database.as_str().into(),
             cluster: options.cluster.as_deref().map(Into::into),
             shard: options.shard,
@@ -94,6 +126,11 @@ impl Store {
     /// The engine, if it is in this process.
     pub fn engine(&self) -> Option<&Arc<Engine>> {
         self.engine.as_ref()
+    }
+
+    /// The engine's process, if it has one of its own.
+    pub fn process(&self) -> Option<&Arc<EngineProcess>> {
+        self.process.as_ref()
     }
 
     /// The database that holds our tables.

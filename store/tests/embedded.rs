@@ -206,3 +206,24 @@ fn a_folder_that_another_process_holds_is_named_with_its_holder() {
     drop(lock);
     Engine::open(&EngineOptions::new(folder.path())).unwrap_or_else(|error| panic!("{error}"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forwarded_request_is_answered_by_the_engines_handler() {
+    use http_body_util::{BodyExt as _, Full};
+    let (_folder, store) = fresh().await;
+    let ask = async |request: hyper::Request<Full<bytes::Bytes>>| {
+        let answer = store.forward(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    };
+    let post = |uri: &str, body: &'static str| {
+        hyper::Request::post(uri).body(Full::new(bytes::Bytes::from(body))).unwrap()
+    };
+    assert_eq!(ask(post("/?default_format=CSV", "SELECT 1, 'a'")).await, (200, "1,\"a\"\n".into()));
+    // As a server gets it: with another's name in front.
+    assert_eq!(ask(post("http://somewhere:8123/", "SELECT 2")).await, (200, "2\n".into()));
+    let (status, text) = ask(post("/", "SELEC")).await;
+    assert_eq!(status, 400, "{text}");
+    assert!(text.starts_with("Code: 62."), "{text}");
+}

@@ -4,6 +4,7 @@ mod config_check;
 mod demo;
 mod detect;
 mod doctor;
+mod engine;
 mod import;
 mod ingest;
 mod kafka;
@@ -40,6 +41,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         | Command::Store(StoreCommand::Serve(_)) => "info",
         _ => "warn",
     };
+    if let Command::Engine(engine) = &args.command {
+        // One thread, and nothing opened yet: what is in force from now on is in force for all that follows.
+        return engine::run(engine, &args.global);
+    }
     lastwords_shipper::private::keep_files_private();
     telemetry::start(&args.global, default_level)?;
     match args.command {
@@ -58,6 +63,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Ingest(ingest) => block_on(ingest::run(&ingest)),
         Command::Write(write) => block_on(write::run(&write)),
         Command::Quarantine(command) => block_on(quarantine::run(&command)),
+        Command::Engine(engine) => engine::run(&engine, &args.global),
         Command::Kafka(KafkaCommand::Init(place)) => block_on(kafka::init(&place)),
         Command::Kafka(KafkaCommand::Check(place)) => block_on(kafka::check(&place)),
     }

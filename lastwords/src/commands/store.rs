@@ -1,6 +1,6 @@
 //! `lastwords store …`
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{io::Write as _, time::Duration};
 
 use anyhow::Context as _;
 use lastwords_store::{
@@ -78,7 +78,9 @@ pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
 /// # Errors
 /// Where the folder is in use, the engine or a migration fails, or the address cannot be listened on.
 pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
-    let config = config::load(&Flags::from(&serve.place), &environment)?;
+    let mut config = config::load(&Flags::from(&serve.place), &environment)?;
+    // The port is served by the engine's own handler, which has to be in this process.
+    config.engine.in_process = true;
     let password = match &serve.password_file {
         Some(path) => config::first_line(path)?,
         None => environment("LASTWORDS_STORE_PASSWORD").unwrap_or_default(),
@@ -112,6 +114,7 @@ pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
         let signal = stop.await;
         tracing::info!(signal, "stopping");
     };
-    serve_http(listener, Arc::clone(&open.engine), access, stopped).await;
+    let engine = open.engine.clone().context("the port wants the engine in this process")?;
+    serve_http(listener, engine, access, stopped).await;
     Ok(Outcome::Done)
 }

@@ -39,7 +39,9 @@ const PURPOSE: &str = "lastwords up";
 /// # Errors
 /// Where something cannot be started, or a part fails that the others cannot do without.
 pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
-    let config = config::load(&Flags::from(up), &environment)?;
+    let mut config = config::load(&Flags::from(up), &environment)?;
+    // The port is served by the engine's own handler, which has to be in this process.
+    config.engine.in_process |= config.listen.clickhouse.is_some();
     let stop = stop_signal()?;
     let lock = lock(&config).await?;
     let gate = Gate::load(&config)?;
@@ -190,7 +192,8 @@ fn serve(
         }
         let (name, password) = (clickhouse.user.clone(), clickhouse.password.clone());
         let access = Access::Users(vec![User { name, password, writes: true }]);
-        let (engine, stop) = (Arc::clone(&pipeline.open.engine), shutdown.clone().cancelled_owned());
+        let engine = pipeline.open.engine.clone().context("the port wants the engine in this process")?;
+        let stop = shutdown.clone().cancelled_owned();
         parts.spawn(async move {
             serve_http(listener, engine, access, stop).await;
             ("the ClickHouse listener", Ok(()))

@@ -68,6 +68,7 @@ pub struct RawClickHouse {
 pub struct RawEngine {
     pub library: Option<PathBuf>,
     pub memory_max: Option<Size>,
+    pub in_process: Option<bool>,
 }
 
 /// `[collect]`

@@ -113,6 +113,8 @@ pub struct EngineConfig {
     pub library: Option<PathBuf>,
     /// Most memory it may use, in bytes.
     pub memory_bytes_max: Option<u64>,
+    /// It runs in the process that needs it, without a cage.
+    pub in_process: bool,
 }
 
 /// What is collected from this machine.
@@ -304,6 +306,7 @@ fn resolve(
         engine: EngineConfig {
             library: raw.engine.library,
             memory_bytes_max: raw.engine.memory_max.map(|size| size.0),
+            in_process: raw.engine.in_process.unwrap_or(false),
         },
         collect,
         ingester_tls: security::ship(ingester.as_deref(), raw.ship.tls)?,

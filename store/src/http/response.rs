@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::encoding::Coding;
+use crate::engine::watchdog::ClientHere;
 use crate::engine::{ENGINE_VERSION, StatementError, Statistics};
 
 /// What goes back to the client.
@@ -20,11 +21,13 @@ pub(super) type Reply = Response<Either<Full<Bytes>, Chunks>>;
 pub(super) struct Chunks {
     receiver: mpsc::Receiver<Result<Bytes, Cut>>,
     cut: bool,
+    /// Goes with the answer: a statement that is computing its next chunk does not see that nobody takes it.
+    _client: ClientHere,
 }
 
 impl Chunks {
-    pub(super) fn new(receiver: mpsc::Receiver<Result<Bytes, Cut>>) -> Self {
-        Chunks { receiver, cut: false }
+    pub(super) fn new(receiver: mpsc::Receiver<Result<Bytes, Cut>>, client: ClientHere) -> Self {
+        Chunks { receiver, cut: false, _client: client }
     }
 }
 

@@ -5,6 +5,7 @@ mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
@@ -16,6 +17,7 @@ use super::counts::During;
 use super::encoding::{Coding, Encoder};
 use super::request::{Call, Data, STATEMENT_BYTES_MAX};
 use super::response::{self, Chunks, Cut, Failure, Head, Reply, exception_frame};
+use crate::engine::watchdog::{ClientHere, Kind, Watched};
 use crate::engine::{Class, Connection, Engine, Statement, StatementError, Statistics, Streaming};
 
 /// An answer up to this size goes out whole, with its length in front.
@@ -37,13 +39,19 @@ pub(super) async fn answer(mut call: Call, served: &Arc<Served>) -> Result<Reply
         stated_format(&call.text).or_else(|| call.format.take()).unwrap_or_else(|| FORMAT.to_owned());
     // The mark by which the statement is found among the running ones when nobody waits for it any more.
     let mark = format!("lastwords-{number}");
-    let mut abandoned = Abandoned { engine: Arc::clone(&engine), mark: mark.clone(), armed: true };
-    let running = match words::insert_head(&call.text) {
-        Some(head) => insert(call, head, &engine, slot, &mark).await,
-        None => run(call, &engine, slot, &mark, &format).await,
+    let head = words::insert_head(&call.text);
+    let kind = if head.is_some() { Kind::Insert } else { Kind::Other };
+    let (watched, client) = engine.running().watch(number, &mark, kind, limit(&call.settings));
+    let mut abandoned =
+        Abandoned { engine: Arc::clone(&engine), mark: mark.clone(), armed: true, _client: client };
+    let place = Place { _slot: slot, watched };
+    let running = match head {
+        Some(head) => insert(call, head, &engine, place, &mark).await,
+        None => run(call, &engine, place, &mark, &format).await,
     };
     abandoned.armed = false;
     let begun = running?;
+    drop(abandoned);
     served.counts.rows_inserted.fetch_add(begun.statistics.rows_written, Ordering::Relaxed);
     drop(during);
     let head = Head {
@@ -67,6 +75,20 @@ async fn turn(call: &Call, served: &Served) -> Result<OwnedSemaphorePermit, Fail
         slot.await
     };
     slot.ok_or(Failure::Closing)
+}
+
+/// A statement's place among the running ones; kept until the engine has let go of it.
+struct Place {
+    _slot: OwnedSemaphorePermit,
+    watched: Watched,
+}
+
+/// How long the statement may run, where it says so.
+fn limit(settings: &[(String, String)]) -> Option<Duration> {
+    let (_, seconds) = settings.iter().rev().find(|(name, _)| name == "max_execution_time")?;
+    let seconds: f64 = seconds.parse().ok()?;
+    // 0 means none.
+    Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
 }
 
 /// An answer whose beginning is known.
@@ -116,7 +138,7 @@ fn escape(value: &str) -> String {
 async fn run(
     call: Call,
     engine: &Arc<Engine>,
-    slot: OwnedSemaphorePermit,
+    place: Place,
     mark: &str,
     format: &str,
 ) -> Result<Begun, Failure> {
@@ -126,7 +148,7 @@ async fn run(
     let (begin, begun) = oneshot::channel();
     let (engine, mark, format) = (Arc::clone(engine), mark.to_owned(), format.to_owned());
     tokio::task::spawn_blocking(move || {
-        let _slot = slot;
+        let place = place;
         let statement = Statement { text: &call.text, format: &format, parameters: &call.parameters };
         let started = prepared(&engine, &call, &mark).map_err(Failure::from).and_then(|mut connection| {
             let class = connection.classify(&call.text);
@@ -139,7 +161,9 @@ async fn run(
         };
         let begun = if class == Class::Reads && words::is_select(&call.text) {
             match connection.stream(&statement) {
-                Ok(stream) => return send(stream, call.coding, call.whole, begin),
+                Ok(stream) => {
+                    return send(stream, call.coding, call.whole, begin, &place.watched);
+                }
                 Err(error) => Err(error.into()),
             }
         } else {
@@ -163,6 +187,7 @@ fn send(
     coding: Coding,
     whole_wanted: bool,
     begin: oneshot::Sender<Result<Begun, Failure>>,
+    watched: &Watched,
 ) {
     // What fits goes out whole: a statement that fails early then fails with a status, not inside its answer.
     let mut first = Vec::new();
@@ -197,8 +222,9 @@ fn send(
         Ok(encoder) => encoder,
         Err(error) => return drop(begin.send(Err(Failure::Encoding(error.to_string())))),
     };
+    let Some(client) = watched.client() else { return };
     let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
-    let body = Either::Right(Chunks::new(receiver));
+    let body = Either::Right(Chunks::new(receiver, client));
     if begin.send(Ok(Begun { body, coding, statistics, tag: tag.clone() })).is_err() {
         return;
     }
@@ -258,7 +284,7 @@ async fn insert(
     mut call: Call,
     head: words::Head,
     engine: &Arc<Engine>,
-    slot: OwnedSemaphorePermit,
+    place: Place,
     mark: &str,
 ) -> Result<Begun, Failure> {
     if head.text.len() > STATEMENT_BYTES_MAX {
@@ -271,7 +297,7 @@ async fn insert(
     let (complete, completed) = oneshot::channel::<()>();
     let (engine, mark) = (Arc::clone(engine), mark.to_owned());
     let inserted = tokio::task::spawn_blocking(move || {
-        let _slot = slot;
+        let _place = place;
         let mut connection = prepared(&engine, &call, &mark)?;
         // The parser wants the statement with its format, and the insertion without.
         let whole = format!("{} FORMAT {}", head.text, head.format);
@@ -356,6 +382,8 @@ struct Abandoned {
     engine: Arc<Engine>,
     mark: String,
     armed: bool,
+    /// Goes with this, so that the watchdog sees to it where asking does not help.
+    _client: ClientHere,
 }
 
 impl Drop for Abandoned {

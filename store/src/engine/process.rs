@@ -1,0 +1,147 @@
+//! The engine in a process of its own, in a cage.
+//!
+//! The parent, which takes in logs and answers questions, binds a unix socket and starts itself again as
+//! `lastwords engine` with that socket. The child gives up all that it does not need ([`cage`]), opens the folder and
+//! serves ClickHouse's HTTP protocol on the socket ([`child`]). Whatever a statement does to it, the parent goes on:
+//! it starts the engine again at once ([`supervise`]), and statements wait for that meanwhile.
+//!
+//! Parent and child share three descriptors: the listening socket (the child's standard input), a connection on which
+//! the child reports and whose end is the child's end (its standard output), and the child's standard error, which
+//! becomes lines of the parent's log ([`relay`]).
+
+mod backoff;
+pub mod cage;
+mod child;
+mod relay;
+mod report;
+mod supervise;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{EngineError, EngineOptions};
+use cage::Cage;
+pub use child::{ChildOptions, serve_child};
+use supervise::Control;
+
+/// How the engine's process is started.
+#[derive(Debug, Clone)]
+pub struct ProcessOptions {
+    /// The engine's folder, the library and its memory.
+    pub engine: EngineOptions,
+    /// The socket that the engine serves. Made anew at every start; its path has at most 107 bytes.
+    pub socket: PathBuf,
+    /// The program that serves it, and what it is told before the options of [`ChildOptions`]. By default this one,
+    /// even where its file has been replaced meanwhile.
+    pub program: PathBuf,
+    /// The words before the options.
+    pub words: Vec<String>,
+}
+
+impl ProcessOptions {
+    /// This program as `engine`.
+    pub fn new(engine: EngineOptions, socket: PathBuf) -> Self {
+        ProcessOptions {
+            engine,
+            socket,
+            program: PathBuf::from("/proc/self/exe"),
+            words: vec!["engine".to_owned()],
+        }
+    }
+}
+
+/// How the engine's process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineState {
+    /// It is being started.
+    Starting,
+    /// It takes statements.
+    Up {
+        /// Its process id.
+        pid: u32,
+    },
+    /// It ended, and is started again in a moment.
+    Down {
+        /// How often it has ended in a row.
+        in_a_row: u32,
+        /// Why, as far as is known.
+        reason: Arc<str>,
+    },
+    /// It was asked to end: it will not be started again.
+    Ended,
+}
+
+/// The engine's process, kept running until this is dropped.
+#[derive(Debug)]
+pub struct EngineProcess {
+    control: Arc<Control>,
+    supervisor: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl EngineProcess {
+    /// Starts the engine and waits until it takes statements. Blocks the thread.
+    ///
+    /// # Errors
+    /// Where the library is missing, the process cannot be started, or it cannot open the folder.
+    pub fn start(options: &ProcessOptions) -> Result<EngineProcess, EngineError> {
+        let (control, supervisor) = supervise::start(options)?;
+        Ok(EngineProcess { control, supervisor: Mutex::new(Some(supervisor)) })
+    }
+
+    /// The socket that it serves.
+    pub fn socket(&self) -> &Path {
+        self.control.socket()
+    }
+
+    /// How it is, now and later.
+    pub fn state(&self) -> watch::Receiver<EngineState> {
+        self.control.state()
+    }
+
+    /// Why it does not take statements now; nothing where it does.
+    pub fn trouble(&self) -> Option<String> {
+        match &*self.control.state().borrow() {
+            EngineState::Up { .. } => None,
+            EngineState::Starting => Some("the engine is being started".to_owned()),
+            EngineState::Ended => Some("the engine has been closed".to_owned()),
+            EngineState::Down { in_a_row, reason } => {
+                Some(format!("the engine ended ({in_a_row} times in a row; {reason}) and is started again"))
+            }
+        }
+    }
+
+    /// How often it was started again.
+    pub fn restarts(&self) -> u64 {
+        self.control.restarts()
+    }
+
+    /// The cage that it is in.
+    pub fn cage(&self) -> Cage {
+        self.control.cage()
+    }
+
+    /// Lets it finish the statements under way, within a bound, and waits for its end. Blocks the thread.
+    pub fn end(&self) {
+        self.control.ask_to_end();
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(supervisor) = supervisor
+            && supervisor.join().is_err()
+        {
+            tracing::error!("the thread that keeps the engine's process broke");
+        }
+    }
+}
+
+impl Drop for EngineProcess {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Statements under way may go on for so long when the engine is asked to end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// After so long it is ended whatever it does.
+const END_MAX: Duration = Duration::from_secs(10);

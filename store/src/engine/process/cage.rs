@@ -1,0 +1,85 @@
+//! What the engine's process gives up before it loads the library, for good and for all of its threads.
+//!
+//! Each layer is the kernel's, so that it holds whatever a statement makes the engine do:
+//! 1. [`limits`]: privileges, descriptors, core dumps, memory, modes of new files.
+//! 2. [`files`]: Landlock: the engine's folder and a short list of files; no TCP, no signals to others.
+//! 3. [`calls`]: seccomp: the system calls that a storage engine needs, by name; all others are refused.
+//!
+//! Where a kernel lacks a layer, the engine runs without it, and says so in the log and in `lastwords doctor`.
+
+mod calls;
+mod files;
+mod limits;
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use files::landlock_version;
+
+/// What the cage has to leave open.
+#[derive(Debug, Clone)]
+pub(super) struct Openings {
+    /// The engine's folder: read and written.
+    pub(super) folder: PathBuf,
+    /// The library: read.
+    pub(super) library: PathBuf,
+    /// What the kernel lets the process allocate, where that can be bounded.
+    pub(super) memory_bytes_max: u64,
+}
+
+/// How a layer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// As it should be.
+    Whole,
+    /// The kernel is too old for a part of it.
+    Partly,
+    /// Not there.
+    None,
+}
+
+/// A layer of the cage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// What it is: `privileges`, `memory`, `files`, `calls`.
+    pub name: String,
+    /// How it stands.
+    pub hold: Hold,
+    /// What was found, in a line.
+    pub found: String,
+}
+
+impl Layer {
+    fn new(name: &str, hold: Hold, found: impl Into<String>) -> Layer {
+        Layer { name: name.to_owned(), hold, found: found.into() }
+    }
+}
+
+/// The cage that a process is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cage {
+    /// Its layers.
+    pub layers: Vec<Layer>,
+}
+
+impl Cage {
+    /// The layers that are not whole.
+    pub fn gaps(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().filter(|layer| layer.hold != Hold::Whole)
+    }
+}
+
+/// Puts this process into the cage. To be called while it has one thread: threads that run already stay outside.
+///
+/// Gives the memory statistics of the process, which cannot be opened any more afterwards.
+pub(super) fn enter(openings: &Openings) -> (Cage, Option<File>) {
+    let statm = File::open("/proc/self/statm").ok();
+    let mut layers = limits::apply(openings.memory_bytes_max);
+    layers.push(files::restrict(openings));
+    // Last, since the others need calls that this one takes away.
+    layers.push(calls::restrict());
+    (Cage { layers }, statm)
+}

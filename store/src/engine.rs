@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use connection::{Answer, Chunk, Statement, StatementError, Statistics};
 pub(crate) use connection::{Class, Connection, Streaming, exception_code};
 use library::Library;
+pub(crate) use library::preload;
 pub use process::{ChildOptions, EngineProcess, EngineState, ProcessOptions, serve_child};
 use watchdog::Running;
 

@@ -7,7 +7,7 @@
 //! GET  /api/v1/complete    ?q=QUESTION&at=BYTE: what may stand there
 //! GET  /api/v1/store   schema version, batches in quarantine
 //! GET  /healthz        the process lives
-//! GET  /readyz         it takes in and answers; 503 while it starts or ends
+//! GET  /readyz         it takes in and answers; 503 while it, or its engine, starts or ends
 //! GET  /metrics        Prometheus text
 //! ```
 //!
@@ -110,9 +110,16 @@ impl Api {
     ) -> Api {
         let ready = Arc::new(AtomicBool::new(false));
         let is_ready = Arc::clone(&ready);
+        let engine = store.process().cloned();
+        let process = engine.clone();
         let why = move || {
-            is_ready.load(Ordering::Acquire).then_some(()).ok_or_else(|| "it starts or ends".to_owned())
+            if !is_ready.load(Ordering::Acquire) {
+                return Err("it starts or ends".to_owned());
+            }
+            process.as_ref().and_then(|process| process.trouble()).map_or(Ok(()), Err)
         };
+        let metrics =
+            move || metrics() + &engine.as_ref().map(|process| process.metrics()).unwrap_or_default();
         Api { store, known, rules, health: Health::new(metrics, why), ready, names: Vec::new() }
     }
 

@@ -88,6 +88,16 @@ pub(crate) struct Library {
     open: Mutex<Option<PathBuf>>,
 }
 
+/// Loads the parts of the C library that the library asks for by name, so that their files are not looked for later.
+pub(crate) fn preload() {
+    for name in ["libpthread.so.0", "libm.so.6", "librt.so.1", "libdl.so.2"] {
+        // SAFETY: the C library's own parts, which most programs load at their start.
+        if let Ok(library) = unsafe { libloading::Library::new(name) } {
+            std::mem::forget(library);
+        }
+    }
+}
+
 static LOADED: OnceLock<Arc<Library>> = OnceLock::new();
 
 impl Library {

@@ -118,6 +118,18 @@ impl EngineProcess {
         self.control.restarts()
     }
 
+    /// The same in the text format of Prometheus.
+    pub fn metrics(&self) -> String {
+        let up = u8::from(matches!(&*self.control.state().borrow(), EngineState::Up { .. }));
+        format!(
+            "# HELP lastwords_engine_up Whether the engine's process takes statements.\n\
+             # TYPE lastwords_engine_up gauge\nlastwords_engine_up {up}\n\
+             # HELP lastwords_engine_restarts_total Times that the engine's process was started again.\n\
+             # TYPE lastwords_engine_restarts_total counter\nlastwords_engine_restarts_total {}\n",
+            self.restarts()
+        )
+    }
+
     /// The cage that it is in.
     pub fn cage(&self) -> Cage {
         self.control.cage()

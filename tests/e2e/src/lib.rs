@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the real binaries on temporary data folders with the real engine.
 //!
+//! - `engine`: the engine's process, and statements past every check
 //! - `program`: runs `lastwords` and takes what it printed
 //! - `up`: `lastwords up` as a child process, and its HTTP
 //! - `fleet`: log files and counters with planted panics and saturations
@@ -12,6 +13,7 @@
     reason = "only tests use this crate: what is not as it must be ends them"
 )]
 
+pub mod engine;
 pub mod fleet;
 pub mod program;
 pub mod up;

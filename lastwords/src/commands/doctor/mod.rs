@@ -1,8 +1,10 @@
 //! `lastwords doctor`: everything that Lastwords needs on this machine, each with the way out.
 //!
 //! `machine` looks at clock, disk and logs, `guests` at what hypervisors keep of their guests' consoles, `security`
-//! at who may send batches, `kafka` at topics and how far writers are, `store` at the engine, the data folder and what is in it. Nothing is changed.
+//! at who may send batches, `kafka` at topics and how far writers are, `store` at the engine, the data folder and
+//! what is in it, `engine` at the engine's process and its cage. Nothing is changed.
 
+mod engine;
 mod guests;
 mod kafka;
 mod machine;

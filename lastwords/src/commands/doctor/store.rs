@@ -85,6 +85,7 @@ async fn held(config: &Config, holder: &Holder) -> Vec<Finding> {
     match asked {
         Ok(Ok(contents)) => {
             let mut findings = vec![Finding::ok("up", format!("{holder} has the data folder and answers"))];
+            findings.extend(super::engine::running(config, holder.pid));
             findings.extend(judge(&contents));
             findings
         }
@@ -115,18 +116,24 @@ async fn at_rest(config: &Config) -> Vec<Finding> {
             return vec![Finding::fail("store", error.to_string(), "correct the data folder's owner")];
         }
     };
+    let mut findings = Vec::new();
     let contents = match OpenStore::open_as_it_is(config, lock).await {
-        Ok(open) => Contents::of(&open.store).await,
+        Ok(open) => {
+            let cage = open.store.process().map(|process| process.cage());
+            findings.extend(super::engine::started(config, cage.as_ref()));
+            Contents::of(&open.store).await
+        }
         Err(error) => Err(error),
     };
-    match contents {
+    findings.extend(match contents {
         Ok(contents) => judge(&contents),
         Err(error) => vec![Finding::fail(
             "store",
             format!("it cannot be read: {}", explain(&error)),
             "see the message; a damaged store can be moved aside and filled again by `lastwords import`",
         )],
-    }
+    });
+    findings
 }
 
 fn judge(contents: &Contents) -> Vec<Finding> {

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use files::landlock_version;
+pub(super) use limits::close_others;
 
 /// What the cage has to leave open.
 #[derive(Debug, Clone)]
@@ -77,6 +78,9 @@ impl Cage {
 /// Gives the memory statistics of the process, which cannot be opened any more afterwards.
 pub(super) fn enter(openings: &Openings) -> (Cage, Option<File>) {
     let statm = File::open("/proc/self/statm").ok();
+    // Asked once, from a file that is not there any more afterwards; then remembered.
+    rustix::param::page_size();
+    crate::engine::preload();
     let mut layers = limits::apply(openings.memory_bytes_max);
     layers.push(files::restrict(openings));
     // Last, since the others need calls that this one takes away.

@@ -1,5 +1,6 @@
 //! The engine's process itself: into the cage, open the folder, serve the socket until the parent goes.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -54,6 +55,7 @@ fn data_bytes_max(memory_bytes_max: u64) -> u64 {
 /// # Errors
 /// What kept it from serving; the parent has been told.
 pub fn serve_child(options: &ChildOptions) -> Result<(), EngineError> {
+    cage::close_others();
     let (listener, mut parent) = descriptors()?;
     live_with(options.parent)?;
     let (cage, statm) = cage::enter(&Openings {
@@ -62,6 +64,22 @@ pub fn serve_child(options: &ChildOptions) -> Result<(), EngineError> {
         memory_bytes_max: data_bytes_max(options.memory_bytes_max),
     });
     say(&mut parent, &Report::Caged(cage))?;
+    // Where the first thread's stack lies, the C library reads from /proc, which is not there any more; of other
+    // threads it knows.
+    let options = options.clone();
+    let engine = std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || open_and_serve(&options, listener, parent, statm))
+        .map_err(spawning)?;
+    engine.join().unwrap_or_else(|_| Err(spawning(std::io::Error::other("its thread broke"))))
+}
+
+fn open_and_serve(
+    options: &ChildOptions,
+    listener: UnixListener,
+    mut parent: UnixStream,
+    statm: Option<File>,
+) -> Result<(), EngineError> {
     let engine = Engine::open(&EngineOptions {
         library: Some(options.library.clone()),
         memory_bytes_max: Some(options.memory_bytes_max),
@@ -75,10 +93,8 @@ pub fn serve_child(options: &ChildOptions) -> Result<(), EngineError> {
             return Err(error);
         }
     };
-    watchdog::start(
-        &engine,
-        Ends::Process(Resident::new(statm, resident_bytes_max(options.memory_bytes_max))),
-    );
+    let resident = Resident::new(statm, resident_bytes_max(options.memory_bytes_max));
+    watchdog::start(&engine, Ends::Process(resident));
     let version = engine.version().to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(spawning)?;
     let served = runtime.block_on(serve(listener, parent, Arc::clone(&engine), version));

@@ -34,8 +34,8 @@ const START_MAX: Duration = Duration::from_secs(600);
 /// An engine that was killed may hold its folder for some moments more: its memory has to be taken down first.
 const HELD_MAX: Duration = Duration::from_secs(20);
 const HELD_PAUSE: Duration = Duration::from_millis(100);
-/// Of the environment, what the engine's process gets: time zone, language, where a backtrace is wanted.
-const ENVIRONMENT: &[&str] = &["TZ", "TZDIR", "LANG", "LC_ALL", "RUST_BACKTRACE"];
+/// Of the environment, what the engine's process gets: the time zone.
+const ENVIRONMENT: &[&str] = &["TZ", "TZDIR"];
 
 /// What the parent's threads share with the supervisor.
 #[derive(Debug)]

@@ -58,18 +58,18 @@ pub fn run(root: &Path, seed: u64, count: u32) -> anyhow::Result<Figures> {
 }
 
 /// The files that grow, the files that are imported, and the product that is killed.
-struct Fleet {
-    rng: StdRng,
+pub(super) struct Fleet {
+    pub(super) rng: StdRng,
     lastwords: PathBuf,
-    data: PathBuf,
+    pub(super) data: PathBuf,
     config: PathBuf,
-    growing: Growing,
-    written: Written,
+    pub(super) growing: Growing,
+    pub(super) written: Written,
     imports: Vec<(String, PathBuf)>,
 }
 
 impl Fleet {
-    fn new(root: &Path, seed: u64) -> anyhow::Result<Fleet> {
+    pub(super) fn new(root: &Path, seed: u64) -> anyhow::Result<Fleet> {
         let logs = root.join("logs");
         fs::create_dir_all(&logs)?;
         let config = root.join("lastwords.toml");
@@ -94,7 +94,7 @@ impl Fleet {
     }
 
     /// Lets `up` come up once: what was rotated away before a shipper ever ran is history, and not collected.
-    fn begin(&self) -> anyhow::Result<()> {
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
         let mut up = self.start_up()?;
         let deadline = Instant::now() + Duration::from_secs(SETTLE_SECONDS_MAX);
         while self.count().is_err() {
@@ -143,7 +143,7 @@ impl Fleet {
         Ok(())
     }
 
-    fn finish_imports(&mut self) -> anyhow::Result<()> {
+    pub(super) fn finish_imports(&mut self) -> anyhow::Result<()> {
         for (_, path) in self.imports.clone() {
             let ended = self.start_import(&path)?.wait()?;
             let log = fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
@@ -153,7 +153,7 @@ impl Fleet {
         Ok(())
     }
 
-    fn new_import(&mut self) -> anyhow::Result<(String, PathBuf)> {
+    pub(super) fn new_import(&mut self) -> anyhow::Result<(String, PathBuf)> {
         let name = format!("import{}", self.imports.len());
         let path = self.growing.folder.with_file_name(format!("{name}.txt"));
         let mut out = std::io::BufWriter::new(File::create(&path)?);
@@ -166,11 +166,11 @@ impl Fleet {
         Ok((name, path))
     }
 
-    fn grow(&mut self) -> anyhow::Result<()> {
+    pub(super) fn grow(&mut self) -> anyhow::Result<()> {
         Ok(self.growing.grow(&mut self.rng, &mut self.written)?)
     }
 
-    fn start_up(&self) -> anyhow::Result<Child> {
+    pub(super) fn start_up(&self) -> anyhow::Result<Child> {
         let log = OpenOptions::new().create(true).append(true).open(self.data.with_extension("log"))?;
         Command::new(&self.lastwords)
             .arg("up")
@@ -184,7 +184,7 @@ impl Fleet {
             .context("cannot start lastwords up")
     }
 
-    fn start_import(&self, path: &Path) -> anyhow::Result<Child> {
+    pub(super) fn start_import(&self, path: &Path) -> anyhow::Result<Child> {
         let log = OpenOptions::new().create(true).append(true).open(self.data.with_extension("log"))?;
         Command::new(&self.lastwords)
             .args(["import", "--host", "lab", "--format", "json", "--data"])
@@ -197,7 +197,7 @@ impl Fleet {
     }
 
     /// Lets `up` catch up, and compares what is stored with what was written.
-    fn settle(&mut self) -> anyhow::Result<Comparison> {
+    pub(super) fn settle(&mut self) -> anyhow::Result<Comparison> {
         let mut up = self.start_up()?;
         let deadline = Instant::now() + Duration::from_secs(SETTLE_SECONDS_MAX);
         let (mut rows, mut quiet) = (0, 0);
@@ -231,7 +231,10 @@ impl Fleet {
     }
 
     /// Runs SQL by the command line, as a user would; one object per row.
-    fn query(&self, sql: &str) -> anyhow::Result<impl Iterator<Item = anyhow::Result<serde_json::Value>>> {
+    pub(super) fn query(
+        &self,
+        sql: &str,
+    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<serde_json::Value>>> {
         let output = tempfile::tempfile()?;
         let status = Command::new(&self.lastwords)
             .args(["query", "--format", "jsonl", "--data"])

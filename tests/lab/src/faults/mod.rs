@@ -4,10 +4,12 @@
 //! - `files`: the files that grow; each line carries its identity, so that nothing is inferred from counts alone
 //! - `compare`: what is stored against what was written
 //! - `direct`: `lastwords up` and `lastwords import`
+//! - `engine`: the engine's process under them, alone
 //! - `kafka`: shippers, ingesters, Kafka, writers and the store
 
 mod compare;
 mod direct;
+mod engine;
 mod files;
 mod kafka;
 
@@ -19,6 +21,9 @@ pub struct Options {
     /// Which way lines take to the store.
     #[arg(long, value_enum, default_value_t = Way::Direct)]
     path: Way,
+    /// What is killed on the direct way: the processes, or the engine's process alone.
+    #[arg(long, value_enum, default_value_t = Victim::Processes)]
+    kill: Victim,
     /// Seed of all that is random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -38,6 +43,14 @@ enum Way {
     Kafka,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Victim {
+    /// `up` and `import`, with all that they have started.
+    Processes,
+    /// The process in which they run the engine; they themselves have to go on.
+    Engine,
+}
+
 /// Breaks, repairs, counts.
 ///
 /// # Errors
@@ -49,6 +62,7 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
         eprintln!("faults: kept in {}", root.display());
     }
     let figures = match options.path {
+        Way::Direct if options.kill == Victim::Engine => engine::run(&root, options.seed, options.count),
         Way::Direct => direct::run(&root, options.seed, options.count),
         Way::Kafka => kafka::run(&root, options.seed, options.count),
     };

@@ -1,6 +1,6 @@
 //! Landlock: which files there are for the engine, and no TCP beside its socket.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, RestrictionStatus,
@@ -15,19 +15,18 @@ const ABI_WANTED: ABI = ABI::V7;
 
 /// What the engine reads beside its folder and the library, each with its reason.
 const READ: &[&str] = &[
-    // Time zones, by name and the machine's own: days of partitions are cut by them.
+    // Time zones, by name and the machine's own.
     "/usr/share/zoneinfo",
     "/etc/localtime",
     "/etc/timezone",
-    // The machine's memory and processors: sizes of caches and pools follow from them.
-    "/proc/meminfo",
-    "/proc/cpuinfo",
+    // How many processors there are, and how many of them a container may use: sizes of pools follow from that.
     "/sys/devices/system/cpu",
-    "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/cpu.max",
-    // Chance for hash tables and names.
+    // How the kernel gives memory out: the allocator takes and returns it accordingly.
+    "/proc/sys/vm/overcommit_memory",
+    "/sys/kernel/mm/transparent_hugepage/enabled",
+    // Chance, for names of temporary files.
     "/dev/urandom",
-    "/dev/random",
 ];
 
 /// Written into the void.
@@ -66,28 +65,10 @@ fn rules(openings: &Openings) -> Result<RulesetCreated, RulesetError> {
     for path in READ {
         allow(Path::new(path), read)?;
     }
-    for path in linked() {
-        allow(&path, read)?;
-    }
     for path in WRITE {
         allow(Path::new(path), make_bitflags!(AccessFs::{ReadFile | WriteFile}))?;
     }
     Ok(rules)
-}
-
-/// The C library's parts that the engine's library asks for by name, and the list by which they are found. Most are in
-/// this process already; then their files are not opened again.
-fn linked() -> Vec<PathBuf> {
-    let mut paths = vec![PathBuf::from("/etc/ld.so.cache")];
-    for folder in ["/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64"] {
-        paths.extend(
-            ["libc.so.6", "libm.so.6", "libdl.so.2", "librt.so.1", "libpthread.so.0"]
-                .map(|name| Path::new(folder).join(name))
-                .into_iter()
-                .filter(|path| path.is_file()),
-        );
-    }
-    paths
 }
 
 fn layer(status: &RestrictionStatus) -> Layer {

@@ -15,7 +15,8 @@ const FIRST_OTHER: u32 = 3;
 
 /// Gives up what the engine does not need. Nothing of it can be had back.
 pub(super) fn apply(memory_bytes_max: u64) -> Vec<Layer> {
-    close_others();
+    // First, since the files of `/proc` are root's afterwards.
+    let memory = memory(memory_bytes_max);
     let mut missing = Vec::new();
     let mut note = |what: &str, done: Result<(), rustix::io::Errno>| {
         if let Err(error) = done {
@@ -34,15 +35,16 @@ pub(super) fn apply(memory_bytes_max: u64) -> Vec<Layer> {
         true => Layer::new("privileges", Hold::Whole, "no new privileges, no capabilities, no core dumps"),
         false => Layer::new("privileges", Hold::Partly, format!("not given up: {}", missing.join(", "))),
     };
-    vec![privileges, memory(memory_bytes_max)]
+    vec![privileges, memory]
 }
 
 fn exactly(value: u64) -> Rlimit {
     Rlimit { current: Some(value), maximum: Some(value) }
 }
 
-/// Whatever the parent had open without meaning to pass it on.
-fn close_others() {
+/// Closes whatever the parent had open without meaning to pass it on. Before anything else: what is opened later is
+/// somebody's.
+pub(in crate::engine::process) fn close_others() {
     // SAFETY: this process has opened nothing yet but the three standard descriptors; nobody holds the others.
     unsafe {
         libc::close_range(FIRST_OTHER, u32::MAX, 0);

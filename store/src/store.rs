@@ -13,13 +13,13 @@ mod stored;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use clickhouse::Client;
 use clickhouse::error::Error as ClientError;
 use clickhouse::insert_formatted::InsertFormatted;
-use clickhouse::query::BytesCursor;
+use clickhouse::query::{BytesCursor, Query};
 use serde::de::DeserializeOwned;
 
 pub use error::{Class, InsertError, QueryError};
@@ -37,6 +37,9 @@ use crate::schema::{self, MigrateError};
 
 /// The database that holds every table, unless another is configured.
 pub const DATABASE: &str = "lastwords";
+
+/// A statement that has run for longer when the engine's process ends under it may be the reason, and is not asked again.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How a block is inserted.
 #[derive(Debug, Clone, Default)]
@@ -285,9 +288,13 @@ impl Store {
                 query = query.with_setting(*name, *value);
             }
             // Nothing is sent before its first chunk is asked for.
-            attempts.push_back((place, query.fetch_bytes(format).map_err(|error| QueryError::of(&error))?));
+            let fetch = |query: Query| query.fetch_bytes(format).map_err(|error| QueryError::of(&error));
+            if self.process.is_some() {
+                attempts.push_back((place, fetch(query.clone())?));
+            }
+            attempts.push_back((place, fetch(query)?));
         }
-        Ok(AnswerBytes { store: self.clone(), attempts, begun: false })
+        Ok(AnswerBytes { store: self.clone(), attempts, begun: false, asked: None })
     }
 
     /// The rows of a small answer. 64-bit integers come as numbers.
@@ -418,6 +425,8 @@ pub struct AnswerBytes {
     /// The address that is asked, and those that may be asked instead until the first chunk has come.
     attempts: VecDeque<(usize, BytesCursor)>,
     begun: bool,
+    /// When the first chunk was asked for.
+    asked: Option<Instant>,
 }
 
 impl std::fmt::Debug for AnswerBytes {
@@ -430,6 +439,7 @@ impl AnswerBytes {
     /// The next chunk, none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, QueryError> {
         let endpoints = &self.store.endpoints;
+        let asked = *self.asked.get_or_insert_with(Instant::now);
         loop {
             let Some((place, cursor)) = self.attempts.front_mut() else { return Ok(None) };
             match within(endpoints.answer_timeout, cursor.next()).await {
@@ -442,8 +452,9 @@ impl AnswerBytes {
                 }
                 Err(error) => {
                     self.store.note(*place, &error);
-                    // Reading changes nothing: it can be done again elsewhere.
-                    if self.begun || self.attempts.len() == 1 || !blames_address(&error) {
+                    // Reading changes nothing: it can be done again, elsewhere or by the next engine.
+                    let poison = self.store.process.is_some() && asked.elapsed() > FRESH;
+                    if self.begun || poison || self.attempts.len() == 1 || !blames_address(&error) {
                         return Err(QueryError::of(&error));
                     }
                     self.attempts.pop_front();

@@ -27,6 +27,8 @@ use lastwords_e2e::{
     up::Up,
 };
 
+/// A server that is not there is not tried again and again.
+const SETTINGS: &str = "max_execution_time=20&http_max_tries=1&s3_retry_attempts=0";
 const SECRET: &str = "the-planted-secret-7d1f";
 
 /// A running `up` that collects nothing, and what lies around its engine.
@@ -67,8 +69,18 @@ impl Around {
         Around { folder, data, up, secret, listener, unix, unix_path }
     }
 
+    /// Status and answer; 0 where the engine ended under the statement, which is its right and costs a restart.
     fn ask(&self, text: &str) -> (u16, String) {
-        statement(&self.data, text, "max_execution_time=20").unwrap_or_else(|error| panic!("{text}: {error}"))
+        let answer = statement(&self.data, text, SETTINGS);
+        self.settle();
+        answer.unwrap_or_default()
+    }
+
+    /// The engine takes statements.
+    fn settle(&self) {
+        eventually("the engine answers", Duration::from_secs(60), || {
+            statement(&self.data, "SELECT 1", "").ok().filter(|(status, _)| *status == 200)
+        });
     }
 
     /// The statement ends with nothing of the outside in its answer.
@@ -178,15 +190,11 @@ fn nothing_outside_the_engines_folder_is_written_and_no_program_is_run() {
         "SYSTEM SHUTDOWN".to_owned(),
         "SYSTEM KILL".to_owned(),
     ] {
-        // Some end the engine: that is their right, and costs nothing but a restart.
-        let _ = statement(&around.data, &text, "max_execution_time=20");
+        around.ask(&text);
     }
     let written: Vec<_> = fs::read_dir(&out).unwrap().flatten().map(|entry| entry.path()).collect();
     assert_eq!(written, Vec::<PathBuf>::new());
     assert!(!around.data.join("../x").exists() && !around.data.join("x").exists());
-    eventually("the engine answers", Duration::from_secs(20), || {
-        statement(&around.data, "SELECT 1", "").ok().filter(|(status, _)| *status == 200)
-    });
     assert!(is_alive(around.up.pid()), "{}", around.up.log());
 }
 

@@ -32,6 +32,11 @@ impl Tail {
         lines.push_back(line.to_owned());
     }
 
+    /// Forgets them: what was said at the start explains no later end.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The lines as one text.
     pub(super) fn text(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -205,8 +205,6 @@ impl Supervisor {
         loop {
             let ended = self.live(&mut waiting);
             self.control.lock().child = None;
-            // Whoever waits in the queue would wait for the next engine: it is told to ask again instead.
-            self.turn_away();
             if self.control.is_ending() {
                 break;
             }
@@ -225,6 +223,10 @@ impl Supervisor {
                 },
             };
             let pause = backoff.ended(served, chance());
+            if backoff.in_a_row() > 1 {
+                // Whoever waits in the queue does not wait for an engine that may never come: it is told to ask again.
+                self.turn_away();
+            }
             tracing::warn!(
                 reason,
                 in_a_row = backoff.in_a_row(),
@@ -252,7 +254,15 @@ impl Supervisor {
             let tail = tail.clone();
             std::thread::Builder::new().name("engine-log".to_owned()).spawn(move || relay(stderr, &tail))
         });
-        let heard = self.hear(&mut child, connection, waiting);
+        let heard = self.hear(&mut child, connection, waiting, &tail);
+        // Nobody connects any more to wait for what may not come.
+        self.control.state.send_if_modified(|state| {
+            let up = matches!(state, EngineState::Up { .. });
+            if up {
+                *state = EngineState::Starting;
+            }
+            up
+        });
         let status = child.wait();
         if let Some(Ok(log)) = log {
             // Ends with the child, which was its only writer.
@@ -312,6 +322,7 @@ impl Supervisor {
         child: &mut Child,
         connection: UnixStream,
         waiting: &mut Option<&SyncSender<Result<(), EngineError>>>,
+        tail: &Tail,
     ) -> Heard {
         let begun = Instant::now();
         let (mut ready, mut ending_since) = (None, None);
@@ -346,6 +357,7 @@ impl Supervisor {
                     Some(Report::Caged(cage)) => self.caged(cage),
                     Some(Report::Ready { version }) => {
                         ready = Some(Instant::now());
+                        tail.clear();
                         self.ready(child.id(), &version, begun.elapsed());
                         if let Some(first) = waiting.take() {
                             let _ = first.send(Ok(()));

@@ -40,6 +40,12 @@ fn in_folder() -> BitFlags<AccessFs> {
 
 /// Restricts this thread and all that it starts.
 pub(super) fn restrict(openings: &Openings) -> Layer {
+    if landlock_version() == Some(1) {
+        // It forbids links from folder to folder altogether, by which the engine makes new parts from old ones.
+        return absent(
+            "this kernel's Landlock, version 1, has no room for the engine; Linux 5.19 and later do",
+        );
+    }
     match rules(openings).and_then(RulesetCreated::restrict_self) {
         Ok(status) => layer(&status),
         Err(error) => absent(&format!("Landlock refuses: {error}")),
@@ -83,7 +89,7 @@ fn layer(status: &RestrictionStatus) -> Layer {
         return absent("Landlock is not in force");
     }
     match version {
-        1 | 2 => Layer::new(
+        2 => Layer::new(
             "files",
             Hold::Partly,
             format!(

@@ -64,6 +64,15 @@ fn a_folder_that_a_dying_process_still_holds_is_waited_for() {
 }
 
 #[test]
+fn a_process_that_is_killed_while_it_starts_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("second");
+    let script = format!("if [ -e {0} ]; then {GOOD}\nelse touch {0}; kill -s KILL $$; fi", mark.display());
+    let process = start(folder.path(), &script).unwrap();
+    assert!(matches!(*process.state().borrow(), EngineState::Up { .. }));
+}
+
+#[test]
 fn it_says_what_cage_it_is_in_and_ends_when_it_is_asked_to() {
     let folder = tempfile::tempdir().unwrap();
     let process = start(folder.path(), GOOD).unwrap();

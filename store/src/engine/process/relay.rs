@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 
+/// Where our own lines of that process stand in the log.
+const ENGINE: &str = "lastwords_store::engine";
 /// A line beyond that is cut.
 const LINE_BYTES_MAX: u64 = 4 << 10;
 /// Lines that are kept as the reason of an end.
 const KEPT_MAX: usize = 12;
-/// Lines of the library that are logged in one window; the others are counted.
+/// Lines that are logged in one window; the others are counted.
 const LINES_MAX: u32 = 200;
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -54,20 +56,19 @@ pub(super) fn relay(stderr: impl Read, tail: &Tail) {
         if line.level.is_none() && !line.text.starts_with("lastwords:") {
             tail.push(&line.text);
         }
+        let (logged, left_out) = window.admit(Instant::now());
+        if left_out > 0 {
+            tracing::warn!(target: ENGINE, lines = left_out, "the engine says more than is logged");
+        }
+        if !logged {
+            continue;
+        }
         match line.level {
-            Some(Level::ERROR) => tracing::error!(target: "lastwords_store::engine", "{}", line.text),
-            Some(Level::WARN) => tracing::warn!(target: "lastwords_store::engine", "{}", line.text),
-            Some(Level::INFO) => tracing::info!(target: "lastwords_store::engine", "{}", line.text),
-            Some(_) => tracing::debug!(target: "lastwords_store::engine", "{}", line.text),
-            None => {
-                let (logged, left_out) = window.admit(Instant::now());
-                if left_out > 0 {
-                    tracing::debug!(target: "libchdb", lines = left_out, "lines were left out");
-                }
-                if logged {
-                    tracing::debug!(target: "libchdb", "{}", line.text);
-                }
-            }
+            Some(Level::ERROR) => tracing::error!(target: ENGINE, "{}", line.text),
+            Some(Level::WARN) => tracing::warn!(target: ENGINE, "{}", line.text),
+            Some(Level::INFO) => tracing::info!(target: ENGINE, "{}", line.text),
+            Some(_) => tracing::debug!(target: ENGINE, "{}", line.text),
+            None => tracing::debug!(target: "libchdb", "{}", line.text),
         }
     }
 }

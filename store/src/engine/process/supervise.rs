@@ -25,6 +25,8 @@ use super::{END_MAX, EngineState, ProcessOptions};
 use crate::engine::watchdog::{EXIT_MEMORY, EXIT_STUCK};
 use crate::engine::{EngineError, default_memory, find_library};
 
+/// SIGKILL: by an operator, or by the kernel where memory has run out.
+const KILLED: i32 = 9;
 /// Connections that may wait for the engine to take them.
 const QUEUE: i32 = 1024;
 /// How often the thread looks up from waiting for a report.
@@ -32,8 +34,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A start that takes longer is broken off. Folders with very many parts take minutes.
 const START_MAX: Duration = Duration::from_secs(600);
 /// An engine that was killed may hold its folder for some moments more: its memory has to be taken down first.
-const HELD_MAX: Duration = Duration::from_secs(20);
-const HELD_PAUSE: Duration = Duration::from_millis(100);
+/// One that is killed while it starts is started again, too.
+const FIRST_MAX: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Of the environment, what the engine's process gets: the time zone.
 const ENVIRONMENT: &[&str] = &["TZ", "TZDIR"];
 
@@ -194,7 +197,7 @@ struct Supervisor {
 enum Ended {
     /// It took statements for so long.
     Served(Duration, String),
-    /// It never came so far.
+    /// It never came so far; whether another attempt may.
     Failed(EngineError, bool),
 }
 
@@ -210,9 +213,9 @@ impl Supervisor {
             }
             let (served, reason) = match ended {
                 Ended::Served(served, reason) => (Some(served), reason),
-                Ended::Failed(error, held) => match waiting {
-                    Some(_) if held && since.elapsed() < HELD_MAX => {
-                        self.control.pause(HELD_PAUSE);
+                Ended::Failed(error, passing) => match waiting {
+                    Some(_) if passing && since.elapsed() < FIRST_MAX => {
+                        self.control.pause(FIRST_PAUSE);
                         continue;
                     }
                     Some(first) => {
@@ -274,13 +277,13 @@ impl Supervisor {
                 Ended::Failed(EngineError::Child { reason }, held)
             }
             Heard::Silence { served } => {
-                let reason = match status {
-                    Ok(status) => explain(status, &tail),
-                    Err(error) => error.to_string(),
+                let (reason, killed) = match status {
+                    Ok(status) => (explain(status, &tail), status.signal() == Some(KILLED)),
+                    Err(error) => (error.to_string(), false),
                 };
                 match served {
                     Some(served) => Ended::Served(served, reason),
-                    None => Ended::Failed(self.unborn(&reason), false),
+                    None => Ended::Failed(self.unborn(&reason), killed),
                 }
             }
         }
@@ -355,7 +358,7 @@ impl Supervisor {
                 }
                 Ok(_) => match Report::parse(&line) {
                     Some(Report::Caged(cage)) => self.caged(cage),
-                    Some(Report::Ready { version }) => {
+                    Some(Report::Ready { version }) if ready.is_none() => {
                         ready = Some(Instant::now());
                         tail.clear();
                         self.ready(child.id(), &version, begun.elapsed());
@@ -367,7 +370,7 @@ impl Supervisor {
                         self.reap(child);
                         return Heard::Failed { held, text };
                     }
-                    None => tracing::debug!(line, "the engine's process said something else"),
+                    _ => tracing::debug!("the engine's process said what is no report"),
                 },
                 Err(error) if is_timeout(&error) => continue,
                 Err(error) => {
@@ -448,7 +451,7 @@ fn explain(status: ExitStatus, tail: &Tail) -> String {
         (None, None) => status.to_string(),
     };
     // Who kills it from outside says it elsewhere.
-    if status.signal() == Some(9) { how } else { with_tail(how, tail) }
+    if status.signal() == Some(KILLED) { how } else { with_tail(how, tail) }
 }
 
 /// A reason with the last lines that the library has said.

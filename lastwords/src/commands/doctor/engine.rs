@@ -48,10 +48,10 @@ pub fn running(config: &Config, holder: Option<u32>) -> Vec<Finding> {
     let has = |line: &str| status.lines().any(|found| found.split_whitespace().eq(line.split(' ')));
     let mut findings = vec![Finding::ok(CHECK, format!("process {pid}"))];
     findings.push(match landlock_version() {
-        Some(version) => {
+        Some(version) if version > 1 => {
             Finding::ok(FILES, format!("Landlock {version}: its folder, the library and time zones"))
         }
-        None => Finding::warn(FILES, "this kernel has no Landlock: every file of this user", WAY_OUT),
+        _ => Finding::warn(FILES, "this kernel has no Landlock (or its first version): every file of this user", WAY_OUT),
     });
     findings.push(if has("Seccomp: 2") {
         Finding::ok(CALLS, "seccomp: a list of system calls; no network, no programs")

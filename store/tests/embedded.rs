@@ -223,7 +223,7 @@ async fn a_forwarded_request_is_answered_by_the_engines_handler() {
     assert_eq!(ask(post("/?default_format=CSV", "SELECT 1, 'a'")).await, (200, "1,\"a\"\n".into()));
     // As a server gets it: with another's name in front.
     assert_eq!(ask(post("http://somewhere:8123/", "SELECT 2")).await, (200, "2\n".into()));
-    let (status, text) = ask(post("/", "SELEC")).await;
+    let (status, text) = ask(post("/", "SELECT 1 +")).await;
     assert_eq!(status, 400, "{text}");
     assert!(text.starts_with("Code: 62."), "{text}");
 }

@@ -15,7 +15,7 @@ use support::eventually;
 /// Reports that it takes statements, and ends when its parent asks it to.
 const GOOD: &str = r#"echo '{"report":"caged","layers":[{"name":"files","hold":"whole","found":"a shell"}]}'
 echo '{"report":"ready","version":"1"}'
-cat <&1 >/dev/null"#;
+exec cat <&1 >/dev/null"#;
 
 fn start(folder: &Path, script: &str) -> Result<EngineProcess, EngineError> {
     let shell = "/bin/sh";

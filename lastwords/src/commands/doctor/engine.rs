@@ -51,7 +51,11 @@ pub fn running(config: &Config, holder: Option<u32>) -> Vec<Finding> {
         Some(version) if version > 1 => {
             Finding::ok(FILES, format!("Landlock {version}: its folder, the library and time zones"))
         }
-        _ => Finding::warn(FILES, "this kernel has no Landlock (or its first version): every file of this user", WAY_OUT),
+        _ => Finding::warn(
+            FILES,
+            "this kernel has no Landlock (or its first version): every file of this user",
+            WAY_OUT,
+        ),
     });
     findings.push(if has("Seccomp: 2") {
         Finding::ok(CALLS, "seccomp: a list of system calls; no network, no programs")

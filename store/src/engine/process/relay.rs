@@ -93,10 +93,10 @@ impl Line {
     fn parse(bytes: &[u8]) -> Option<Line> {
         // What the library writes may quote data: nothing of it may steer a terminal.
         let text: String = String::from_utf8_lossy(bytes)
-            .trim()
             .chars()
             .map(|letter| if letter.is_control() { ' ' } else { letter })
             .collect();
+        let text = text.trim();
         if text.is_empty() {
             return None;
         }
@@ -113,7 +113,7 @@ impl Line {
                 let rest = text.split_once(' ').map_or("", |(_, rest)| rest);
                 Line { level: Some(level), text: rest.trim_start().to_owned() }
             }
-            None => Line { level: None, text },
+            None => Line { level: None, text: text.to_owned() },
         })
     }
 }

@@ -372,7 +372,12 @@ impl Supervisor {
                     }
                     _ => tracing::debug!("the engine's process said what is no report"),
                 },
-                Err(error) if is_timeout(&error) => continue,
+                Err(error) if is_timeout(&error) => {
+                    if matches!(child.try_wait(), Ok(Some(_))) {
+                        return Heard::Silence { served: ready.map(|since: Instant| since.elapsed()) };
+                    }
+                    continue;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the engine's process cannot be heard");
                     let _ = child.kill();

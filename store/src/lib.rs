@@ -4,9 +4,11 @@
 //! 1. [`rows`]: one block type per table, which owns the names and types of the table's columns.
 //! 2. [`native`]: columns become the bytes of ClickHouse's `Native` format.
 //! 3. [`store`]: the client of a server or of a data folder's engine; inserts, queries, migrations ([`schema`]).
-//! 4. [`http`]: ClickHouse's HTTP protocol, served by the engine: over memory, a unix socket or a port.
-//! 5. [`engine`]: libchdb's C API, found at run time; the process that it runs in, and its cage. The only unsafe code.
+//! 4. [`confine`]: users' SQL is read, checked against lists of what is allowed, and printed anew.
+//! 5. [`http`]: ClickHouse's HTTP protocol, served by the engine: over memory, a unix socket or a port.
+//! 6. [`engine`]: libchdb's C API, found at run time; the process that it runs in, and its cage. The only unsafe code.
 
+pub mod confine;
 pub mod engine;
 pub mod http;
 pub mod native;

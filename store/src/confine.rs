@@ -1,0 +1,194 @@
+//! Users' SQL: one lexer, one tree, one list of what is allowed, one printer.
+//!
+//! 1. [`lexer`] cuts the text, with escapes undone, so that `\x66ile` is `file`.
+//! 2. [`parse`] makes a tree of it; operators are functions by then. What it does not know is refused.
+//! 3. [`check`] looks at every part: functions ([`functions`]), types, tables ([`tables`]), settings, formats by lists of
+//!    what is allowed. What is in no list is refused, so that what the store learns tomorrow is refused as well.
+//! 4. [`print`] writes the tree as text that can be read in one way only. The store sees this text, never the user's.
+//!
+//! What passes runs under [`limits`]. No I/O, no engine: a test asks the engine whether the lists are true.
+
+mod check;
+mod formats;
+mod functions;
+mod lexer;
+pub mod limits;
+mod parse;
+mod predicate;
+mod print;
+mod refusal;
+mod settings;
+mod tables;
+mod tree;
+mod types;
+
+pub use formats::FORMATS;
+pub use predicate::confine_predicate;
+pub use refusal::Refusal;
+pub use settings::is_allowed as is_allowed_setting;
+pub use tables::{LOGS_COLUMNS, TABLES};
+
+use check::Checker;
+use parse::Statement;
+use print::{Printer, quoted_name, quoted_text};
+use refusal::Place;
+use tree::{Name, Query};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The command line and the HTTP API.
+    Asker,
+    /// ClickHouse's own clients on the ClickHouse port: parameters, and what they want to know of their server.
+    Port,
+}
+
+/// What a statement may reach.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    /// The database of our tables.
+    pub database: &'a str,
+    /// Who asks.
+    pub audience: Audience,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// `SELECT`, and `SHOW`, which becomes one.
+    Select,
+    /// `DESCRIBE`.
+    Describe,
+}
+
+/// A call of `correlate(…)` in a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchesCall {
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its bytes in the user's text.
+    pub place: std::ops::Range<usize>,
+}
+
+/// Columns of `correlate(…)`: one row for each event asked for that matched, with the partner nearest to it.
+pub const MATCHES_COLUMNS: &str = "Class String, Start DateTime64(9, 'UTC'), End Nullable(DateTime64(9, 'UTC')), Host String, \
+    Guest String, Title String, Severity String, Partners UInt32, PartnerClass String, \
+    PartnerStart Nullable(DateTime64(9, 'UTC')), PartnerEnd Nullable(DateTime64(9, 'UTC')), PartnerHost String, \
+    PartnerGuest String, PartnerTitle String, Lag Nullable(Float64)";
+
+/// A statement as it may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confined {
+    /// Its text; calls of `correlate(…)` are tables without rows in it.
+    pub text: String,
+    /// What it does.
+    pub kind: StatementKind,
+    /// The format that it asks for.
+    pub format: Option<String>,
+    /// Calls of `correlate(…)`, in the order of the user's text.
+    pub calls: Vec<MatchesCall>,
+    /// The text around the calls.
+    pieces: Vec<String>,
+    /// The numbers of the calls between the pieces.
+    order: Vec<usize>,
+}
+
+impl Confined {
+    /// The text with a table in the place of each call.
+    pub fn with_tables<'t>(&self, table: impl Fn(usize) -> &'t str) -> String {
+        let mut text = String::new();
+        let mut order = self.order.iter();
+        for piece in &self.pieces {
+            text += piece;
+            if let Some(number) = order.next() {
+                text += table(*number);
+            }
+        }
+        text
+    }
+}
+
+/// A string as a literal of the store's SQL.
+pub fn text_literal(text: &str) -> String {
+    quoted_text(text.as_bytes())
+}
+
+/// Reads a statement, checks it and prints it anew.
+///
+/// # Errors
+/// Where it is not understood, or holds anything that is on no list.
+pub fn confine(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
+    bounded(text)?;
+    let parsed = parse::statement(text)?;
+    let format = parsed.format.as_ref().map(checked_format).transpose()?;
+    let mut checker = Checker::new(policy, parsed.names, parsed.aliases);
+    let (prefix, query) = match parsed.statement {
+        Statement::Select(query) => ("", query),
+        Statement::DescribeQuery(query) => ("DESCRIBE TABLE ", query),
+        Statement::DescribeTable(parts) => return describe(&checker.our_table(&parts)?, format),
+        Statement::ShowDatabases => {
+            return Ok(confined("", &tables::show_databases(policy.database)?, format, Vec::new()));
+        }
+        Statement::ShowTables(database) => {
+            if let Some(other) = database.filter(|database| database.text != policy.database) {
+                return Err(Refusal::new(
+                    format!("Wanted our database {}; found {}.", policy.database, other.text),
+                    other.place,
+                ));
+            }
+            return Ok(confined("", &tables::show_tables(policy.database)?, format, Vec::new()));
+        }
+    };
+    let mut query = query;
+    checker.query(&mut query)?;
+    let calls = checker.into_calls();
+    Ok(confined(prefix, &query, format, calls))
+}
+
+fn describe(parts: &[Name], format: Option<String>) -> Result<Confined, Refusal> {
+    let path: Vec<String> = parts.iter().map(|part| quoted_name(&part.text)).collect();
+    let text = format!("DESCRIBE TABLE {}", path.join("."));
+    let pieces = vec![text.clone()];
+    Ok(Confined { text, kind: StatementKind::Describe, format, calls: Vec::new(), pieces, order: Vec::new() })
+}
+
+fn confined(prefix: &str, query: &Query, format: Option<String>, calls: Vec<MatchesCall>) -> Confined {
+    let (mut pieces, order) = Printer::print_query(query);
+    let kind = if prefix.is_empty() { StatementKind::Select } else { StatementKind::Describe };
+    if let Some(first) = pieces.first_mut()
+        && !prefix.is_empty()
+    {
+        *first = format!("{prefix}({first}");
+    }
+    if let Some(last) = pieces.last_mut()
+        && !prefix.is_empty()
+    {
+        last.push(')');
+    }
+    let mut confined = Confined { text: String::new(), kind, format, calls, pieces, order };
+    let empty = format!("`null`({})", quoted_text(MATCHES_COLUMNS.as_bytes()));
+    confined.text = confined.with_tables(|_| &empty);
+    confined
+}
+
+fn checked_format(format: &Name) -> Result<String, Refusal> {
+    if FORMATS.contains(&format.text.as_str()) {
+        return Ok(format.text.clone());
+    }
+    let near = refusal::nearest(&format.text, FORMATS.iter().copied()).unwrap_or("JSONEachRow");
+    Err(Refusal::new(format!("Wanted a format such as {near}; found {}.", format.text), format.place))
+}
+
+fn bounded(text: &str) -> Result<(), Refusal> {
+    if text.len() <= limits::TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!(
+            "Wanted a statement of at most {} bytes; this one has {}.",
+            limits::TEXT_BYTES_MAX,
+            text.len()
+        ),
+        Place::new(0, 0),
+    ))
+}

@@ -1,0 +1,217 @@
+//! Tables that a statement may read: ours, and what may be known of the store itself.
+
+use super::parse::{self, Statement};
+use super::print::quoted_text;
+use super::refusal::Refusal;
+use super::tree::Query;
+use super::{Audience, settings};
+
+/// Our tables that users read.
+pub const TABLES: &[&str] = &["batches", "events", "logs", "placement", "quarantine", "samples"];
+/// Our tables that users do not read.
+pub(super) const HIDDEN: &[&str] = &["migrations"];
+
+/// Columns of `logs`, those that are made of others included.
+pub const LOGS_COLUMNS: &[&str] = &[
+    "Body",
+    "Class",
+    "ClockOffset",
+    "ClockUncertainty",
+    "Epoch",
+    "EventName",
+    "Guest",
+    "GuestUuid",
+    "Host",
+    "LogAttributes",
+    "ObservedTimestamp",
+    "Planned",
+    "Program",
+    "ResourceAttributes",
+    "ResourceSchemaUrl",
+    "Row",
+    "ScopeAttributes",
+    "ScopeName",
+    "ScopeSchemaUrl",
+    "ScopeVersion",
+    "Sequence",
+    "ServiceName",
+    "SeverityNumber",
+    "SeverityText",
+    "Shipper",
+    "Source",
+    "SpanId",
+    "Template",
+    "TimeBasis",
+    "Timestamp",
+    "TimestampWritten",
+    "TraceFlags",
+    "TraceId",
+];
+/// Columns that have parts, such as `LogAttributes.keys`.
+pub(super) const PARTED_COLUMNS: &[&str] =
+    &["Attributes", "End", "LogAttributes", "ResourceAttributes", "ScopeAttributes"];
+
+/// Table functions that only make rows.
+pub(super) const TABLE_FUNCTIONS: &[&str] = &[
+    "VALUES",
+    "generateSeries",
+    "generate_series",
+    "null",
+    "numbers",
+    "numbers_mt",
+    "values",
+    "zeros",
+    "zeros_mt",
+];
+
+/// A table of the store itself, as far as it may be known.
+struct View {
+    name: &'static str,
+    audience: Audience,
+    columns: &'static [&'static str],
+    /// How its rows name our database, and our tables.
+    database: Option<&'static str>,
+    table: Option<&'static str>,
+}
+
+const VIEWS: &[View] = &[
+    View {
+        name: "parts",
+        audience: Audience::Asker,
+        columns: &[
+            "active",
+            "bytes_on_disk",
+            "data_compressed_bytes",
+            "data_uncompressed_bytes",
+            "database",
+            "level",
+            "marks",
+            "max_date",
+            "max_time",
+            "min_date",
+            "min_time",
+            "modification_time",
+            "name",
+            "part_type",
+            "partition",
+            "partition_id",
+            "rows",
+            "table",
+        ],
+        database: Some("database"),
+        table: Some("table"),
+    },
+    View {
+        name: "databases",
+        audience: Audience::Port,
+        columns: &["comment", "engine", "name"],
+        database: Some("name"),
+        table: None,
+    },
+    View {
+        name: "tables",
+        audience: Audience::Port,
+        columns: &[
+            "comment",
+            "database",
+            "engine",
+            "is_temporary",
+            "name",
+            "partition_key",
+            "primary_key",
+            "sampling_key",
+            "sorting_key",
+            "table",
+            "total_bytes",
+            "total_rows",
+        ],
+        database: Some("database"),
+        table: Some("name"),
+    },
+    View {
+        name: "columns",
+        audience: Audience::Port,
+        columns: &[
+            "comment",
+            "compression_codec",
+            "data_compressed_bytes",
+            "data_uncompressed_bytes",
+            "database",
+            "datetime_precision",
+            "default_expression",
+            "default_kind",
+            "is_in_partition_key",
+            "is_in_primary_key",
+            "is_in_sampling_key",
+            "is_in_sorting_key",
+            "name",
+            "numeric_precision",
+            "numeric_scale",
+            "position",
+            "table",
+            "type",
+        ],
+        database: Some("database"),
+        table: Some("table"),
+    },
+    View {
+        name: "settings",
+        audience: Audience::Port,
+        columns: &["changed", "default", "description", "max", "min", "name", "readonly", "type", "value"],
+        database: None,
+        table: None,
+    },
+    View {
+        name: "functions",
+        audience: Audience::Port,
+        columns: &["alias_to", "case_insensitive", "description", "is_aggregate", "name", "origin"],
+        database: None,
+        table: None,
+    },
+    View { name: "one", audience: Audience::Port, columns: &["dummy"], database: None, table: None },
+];
+
+/// A table of the store's own database, as a SELECT of what may be known of it.
+pub(super) fn view(name: &str, database: &str, audience: Audience) -> Option<Result<Query, Refusal>> {
+    let view = VIEWS.iter().find(|view| view.name == name)?;
+    if view.audience == Audience::Port && audience == Audience::Asker {
+        return None;
+    }
+    let mut text = format!("SELECT {} FROM system.{name}", view.columns.join(", "));
+    let mut conditions = Vec::new();
+    if let Some(column) = view.database {
+        conditions.push(format!("{column} = {}", quoted_text(database.as_bytes())));
+    }
+    if let Some(column) = view.table {
+        conditions.push(format!("{column} IN ('{}')", TABLES.join("', '")));
+    }
+    if name == "settings" {
+        let names: Vec<&str> = settings::names().collect();
+        conditions.push(format!("name IN ('{}')", names.join("', '")));
+    }
+    if !conditions.is_empty() {
+        text = format!("{text} WHERE {}", conditions.join(" AND "));
+    }
+    Some(query(&text))
+}
+
+/// What `SHOW TABLES` asks.
+pub(super) fn show_tables(database: &str) -> Result<Query, Refusal> {
+    let database = quoted_text(database.as_bytes());
+    query(&format!(
+        "SELECT name FROM system.tables WHERE database = {database} AND name IN ('{}') ORDER BY name",
+        TABLES.join("', '")
+    ))
+}
+
+/// What `SHOW DATABASES` asks.
+pub(super) fn show_databases(database: &str) -> Result<Query, Refusal> {
+    query(&format!("SELECT {} AS name", quoted_text(database.as_bytes())))
+}
+
+fn query(text: &str) -> Result<Query, Refusal> {
+    match parse::statement(text)?.statement {
+        Statement::Select(query) => Ok(query),
+        _ => Err(Refusal::new("Wanted a SELECT.", super::refusal::Place::default())),
+    }
+}

@@ -228,7 +228,12 @@ async fn rows(store: &Store, sql: &str, ask: &Ask, known: &Known) -> Result<Repl
     let rows = lastwords_query::sql(store, sql, clickhouse_format, &options)
         .await
         .map_err(|error| refusal(&error))?;
-    let array = (format == Format::Json).then(Array::default);
+    // A statement that says FORMAT itself has its rows as they come.
+    let (content_type, array) = match rows.stated_format() {
+        Some(stated) if stated.starts_with("JSON") => ("application/json", None),
+        Some(_) => ("application/octet-stream", None),
+        None => (content_type, (format == Format::Json).then(Array::default)),
+    };
     Ok(Reply { content_type, matched: None, body: Body::Rows(Box::pin(stream(rows, array))) })
 }
 

@@ -313,8 +313,8 @@ fn members(members: &Members) -> String {
         Members::Class(class) => of_class(class),
         // In this form the store leaves out what lacks one of its words.
         Members::Text(text) => format!("Body LIKE {}", literal(&format!("%{}%", pattern(text)))),
-        // On a line of its own. It was checked to be an expression and nothing more.
-        Members::Predicate(sql) => format!("(\n{sql}\n)"),
+        // Printed anew, in brackets; it was checked to be an expression over one record and nothing more.
+        Members::Predicate(predicate) => predicate.sql().to_owned(),
     }
 }
 

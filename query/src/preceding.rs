@@ -15,7 +15,7 @@ use crate::{
     conditions::Side,
     correlate::Row,
     fetch,
-    language::{Members, Near, Precedes, Scope, Set},
+    language::{Members, Near, Precedes, Predicate, Scope, Set},
     listing::{Listing, row},
     matching::held,
     partners::{self, World, blocking},
@@ -316,7 +316,7 @@ async fn templates(
         kind: "template",
         set: Set {
             words: format!("{{Template = {}}}", of.template),
-            members: Members::Predicate(format!("Template = {}", of.template)),
+            members: Members::Predicate(Predicate::of_template(of.template)),
             place: 0..0,
         },
         template: Some(of.template),

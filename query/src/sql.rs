@@ -1,79 +1,40 @@
 //! Plain SQL: one statement that reads our tables and nothing else.
 //!
-//! The engine in this process has no users, so nothing but these checks stands between a statement and its files:
-//! 1. [`words`] looks at the text: one statement, no comments, nothing outside ASCII but in strings, none of the words
-//!    that write, set or format. It is stricter than ClickHouse's own reading, so both cut the text alike.
-//! 2. The engine itself parses the text, without running it (`EXPLAIN AST`), and [`tree`] looks at what it found:
-//!    tables by name must be ours, table functions must be among the few that touch nothing, no settings, no
-//!    functions that reach beyond their arguments.
-//! 3. What passes runs read-only under limits. Nothing is cut silently: a statement beyond a limit fails.
+//! [`confine`] reads the statement, looks at every part of it and prints it anew; the store sees only what was printed,
+//! read-only and under limits. Nothing is cut silently: a statement beyond a limit fails.
 
 mod correlate;
-mod tree;
-mod words;
 
 use bytes::Bytes;
-use lastwords_store::{QueryError, Store, store::AnswerBytes};
+use lastwords_store::{
+    QueryError, Store,
+    confine::{self, Audience, Confined, Policy, limits},
+    store::AnswerBytes,
+};
 
 use crate::{
     ask::{AskError, AskOptions},
-    language::{Set, SyntaxError},
+    language::{Predicate, Set, SyntaxError},
 };
 
-/// Bytes of a statement that the store reads; ours are at most 200,000.
-const QUERY_BYTES_MAX: usize = 262_144;
-/// Limits of a statement.
-const LIMITS: &[(&str, &str)] = &[
-    ("readonly", "2"),
-    ("allow_ddl", "0"),
-    ("allow_introspection_functions", "0"),
-    ("max_execution_time", "300"),
-    ("max_ast_depth", "500"),
-    ("timeout_overflow_mode", "throw"),
-    ("final", "0"),
-    ("output_format_json_quote_64bit_integers", "0"),
-    // An error must not be written into an answer that has begun as if it were rows of it.
-    ("http_write_exception_in_output_format", "0"),
-];
-/// Formats that rows may have.
-const FORMATS: &[&str] = &[
-    "JSONEachRow",
-    "JSON",
-    "JSONCompact",
-    "JSONCompactEachRow",
-    "JSONLines",
-    "JSONColumns",
-    "CSV",
-    "CSVWithNames",
-    "CSVWithNamesAndTypes",
-    "TSV",
-    "TabSeparated",
-    "TabSeparatedWithNames",
-    "TSVWithNames",
-    "TabSeparatedRaw",
-    "Pretty",
-    "PrettyCompact",
-    "PrettyCompactMonoBlock",
-    "PrettyCompactNoEscapes",
-    "PrettyNoEscapes",
-    "PrettySpace",
-    "PrettySpaceNoEscapes",
-    "PrettyMonoBlock",
-    "Vertical",
-    "Markdown",
-    "Parquet",
-    "Arrow",
-    "ArrowStream",
-    "Native",
-    "RowBinary",
-    "RowBinaryWithNamesAndTypes",
-];
+/// Words that a statement begins with.
+const FIRST_WORDS: &[&str] = &["select", "with", "from", "describe", "desc", "show", "explain"];
 
-/// Whether a text is SQL: it begins with SELECT or WITH.
+/// Whether a text is SQL: it begins with SELECT, WITH, FROM, DESCRIBE or SHOW, after brackets and comments.
 pub fn is_sql(text: &str) -> bool {
-    let word =
-        text.trim_start().split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
-    word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '(');
+        rest = if let Some(comment) = rest.strip_prefix("/*") {
+            comment.split_once("*/").map_or("", |(_, rest)| rest)
+        } else if let Some(comment) = rest.strip_prefix("--") {
+            comment.split_once('\n').map_or("", |(_, rest)| rest)
+        } else {
+            break;
+        };
+    }
+    let word = rest.split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
+    FIRST_WORDS.iter().any(|first| word.eq_ignore_ascii_case(first))
 }
 
 /// Rows as they come.
@@ -81,9 +42,15 @@ pub fn is_sql(text: &str) -> bool {
 pub struct Rows {
     first: Option<Bytes>,
     rest: AnswerBytes,
+    stated_format: Option<String>,
 }
 
 impl Rows {
+    /// The format that the statement itself asked for; it has been followed.
+    pub fn stated_format(&self) -> Option<&str> {
+        self.stated_format.as_deref()
+    }
+
     /// The next bytes, none at the end.
     ///
     /// # Errors
@@ -108,41 +75,62 @@ impl Rows {
     }
 }
 
-/// Runs one SELECT or WITH statement; gives its rows in a format of ClickHouse's. `correlate(…)` in it is a question's
-/// matches as a table; `options` say how that is asked.
+/// Runs one statement that reads; gives its rows in a format of ClickHouse's, unless it says FORMAT itself.
+/// `correlate(…)` in it is a question's matches as a table; `options` say how that is asked.
 ///
 /// # Errors
 /// Where the statement is not allowed, is wrong, or fails before its first row.
 pub async fn sql(store: &Store, text: &str, format: &str, options: &AskOptions) -> Result<Rows, AskError> {
-    if !FORMATS.contains(&format) {
+    if !confine::FORMATS.contains(&format) {
         return Err(AskError::Statement(format!(
             "Wanted a format such as JSONEachRow, CSVWithNames or Parquet; found {format}."
         )));
     }
-    let statement = words::one_statement(text).map_err(AskError::Statement)?;
-    let calls = correlate::calls(statement).map_err(AskError::Statement)?;
-    let (statement, query_bytes_max) = if calls.is_empty() {
-        check(store, statement).await?;
-        (statement.to_owned(), QUERY_BYTES_MAX)
+    let confined = confine::confine(text, &policy(store))
+        .map_err(|refusal| AskError::Statement(refusal.pointing_into(text)))?;
+    let statement = if confined.calls.is_empty() {
+        confined.text.clone()
     } else {
-        let empty = correlate::without_rows(statement, &calls);
-        check(store, &empty).await?;
-        // Without rows names and types are looked at, and errors do not show the rows.
-        let explained = store.query_bytes(&format!("EXPLAIN QUERY TREE {empty}"), &[], "Null", LIMITS)?;
-        explained.collect().await.map_err(of_statement)?;
-        let full = correlate::with_rows(store, statement, &calls, options).await?;
-        let bytes = full.len() + QUERY_BYTES_MAX;
-        (full, bytes)
+        with_matches(store, text, &confined, options).await?
     };
-    let query_bytes_max = query_bytes_max.to_string();
-    let settings: Vec<(&str, &str)> =
-        LIMITS.iter().copied().chain([("max_query_size", query_bytes_max.as_str())]).collect();
+    let stated_format = confined.format;
+    let settings = settings(statement.len());
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let format = stated_format.as_deref().unwrap_or(format);
     let mut rest = store.query_bytes(&statement, &[], format, &settings)?;
     let first = rest.next().await.map_err(of_statement)?;
-    Ok(Rows { first, rest })
+    Ok(Rows { first, rest, stated_format })
 }
 
-/// Refuses a `{predicate}` that is more than an expression over `logs`.
+fn policy(store: &Store) -> Policy<'_> {
+    Policy { database: store.database(), audience: Audience::Asker }
+}
+
+/// What a statement of so many bytes runs under.
+fn settings(bytes: usize) -> Vec<(&'static str, String)> {
+    let mut settings = limits::settings(Audience::Asker);
+    settings.push(("max_query_size", (bytes + 1024).to_string()));
+    settings
+}
+
+/// The statement with each question's matches in the place of its call.
+async fn with_matches(
+    store: &Store,
+    text: &str,
+    confined: &Confined,
+    options: &AskOptions,
+) -> Result<String, AskError> {
+    // Without rows names and types are looked at, and errors do not show the rows.
+    let explain = format!("EXPLAIN QUERY TREE {}", confined.text);
+    let settings = settings(explain.len());
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    store.query_bytes(&explain, &[], "Null", &settings)?.collect().await.map_err(of_statement)?;
+    let tables = correlate::tables(store, text, &confined.calls, options).await?;
+    Ok(confined.with_tables(|number| tables.get(number).map_or("", String::as_str)))
+}
+
+/// Lets the store say whether a `{predicate}`'s names and types are right; that it is nothing more than an expression
+/// over one record was seen when the question was read.
 ///
 /// # Errors
 /// Pointing at the predicate.
@@ -150,41 +138,21 @@ pub async fn check_predicate(
     store: &Store,
     question: &str,
     set: &Set,
-    predicate: &str,
+    predicate: &Predicate,
 ) -> Result<(), AskError> {
-    let refused = |message: String| {
-        AskError::Syntax(SyntaxError {
-            question: question.to_owned(),
-            place: set.place.clone(),
-            message: format!("This condition cannot be asked: {}", message.trim_end_matches('.').to_owned() + "."),
-            suggestion: Some("Wanted an SQL expression over a record, such as {Program = 'nginx' and SeverityNumber >= 17}.".to_owned()),
-        })
-    };
-    words::expression(predicate).map_err(refused)?;
-    let statement = format!("SELECT 1 FROM logs WHERE (\n{predicate}\n) LIMIT 0");
-    check(store, &statement).await.map_err(|error| match error {
-        AskError::Statement(message) => refused(message),
-        other => other,
-    })?;
-    // Reading nothing, the store says whether names and types are right.
-    let tried = match store.query_bytes(&statement, &[], "Null", LIMITS) {
+    let statement = format!("SELECT 1 FROM logs WHERE {} LIMIT 0", predicate.sql());
+    let settings = settings(statement.len());
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let tried = match store.query_bytes(&statement, &[], "Null", &settings) {
         Ok(answer) => answer.collect().await,
         Err(error) => Err(error),
     };
     tried.map(|_| ()).map_err(|error| match of_statement(error) {
-        AskError::Statement(message) => refused(message),
+        AskError::Statement(message) => {
+            AskError::Syntax(SyntaxError::of_predicate(question, set.place.clone(), &message))
+        }
         other => other,
     })
-}
-
-/// Lets the engine parse the statement and looks at what it found.
-async fn check(store: &Store, statement: &str) -> Result<(), AskError> {
-    let explain = format!("EXPLAIN AST {statement}");
-    let settings = [("readonly", "2"), ("max_ast_depth", "500"), ("max_query_size", "262144")];
-    let answer = store.query_bytes(&explain, &[], "TabSeparatedRaw", &settings)?;
-    let parsed = answer.collect().await.map_err(of_statement)?;
-    let parsed = String::from_utf8_lossy(&parsed);
-    tree::check(&parsed).map_err(AskError::Statement)
 }
 
 /// A statement that the store refuses is the asker's matter, but for what passes or is ours.
@@ -207,4 +175,35 @@ fn short(text: &str) -> String {
     let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
     let text = text.rsplit_once(" (version ").map_or(text, |(rest, _)| rest);
     text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_told_from_questions() {
+        for text in [
+            "SELECT 1",
+            "  with 3 as three select three",
+            "(SELECT 1)",
+            "-- a comment\nSELECT 1",
+            "/* a */ /* b */ ((select 1))",
+            "FROM logs SELECT 1",
+            "SHOW TABLES",
+            "desc logs",
+        ] {
+            assert!(is_sql(text), "{text}");
+        }
+        for text in [
+            "panics within 5m of oom kills",
+            "{Host = 'a'} since 1h ago",
+            "\"select\"",
+            "describes",
+            "--",
+            "",
+        ] {
+            assert!(!is_sql(text), "{text}");
+        }
+    }
 }

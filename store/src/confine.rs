@@ -22,10 +22,14 @@ mod tables;
 mod tree;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 pub use formats::FORMATS;
+pub use functions::listed as listed_functions;
 pub use predicate::confine_predicate;
 pub use refusal::Refusal;
-pub use settings::is_allowed as is_allowed_setting;
+pub use settings::{is_allowed as is_allowed_setting, names as allowed_settings};
 pub use tables::{LOGS_COLUMNS, TABLES};
 
 use check::Checker;
@@ -143,6 +147,29 @@ pub fn confine(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
     checker.query(&mut query)?;
     let calls = checker.into_calls();
     Ok(confined(prefix, &query, format, calls))
+}
+
+/// Whether an audience's statements may call a function by this name.
+pub fn allows_function(name: &str, audience: Audience) -> bool {
+    match functions::find(name) {
+        Some(functions::FunctionKind::Client) => audience == Audience::Port,
+        found => found.is_some(),
+    }
+}
+
+/// Whether a text is as it is printed here: what comes of [`confine`] is.
+pub fn is_canonical(text: &str) -> bool {
+    let printed = parse::statement(text).map(|parsed| match &parsed.statement {
+        Statement::Select(query) => Printer::print_query(query).0.concat(),
+        Statement::DescribeQuery(query) => {
+            format!("DESCRIBE TABLE ({})", Printer::print_query(query).0.concat())
+        }
+        Statement::DescribeTable(parts) => {
+            describe(parts, None).map(|confined| confined.text).unwrap_or_default()
+        }
+        Statement::ShowDatabases | Statement::ShowTables(_) => String::new(),
+    });
+    printed.is_ok_and(|printed| printed == text)
 }
 
 fn describe(parts: &[Name], format: Option<String>) -> Result<Confined, Refusal> {

@@ -45,7 +45,7 @@ impl Display for Set {
         match &self.members {
             Members::Class(class) => out.write_str(class),
             Members::Text(text) => quoted(text, out),
-            Members::Predicate(sql) => write!(out, "{{{sql}}}"),
+            Members::Predicate(predicate) => write!(out, "{{{}}}", predicate.text()),
         }
     }
 }

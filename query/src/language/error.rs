@@ -21,6 +21,15 @@ impl SyntaxError {
         SyntaxError { question: question.to_owned(), place, message: message.into(), suggestion: None }
     }
 
+    /// A condition between braces that cannot be asked.
+    pub(crate) fn of_predicate(question: &str, place: Range<usize>, message: &str) -> SyntaxError {
+        let message = format!("This condition cannot be asked: {}.", message.trim_end_matches('.'));
+        SyntaxError::new(question, place, message).suggest(Some(
+            "Wanted an SQL expression over a record, such as {Program = 'nginx' and SeverityNumber >= 17}."
+                .to_owned(),
+        ))
+    }
+
     pub(super) fn suggest(mut self, suggestion: Option<String>) -> SyntaxError {
         self.suggestion = suggestion;
         self

@@ -11,6 +11,7 @@ mod lexer;
 mod moment;
 mod names;
 mod parser;
+mod predicate;
 mod sets;
 mod vocabulary;
 
@@ -18,6 +19,7 @@ pub use complete::{Candidate, Completions, Kind, complete};
 pub use error::SyntaxError;
 pub use names::Names;
 pub use parser::{bounds, parse};
+pub use predicate::Predicate;
 pub use vocabulary::Vocabulary;
 
 use std::ops::Range as Bytes;
@@ -231,7 +233,7 @@ pub enum Members {
     /// Records whose body has this text, letter by letter.
     Text(String),
     /// Records for which this SQL expression is true.
-    Predicate(String),
+    Predicate(Predicate),
 }
 
 /// Where the partner of an anchor may be.

@@ -1,7 +1,9 @@
 //! What events are called: a class or one of its names, a saved set, quoted text, a predicate.
 
+use std::ops::Range;
+
 use super::{
-    Members, Set, SyntaxError,
+    Members, Predicate, Set, SyntaxError,
     lexer::{Piece, Token},
     names::nearest,
     parser::{AFTER_SET, EXAMPLE, Parser},
@@ -17,7 +19,7 @@ impl Parser<'_> {
         };
         let members = match &token.piece {
             Piece::Quoted(text) => Members::Text(text.clone()),
-            Piece::Predicate(sql) => Members::Predicate(sql.clone()),
+            Piece::Predicate(sql) => Members::Predicate(self.predicate(sql, &token.place)?),
             Piece::Word(word) if AFTER_SET.contains(&word.as_str()) => {
                 return Err(self.error(format!("Wanted {wanted}; found {word}.")));
             }
@@ -26,6 +28,16 @@ impl Parser<'_> {
         self.at += 1;
         let place = token.place.clone();
         Ok(Set { members, words: self.question.get(place.clone()).unwrap_or_default().to_owned(), place })
+    }
+
+    fn predicate(&self, text: &str, place: &Range<usize>) -> Result<Predicate, SyntaxError> {
+        Predicate::parse(text).map_err(|refusal| {
+            let within =
+                self.question.get(place.clone()).and_then(|braces| braces.find(text)).unwrap_or_default();
+            let start = place.start + within;
+            let meant = start + refusal.place.start..(start + refusal.place.end).min(place.end);
+            SyntaxError::of_predicate(self.question, meant, &refusal.message)
+        })
     }
 
     fn class(&mut self) -> Result<Set, SyntaxError> {

@@ -52,6 +52,7 @@ async fn questions_are_answered_as_planted() {
     predicates_are_confined(&week).await;
     sql::reads(&week).await;
     sql::is_confined(&week).await;
+    sql::points_at_the_word(&week).await;
     recent_open_and_stray_events_are_told_apart(&week).await;
 }
 
@@ -210,6 +211,13 @@ async fn predicates_are_confined(week: &Week) {
         "{file('/etc/passwd') != ''} within 5m of panics",
         "{1 SETTINGS readonly = 0} within 5m of panics",
         "{Hots = 'hv01'} within 5m of panics",
+        "{(toLowCardinality('hv01') AS Host) != ''} on host hv01",
+        "{arrayJoin([1, 2]) = 1} within 5m of panics",
+        "{COLUMNS('Host') APPLY(file) = ''} within 5m of panics",
+        "{count() > 1} within 5m of panics",
+        "{Host IN logs} within 5m of panics",
+        "{rand() > 1} within 5m of panics",
+        "{Host + 1 = 2} within 5m of panics",
         "panics within 5m of {1; DROP TABLE logs}",
     ] {
         let error = week.ask(question).await.err().unwrap_or_else(|| panic!("{question} was answered"));

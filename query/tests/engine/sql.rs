@@ -31,6 +31,16 @@ pub async fn reads(week: &Week) {
             "{\"s\":\"1.00 KiB\",\"f\":\"x\"}\n",
         ),
         ("SELECT Body FROM logs WHERE Host = 'nobody'", ""),
+        ("/* one */ SELECT 1 AS n -- two", "{\"n\":1}\n"),
+        ("(SELECT 1 AS n)", "{\"n\":1}\n"),
+        ("SELECT 1 AS `zähler` FORMAT CSVWithNames", "\"zähler\"\n1\n"),
+        ("SELECT count() AS n FROM logs SETTINGS max_threads = 1", "{\"n\":16}\n"),
+        ("SELECT currentDatabase() AS d, truncate(1.5) AS t", "{\"d\":\"lastwords\",\"t\":1}\n"),
+        (
+            "SELECT count(), max(Version) - max(Version) FROM events",
+            "{\"count()\":11,\"minus(max(Version), max(Version))\":0}\n",
+        ),
+        ("SELECT count() > 0 AS n FROM system.parts WHERE database = 'lastwords'", "{\"n\":1}\n"),
     ] {
         assert_eq!(
             of(week, text).await.unwrap_or_else(|error| panic!("{text}: {error}")),
@@ -52,6 +62,21 @@ pub async fn reads(week: &Week) {
         .await
         .unwrap();
     assert!(parquet.starts_with(b"PAR1"));
+}
+
+/// An error shows the word that it is about.
+pub async fn points_at_the_word(week: &Week) {
+    for (text, expected) in [
+        ("SELECT coutn() FROM logs", "  SELECT coutn() FROM logs\n         ^^^^^"),
+        ("SELECT 1\nFROM systm.x", "  FROM systm.x\n       ^^^^^^^"),
+        (
+            "SELECT 1 SETTINGS max_thread = 1",
+            "  SELECT 1 SETTINGS max_thread = 1\n                    ^^^^^^^^^^",
+        ),
+    ] {
+        let error = of(week, text).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
 }
 
 pub async fn is_confined(week: &Week) {
@@ -104,14 +129,19 @@ pub async fn is_confined(week: &Week) {
         "SELECT filesystemAvailable()",
         "SELECT 1 SETTINGS readonly = 0",
         "SELECT 1 INTO OUTFILE '/tmp/lastwords-outfile'",
-        "SELECT 1 FORMAT CSV",
-        "SELECT 1 -- x",
-        "SELECT 1 /*! x */",
+        "SELECT 1 FORMAT Template",
+        "SELECT * APPLY(file) FROM (SELECT '/etc/passwd' AS x)",
+        "SELECT * APPLY(x -> (SELECT count() FROM system.users)) FROM (SELECT 1 AS x)",
+        "SELECT `\\x66ile`('/etc/passwd')",
+        "SELECT * FROM `\\x66ile`('/etc/passwd')",
+        "SELECT * FROM migrations",
+        "WITH system.one AS t SELECT 0 IN t",
+        "SELECT CAST('' AS AggregateFunction(sum, UInt8))",
         "SELECT * FROM logs FINAL SAMPLE 1/0 SETTINGS max_threads = 1",
         "WITH x AS (SELECT 1) INSERT INTO logs SELECT 1",
         "SELECT \u{2018}a\u{2019}",
         "EXPLAIN SELECT 1",
-        "SHOW TABLES",
+        "SHOW PROCESSLIST",
     ];
     for text in refused {
         match of(week, text).await {

@@ -77,7 +77,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
 });
 
 /// The functions of the list: name, whether it is read in any case, group.
-pub(super) fn listed() -> impl Iterator<Item = (&'static str, bool, &'static str)> {
+pub fn listed() -> impl Iterator<Item = (&'static str, bool, &'static str)> {
     let mut group = "";
     include_str!("functions.txt").lines().filter_map(move |line| {
         let line = line.trim();

@@ -43,8 +43,8 @@ const SETTINGS: &[(&str, Bound)] = &[
     ("use_skip_indexes", Bound::Switch),
 ];
 
-/// Names of settings that may be set.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+/// Names of settings that a statement may set.
+pub fn names() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|(name, _)| *name)
 }
 

@@ -25,12 +25,18 @@ pub(super) struct Query {
     pub(super) measure: Measure,
 }
 
-/// How large a tree is.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// How large a tree is. Trees are compared by what they mean, so all sizes are equal.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Measure {
     pub(super) height: usize,
     /// Nodes.
     pub(super) weight: usize,
+}
+
+impl PartialEq for Measure {
+    fn eq(&self, _other: &Measure) -> bool {
+        true
+    }
 }
 
 impl Measure {

@@ -416,7 +416,11 @@ impl Parser<'_> {
         if !arrow {
             return Ok(None);
         }
-        self.expression().map(Some)
+        let lambda = self.expression()?;
+        if matches!(lambda.kind, Kind::Lambda { .. }) {
+            return Ok(Some(lambda));
+        }
+        Err(Refusal::new("Wanted a function's name or x -> … after APPLY.", lambda.place))
     }
 
     fn replacement(&mut self) -> Result<(Expression, Name), Refusal> {

@@ -17,7 +17,7 @@ use super::refusal::{Place, Refusal};
 use super::tree::{Expression, Kind, Measure, Name, Over, Query, Star, StarColumns, Transformer};
 
 /// Highest tree, and deepest nesting of brackets.
-pub(super) const HEIGHT_MAX: usize = 120;
+pub(super) const HEIGHT_MAX: usize = 80;
 /// Deepest nesting of SELECTs.
 pub(super) const SELECTS_DEEP_MAX: usize = 24;
 /// Most nodes of a tree.
@@ -95,6 +95,8 @@ pub(super) fn structure(text: &str) -> Result<Vec<(Name, super::types::Type)>, R
 struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Placed>,
+    /// Where each opening bracket is closed.
+    closes: HashMap<usize, usize>,
     at: usize,
     /// Calls of [`Parser::deeper`] under way.
     depth: usize,
@@ -110,9 +112,11 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Result<Parser<'a>, Refusal> {
+        let tokens = lexer::tokens(text)?;
         Ok(Parser {
             text,
-            tokens: lexer::tokens(text)?,
+            closes: closes(&tokens),
+            tokens,
             at: 0,
             depth: 0,
             selects: 0,
@@ -285,7 +289,7 @@ impl<'a> Parser<'a> {
         }
         self.count(1, place)?;
         self.tallest = self.tallest.max(measure.height);
-        Ok(Expression { kind, alias: None, place, measure })
+        Ok(Expression::new(kind, place, measure))
     }
 
     /// Counts nodes of the tree.
@@ -319,6 +323,24 @@ impl<'a> Parser<'a> {
         self.expect_sign(")")?;
         Ok(all)
     }
+}
+
+/// Where each opening round bracket is closed.
+fn closes(tokens: &[Placed]) -> HashMap<usize, usize> {
+    let mut open = Vec::new();
+    let mut closes = HashMap::new();
+    for (at, placed) in tokens.iter().enumerate() {
+        match placed.token {
+            Token::Sign("(") => open.push(at),
+            Token::Sign(")") => {
+                if let Some(opened) = open.pop() {
+                    closes.insert(opened, at);
+                }
+            }
+            _ => {}
+        }
+    }
+    closes
 }
 
 fn measure<'a>(parts: impl IntoIterator<Item = &'a Expression>) -> Measure {

@@ -13,6 +13,9 @@ use super::{Checker, Policy, bounded, functions, parse, print::Printer};
 pub fn confine_predicate(text: &str, policy: &Policy<'_>) -> Result<String, Refusal> {
     bounded(text)?;
     let mut expression = parse::expression(text)?;
+    if matches!(expression.kind, Kind::Lambda { .. }) {
+        return Err(Refusal::new("Wanted a condition; found a function.", expression.place));
+    }
     let mut arguments = Vec::new();
     of_one_record(&expression, &mut arguments)?;
     // What is left is what holds for statements as well: functions, types.

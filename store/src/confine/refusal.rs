@@ -95,22 +95,29 @@ pub(super) fn nearest<'a>(wrong: &str, allowed: impl Iterator<Item = &'a str>) -
         .map(|(_, name)| name)
 }
 
-/// Letters to change, add or take away.
+/// Letters to change, add, take away or exchange with their neighbour.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<u8> = right.bytes().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (number, letter) in left.bytes().enumerate() {
-        let mut diagonal = number;
-        let mut last = number + 1;
-        for (other, cell) in right.iter().zip(row.iter_mut().skip(1)) {
-            let changed = diagonal + usize::from(*other != letter);
-            diagonal = *cell;
-            last = changed.min(diagonal + 1).min(last + 1);
-            *cell = last;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = number + 1;
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    let mut rows = [Vec::new(), Vec::new(), (0..=right.len()).collect::<Vec<usize>>()];
+    for (at, letter) in left.iter().enumerate() {
+        rows.rotate_left(1);
+        let [before, above, row] = &mut rows;
+        row.clear();
+        row.push(at + 1);
+        for (column, other) in right.iter().enumerate() {
+            let cell = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
+            let changed = cell(above, column) + usize::from(letter != other);
+            let mut best = changed.min(cell(above, column + 1) + 1).min(cell(row, column) + 1);
+            let exchanged = at > 0
+                && column > 0
+                && left.get(at - 1) == Some(other)
+                && right.get(column - 1) == Some(letter);
+            if exchanged {
+                best = best.min(cell(before, column - 1) + 1);
+            }
+            row.push(best);
         }
     }
-    row.last().copied().unwrap_or_default()
+    let [.., last] = rows;
+    last.last().copied().unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! The tree of a statement. Operators are the functions that ClickHouse makes of them, so nothing is left of precedence.
 
+use std::ops::{Deref, DerefMut};
+
 use super::refusal::Place;
 use super::types::Type;
 
@@ -220,8 +222,33 @@ pub(super) enum SettingValue {
     Text(Vec<u8>),
 }
 
+/// An expression. It is small, because many of them lie on the stack while one is read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Expression {
+pub(super) struct Expression(Box<Node>);
+
+impl Expression {
+    pub(super) fn new(kind: Kind, place: Place, measure: Measure) -> Expression {
+        Expression(Box::new(Node { kind, alias: None, place, measure }))
+    }
+}
+
+impl Deref for Expression {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
+
+impl DerefMut for Expression {
+    fn deref_mut(&mut self) -> &mut Node {
+        &mut self.0
+    }
+}
+
+/// What an expression is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
     pub(super) kind: Kind,
     pub(super) alias: Option<Name>,
     pub(super) place: Place,
@@ -238,7 +265,7 @@ pub(super) enum Kind {
     Tuple(Vec<Expression>),
     Array(Vec<Expression>),
     Call(Box<Call>),
-    Lambda { arguments: Vec<Name>, body: Box<Expression> },
+    Lambda { arguments: Vec<Name>, body: Expression },
     Query(Box<Query>),
     Star(Box<Star>),
     Parameter { name: Name, kind: Type },

@@ -112,3 +112,4 @@ SELECT count() FROM (SELECT Host FROM logs GROUP BY Host WITH TOTALS)
 SELECT currentDatabase(), version() = version(), truncate(1.5), now() > yesterday()
 DESCRIBE TABLE logs
 DESC (SELECT 1 AS a)
+SELECT ((SELECT 1) + 1), (((SELECT 1)) + 1), ((SELECT 1)), ((SELECT 1 UNION ALL SELECT 1) UNION DISTINCT SELECT 1)

@@ -116,9 +116,10 @@ fn check_texts(call: &mut Call, kind: FunctionKind) -> Result<(), Refusal> {
 
 /// Checks a type that stands in a text and writes it anew; false: it is no text.
 fn check_type(argument: &mut Expression) -> Result<bool, Refusal> {
+    let place = argument.place;
     let Kind::Text(text) = &mut argument.kind else { return Ok(false) };
     // Places within the text mean nothing to who reads the statement.
-    let at = |refusal: Refusal| Refusal::new(refusal.message, argument.place);
+    let at = |refusal: Refusal| Refusal::new(refusal.message, place);
     let Ok(written) = std::str::from_utf8(text) else { return Ok(false) };
     let data_type = parse::data_type(written).map_err(at)?;
     data_type.check().map_err(at)?;

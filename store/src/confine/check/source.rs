@@ -95,10 +95,11 @@ impl Checker<'_> {
 
 /// Checks columns that stand in a text, and writes them anew; false: it is no text.
 fn structure(argument: &mut Expression) -> Result<bool, Refusal> {
+    let place = argument.place;
     let Kind::Text(text) = &mut argument.kind else { return Ok(false) };
-    let at = |refusal: Refusal| Refusal::new(refusal.message, argument.place);
+    let at = |refusal: Refusal| Refusal::new(refusal.message, place);
     let written = std::str::from_utf8(text)
-        .map_err(|_| Refusal::new("Wanted columns such as 'a String, b UInt8'.", argument.place))?;
+        .map_err(|_| Refusal::new("Wanted columns such as 'a String, b UInt8'.", place))?;
     let columns = parse::structure(written).map_err(at)?;
     let mut anew = Vec::with_capacity(columns.len());
     for (name, data_type) in &columns {

@@ -85,7 +85,7 @@ impl Parser<'_> {
         self.deeper(|parser| {
             let start = parser.place();
             if let Some(arguments) = parser.lambda_head()? {
-                let body = Box::new(parser.expression()?);
+                let body = parser.expression()?;
                 let place = start.to(parser.last_place());
                 return parser.make(Kind::Lambda { arguments, body }, place);
             }

@@ -169,10 +169,16 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether a SELECT begins here, perhaps within further brackets.
+    /// Whether a SELECT begins here, perhaps within further brackets: `(SELECT 1) UNION …`, but not `(SELECT 1) + 1`.
     pub(super) fn begins_query(&self) -> bool {
         let mut ahead = 0;
-        while matches!(self.peek(ahead), Token::Sign("(")) && ahead < 64 {
+        while matches!(self.peek(ahead), Token::Sign("(")) {
+            let Some(close) = self.closes.get(&(self.at + ahead)) else { return false };
+            let behind = close.saturating_sub(self.at) + 1;
+            let ends = matches!(self.peek(behind), Token::Sign(")"));
+            if !ends && !["UNION", "INTERSECT", "EXCEPT"].iter().any(|word| self.word_is(behind, word)) {
+                return false;
+            }
             ahead += 1;
         }
         if self.word_is(ahead, "FROM") {

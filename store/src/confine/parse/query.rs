@@ -122,7 +122,7 @@ impl Parser<'_> {
             self.expect_sign(")")?;
             return Ok(Block::Brackets(Box::new(query)));
         }
-        self.select().map(|select| Block::Select(Box::new(select)))
+        self.select().map(Block::Select)
     }
 
     fn set_operation(&mut self) -> Option<SetOperation> {
@@ -144,8 +144,8 @@ impl Parser<'_> {
         })
     }
 
-    fn select(&mut self) -> Result<Select, Refusal> {
-        let mut select = Select::default();
+    fn select(&mut self) -> Result<Box<Select>, Refusal> {
+        let mut select = Box::<Select>::default();
         if self.take_word("WITH") {
             select.recursive = self.take_word("RECURSIVE");
             select.with = self.list(Self::with)?;

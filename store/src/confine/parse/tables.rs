@@ -89,11 +89,10 @@ impl Parser<'_> {
 
     fn table(&mut self) -> Result<Table, Refusal> {
         let place = self.place();
-        let source = if self.is_sign("(") {
+        let source = if self.take_sign("(") {
             if !self.begins_query() {
                 return self.refuse("Wanted a SELECT in these brackets.");
             }
-            self.at += 1;
             let query = self.query()?;
             self.expect_sign(")")?;
             Source::Query(Box::new(query))

@@ -18,6 +18,7 @@ mod predicate;
 mod print;
 mod refusal;
 mod settings;
+mod stack;
 mod tables;
 mod tree;
 mod types;
@@ -123,6 +124,10 @@ pub fn text_literal(text: &str) -> String {
 /// Where it is not understood, or holds anything that is on no list.
 pub fn confine(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
     bounded(text)?;
+    stack::with_room(|| confine_here(text, policy))
+}
+
+fn confine_here(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
     let parsed = parse::statement(text)?;
     let format = parsed.format.as_ref().map(checked_format).transpose()?;
     let mut checker = Checker::new(policy, parsed.names, parsed.aliases);

@@ -4,7 +4,7 @@ use super::functions::FunctionKind;
 use super::refusal::{Place, Refusal, nearest};
 use super::tables::{LOGS_COLUMNS, PARTED_COLUMNS};
 use super::tree::{Call, Expression, Kind, Name};
-use super::{Checker, Policy, bounded, functions, parse, print::Printer};
+use super::{Checker, Policy, bounded, functions, parse, print::Printer, stack};
 
 /// Reads a condition over records of `logs`, checks it and prints it anew.
 ///
@@ -12,6 +12,10 @@ use super::{Checker, Policy, bounded, functions, parse, print::Printer};
 /// Where it is not understood, names what is no column of `logs`, gives names, looks at other rows or other tables.
 pub fn confine_predicate(text: &str, policy: &Policy<'_>) -> Result<String, Refusal> {
     bounded(text)?;
+    stack::with_room(|| confine_here(text, policy))
+}
+
+fn confine_here(text: &str, policy: &Policy<'_>) -> Result<String, Refusal> {
     let mut expression = parse::expression(text)?;
     if matches!(expression.kind, Kind::Lambda { .. }) {
         return Err(Refusal::new("Wanted a condition; found a function.", expression.place));

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use lastwords_detect::Detector;
-use lastwords_record::{Batch, BatchId, Header, OpenError};
+use lastwords_record::{Batch, BatchId, Header, OpenError, limits::BATCH_RECORDS_MAX};
 use lastwords_store::Store;
 use thiserror::Error;
 use tokio::{
@@ -123,6 +123,14 @@ impl Queue for Direct {
     }
 }
 
+/// What a sealed batch takes once it is opened. A header that claims more rows than a batch may have is found out when it
+/// is opened; until then it must not have all the room for its own.
+fn sealed_bytes(header: &Header, envelope_bytes: usize) -> usize {
+    header.body_bytes as usize
+        + envelope_bytes
+        + (header.records as usize).min(BATCH_RECORDS_MAX) * RECORD_BYTES
+}
+
 /// Resolves when the batch is durable.
 #[derive(Debug)]
 pub struct Ticket(oneshot::Receiver<Written>);
@@ -206,10 +214,7 @@ impl Direct {
             ),
             Incoming::Sealed(envelope) => {
                 let header = Header::peek(envelope)?;
-                (
-                    header.id,
-                    header.body_bytes as usize + envelope.len() + header.records as usize * RECORD_BYTES,
-                )
+                (header.id, sealed_bytes(&header, envelope.len()))
             }
         };
         // A batch above the bound must not wait for ever: it takes all the room there is.
@@ -244,5 +249,20 @@ impl Direct {
     /// The counters in the text format of Prometheus.
     pub fn metrics(&self) -> String {
         self.0.counters.render(self.0.room_bytes.saturating_sub(self.0.room.available_permits()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lastwords_record::{BatchBuilder, Clock, ShipperId};
+
+    use super::*;
+
+    #[test]
+    fn a_batch_that_claims_rows_beyond_measure_takes_no_more_room_than_the_largest() {
+        let id = BatchId { shipper: ShipperId([1; 16]), epoch: 1, sequence: 1 };
+        let header = BatchBuilder::new().finish(id, 1, Clock::default()).header;
+        let claims = Header { records: u32::MAX, ..header };
+        assert!(sealed_bytes(&claims, 1000) < 2 << 20, "{}", sealed_bytes(&claims, 1000));
     }
 }

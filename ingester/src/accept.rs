@@ -15,9 +15,9 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     task::{JoinHandle, JoinSet},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
@@ -25,18 +25,20 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 use crate::{
+    places::{Full, Place, Places},
+    quiet::{Quiet, bounded},
     refusals::{ConnectionReason, Refusals, Refused},
     tls::{Looked, ServerTls},
 };
 
 /// How long a connection may take until a call can begin.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
-/// Connections that are on their way there at once.
-const HANDSHAKES_MAX: usize = 1024;
 /// How often changed files are looked for when nobody connects.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait after an accept that failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is said that there are no places.
+const FULL_EVERY: Duration = Duration::from_secs(30);
 /// The first byte of a TLS connection: a handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -49,6 +51,8 @@ pub struct Peer {
     pub certificate: Option<Arc<Leaf>>,
     /// Cancelled when the CA that vouched for it is no longer trusted.
     pub(crate) trust: CancellationToken,
+    /// Its place among the connections.
+    pub(crate) place: Option<Arc<Place>>,
 }
 
 /// One that may call.
@@ -62,16 +66,25 @@ enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Accepts on a listener until it is dropped. Without `tls` connections are plain; with it, everything else is
-/// refused. Changed certificate files are looked for at every connection, every ten seconds, and on SIGHUP.
+/// Accepts on a listener until it is dropped, as long as there are places. Without `tls` connections are plain; with it,
+/// everything else is refused. Changed certificate files are looked for at every connection, every ten seconds, and on
+/// SIGHUP.
 #[must_use]
 pub fn connections(
     listener: TcpListener,
     tls: Option<Arc<ServerTls>>,
     refusals: Arc<Refusals>,
+    places: Places,
 ) -> Connections {
     let (sender, accepted) = mpsc::channel(1);
-    let task = tokio::spawn(Acceptor { listener, tls, refusals }.run(sender));
+    let door = Door {
+        files: tls.map(|tls| Files { tls, looked: Mutex::new(Instant::now()) }),
+        refusals,
+        places,
+        refused: Quiet::new(50, Duration::from_secs(2)),
+        full: Quiet::new(1, FULL_EVERY),
+    };
+    let task = tokio::spawn(Acceptor { listener, door: Arc::new(door) }.run(sender));
     Connections { accepted, task }
 }
 
@@ -98,20 +111,107 @@ impl Drop for Connections {
 
 struct Acceptor {
     listener: TcpListener,
-    tls: Option<Arc<ServerTls>>,
-    refusals: Arc<Refusals>,
+    door: Arc<Door>,
 }
 
 impl Acceptor {
     async fn run(self, accepted: mpsc::Sender<Connection>) {
+        // Bounded by the places.
         let mut handshakes = JoinSet::new();
+        if self.door.files.is_some() {
+            handshakes.spawn(Arc::clone(&self.door).watch());
+        }
+        loop {
+            tokio::select! {
+                connection = self.listener.accept() => match connection {
+                    Ok((stream, address)) => match self.door.places.enter(address.ip()) {
+                        Ok(place) => {
+                            let (door, accepted) = (Arc::clone(&self.door), accepted.clone());
+                            handshakes.spawn(async move { door.receive(stream, address, place, &accepted).await });
+                        }
+                        // Dropped, and so closed, before it costs anything.
+                        Err(full) => self.door.full(address, full),
+                    },
+                    Err(error) => {
+                        if let Some(unsaid) = self.door.refused.may_say(Instant::now()) {
+                            tracing::warn!(%error, unsaid, "a shipper's connection could not be accepted");
+                        }
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = handshakes.join_next() => {}
+            }
+        }
+    }
+}
+
+/// What a listener's connections share.
+struct Door {
+    files: Option<Files>,
+    refusals: Arc<Refusals>,
+    places: Places,
+    refused: Quiet,
+    full: Quiet,
+}
+
+/// The certificate files. They are read away from whoever accepts.
+struct Files {
+    tls: Arc<ServerTls>,
+    /// When the last look began. Whoever holds it, looks.
+    looked: Mutex<Instant>,
+}
+
+impl Door {
+    async fn receive(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        place: Place,
+        accepted: &mpsc::Sender<Connection>,
+    ) {
+        let place = Arc::new(place);
+        let begun = tokio::select! {
+            begun = begin(stream, address, self.files.as_ref(), &self.refusals) => begun,
+            () = place.must_leave() => {
+                let detail = "it had no call, and others needed its place".to_owned();
+                Err(Refusal { reason: ConnectionReason::GaveWay, detail })
+            }
+        };
+        match begun {
+            Ok(Some(mut connection)) => {
+                connection.peer.place = Some(place);
+                // Nobody takes it any more: the server is ending.
+                drop(accepted.send(connection).await);
+            }
+            Ok(None) => tracing::debug!(%address, "a connection said nothing"),
+            Err(refusal) => self.refuse(address, &refusal),
+        }
+    }
+
+    fn refuse(&self, address: SocketAddr, refusal: &Refusal) {
+        self.refusals.count(Refused::Connection(refusal.reason));
+        if let Some(unsaid) = self.refused.may_say(Instant::now()) {
+            let (reason, detail) = (refusal.reason.as_str(), bounded(&refusal.detail));
+            tracing::warn!(%address, reason, detail, unsaid, "a connection is refused");
+        }
+    }
+
+    fn full(&self, address: SocketAddr, full: Full) {
+        let reason = ConnectionReason::TooMany;
+        self.refusals.count(Refused::Connection(reason));
+        if let Some(unsaid) = self.full.may_say(Instant::now()) {
+            tracing::warn!(%address, reason = reason.as_str(), detail = %full, unsaid, "a connection is refused");
+        }
+    }
+
+    /// Looks at the files when nobody connects, and on SIGHUP.
+    async fn watch(self: Arc<Self>) {
+        let Some(files) = &self.files else { return };
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut hangup = self.tls.as_ref().and_then(|_| {
-            signal(SignalKind::hangup())
-                .inspect_err(|error| tracing::warn!(%error, "SIGHUP will not be heard"))
-                .ok()
-        });
+        let mut hangup = signal(SignalKind::hangup())
+            .inspect_err(|error| tracing::warn!(%error, "SIGHUP will not be heard"))
+            .ok();
         loop {
             let hung_up = async {
                 match &mut hangup {
@@ -120,37 +220,29 @@ impl Acceptor {
                 }
             };
             tokio::select! {
-                connection = self.listener.accept(), if handshakes.len() < HANDSHAKES_MAX => match connection {
-                    Ok((stream, address)) => {
-                        self.refresh();
-                        let offer = self.tls.as_ref().map(|tls| tls.current());
-                        let (accepted, refusals) = (accepted.clone(), Arc::clone(&self.refusals));
-                        handshakes.spawn(async move {
-                            match begin(stream, address, offer).await {
-                                // Nobody takes it any more: the server is ending.
-                                Ok(Some(connection)) => drop(accepted.send(connection).await),
-                                Ok(None) => tracing::debug!(%address, "a connection said nothing"),
-                                Err(refusal) => refusal.tell(address, &refusals),
-                            }
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a shipper's connection could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                Some(_) = handshakes.join_next() => {}
-                _ = look.tick() => self.refresh(),
-                _ = hung_up => self.refresh(),
+                _ = look.tick() => {}
+                _ = hung_up => {}
             }
+            files.look(&self.refusals).await;
         }
     }
+}
 
-    fn refresh(&self) {
-        if let Some(tls) = &self.tls
-            && let Looked::Kept(_) = tls.refresh()
-        {
-            self.refusals.count(Refused::Reload);
+impl Files {
+    /// Looks at the files, unless a look has begun since this was called: many connections share one.
+    async fn look(&self, refusals: &Refusals) {
+        let called = Instant::now();
+        let mut looked = self.looked.lock().await;
+        if *looked > called {
+            return;
+        }
+        *looked = Instant::now();
+        let tls = Arc::clone(&self.tls);
+        // What it has to say belongs into the log of whoever looks.
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        let look = move || tracing::dispatcher::with_default(&log, || tls.refresh());
+        if let Ok(Looked::Kept(_)) = tokio::task::spawn_blocking(look).await {
+            refusals.count(Refused::Reload);
         }
     }
 }
@@ -160,25 +252,27 @@ struct Refusal {
     detail: String,
 }
 
-impl Refusal {
-    fn tell(&self, address: SocketAddr, refusals: &Refusals) {
-        refusals.count(Refused::Connection(self.reason));
-        tracing::warn!(%address, reason = self.reason.as_str(), detail = self.detail, "a connection is refused");
-    }
-}
-
-type Offer = Option<(Arc<rustls::ServerConfig>, CancellationToken)>;
-
 /// Until a call may begin; none: the other side closed it without a word, as port checks do.
-async fn begin(stream: TcpStream, address: SocketAddr, offer: Offer) -> Result<Option<Connection>, Refusal> {
+async fn begin(
+    stream: TcpStream,
+    address: SocketAddr,
+    files: Option<&Files>,
+    refusals: &Refusals,
+) -> Result<Option<Connection>, Refusal> {
     let timeout = |_| Refusal {
         reason: ConnectionReason::Timeout,
         detail: format!("wanted the begin of a call within {HANDSHAKE_MAX:?}, found nothing"),
     };
-    tokio::time::timeout(HANDSHAKE_MAX, shake(stream, address, offer)).await.map_err(timeout)?
+    let shaken = shake(stream, address, files, refusals);
+    tokio::time::timeout(HANDSHAKE_MAX, shaken).await.map_err(timeout)?
 }
 
-async fn shake(stream: TcpStream, address: SocketAddr, offer: Offer) -> Result<Option<Connection>, Refusal> {
+async fn shake(
+    stream: TcpStream,
+    address: SocketAddr,
+    files: Option<&Files>,
+    refusals: &Refusals,
+) -> Result<Option<Connection>, Refusal> {
     let mut first = [0];
     // In HTTP/2 as in TLS it is the client that speaks first.
     match stream.peek(&mut first).await {
@@ -187,9 +281,9 @@ async fn shake(stream: TcpStream, address: SocketAddr, offer: Offer) -> Result<O
     }
     // Has no bearing on whether it is taken.
     let _ = stream.set_nodelay(true);
-    match (offer, first == [TLS_HANDSHAKE]) {
+    match (files, first == [TLS_HANDSHAKE]) {
         (None, false) => {
-            let peer = Peer { address, certificate: None, trust: CancellationToken::new() };
+            let peer = Peer { address, certificate: None, trust: CancellationToken::new(), place: None };
             Ok(Some(Connection { peer, stream: Wire::Plain(stream) }))
         }
         (None, true) => Err(Refusal {
@@ -200,10 +294,12 @@ async fn shake(stream: TcpStream, address: SocketAddr, offer: Offer) -> Result<O
             reason: ConnectionReason::PlainText,
             detail: "wanted TLS, found plain text: configure an https:// ingester at the shipper".to_owned(),
         }),
-        (Some((config, trust)), true) => {
+        (Some(files), true) => {
+            files.look(refusals).await;
+            let (config, trust) = files.tls.current();
             let stream = TlsAcceptor::from(config).accept(stream).await.map_err(|error| refusal(&error))?;
             let certificate = certificate(&stream)?.map(Arc::new);
-            let peer = Peer { address, certificate, trust };
+            let peer = Peer { address, certificate, trust, place: None };
             Ok(Some(Connection { peer, stream: Wire::Tls(Box::new(stream)) }))
         }
     }

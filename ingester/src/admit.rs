@@ -7,7 +7,10 @@ use lastwords_record::{Guest, Header, Host, NameError, OpenError, ShipperId, bat
 use lastwords_tls::Leaf;
 use thiserror::Error;
 
-use crate::refusals::{CallReason, Refusals};
+use crate::{
+    limits::Limits,
+    refusals::{CallReason, Refusals},
+};
 
 /// What is admitted.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct AdmitOptions {
     pub grace: Duration,
     /// Where refusals are counted.
     pub refusals: Arc<Refusals>,
+    /// What all calls of this process may take together.
+    pub limits: Limits,
 }
 
 /// For whom a call may speak.
@@ -45,6 +50,7 @@ impl Default for AdmitOptions {
             speakers: Speakers::default(),
             grace: Duration::from_secs(10),
             refusals: Arc::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -174,6 +180,12 @@ impl Admission {
             host,
             speakers: options.speakers,
         })
+    }
+
+    /// Whose batches they are.
+    #[must_use]
+    pub fn shipper(&self) -> ShipperId {
+        self.shipper
     }
 
     /// The name of the host that called.

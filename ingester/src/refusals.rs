@@ -42,6 +42,16 @@ pub enum ConnectionReason {
     Timeout,
     /// Anything else about TLS.
     Handshake,
+    /// All places are taken, or those of its address.
+    TooMany,
+    /// It had no call, and others needed its place.
+    GaveWay,
+    /// No call that is welcome within the time.
+    NoCall,
+    /// Too many bytes before a call that is welcome.
+    Flood,
+    /// Answers were not taken within the time.
+    SlowReader,
 }
 
 /// Why a call is refused.
@@ -57,34 +67,29 @@ pub enum CallReason {
     Identity,
     /// The certificate is another host's.
     Certificate,
+    /// No Hello within the time.
+    NoHello,
+    /// A message that is larger than any may be.
+    TooLarge,
+    /// A message that did not end within the time.
+    Slow,
+    /// No message within the time.
+    Idle,
+    /// A message that came slowly while room was short.
+    GaveWay,
+    /// Newer calls of the same shipper took its place.
+    Replaced,
 }
 
 impl Refused {
-    const ALL: [Refused; 20] = {
-        use {CallReason as Call, ConnectionReason as Connection};
-        [
-            Refused::Connection(Connection::PlainText),
-            Refused::Connection(Connection::TlsToPlain),
-            Refused::Connection(Connection::NoCertificate),
-            Refused::Connection(Connection::UnknownCa),
-            Refused::Connection(Connection::Expired),
-            Refused::Connection(Connection::Nameless),
-            Refused::Connection(Connection::RefusedByPeer),
-            Refused::Connection(Connection::Timeout),
-            Refused::Connection(Connection::Handshake),
-            Refused::Call(Call::Malformed),
-            Refused::Call(Call::Version),
-            Refused::Call(Call::UnknownHost),
-            Refused::Call(Call::Identity),
-            Refused::Call(Call::Certificate),
-            Refused::Batch(Reason::Damaged),
-            Refused::Batch(Reason::Version),
-            Refused::Batch(Reason::TooLarge),
-            Refused::Batch(Reason::NotAllowed),
-            Refused::Batch(Reason::Identity),
-            Refused::Reload,
-        ]
-    };
+    /// Everything that is counted.
+    fn all() -> impl Iterator<Item = Refused> {
+        use lastwords_proto::v1::rejection::Reason as Batch;
+        let connections = ConnectionReason::ALL.into_iter().map(Refused::Connection);
+        let calls = CallReason::ALL.into_iter().map(Refused::Call);
+        let batches = [Batch::Damaged, Batch::Version, Batch::TooLarge, Batch::NotAllowed, Batch::Identity];
+        connections.chain(calls).chain(batches.map(Refused::Batch)).chain([Refused::Reload])
+    }
 
     /// What and why, as labels.
     fn labels(self) -> (&'static str, &'static str) {
@@ -98,6 +103,23 @@ impl Refused {
 }
 
 impl ConnectionReason {
+    const ALL: [ConnectionReason; 14] = [
+        ConnectionReason::PlainText,
+        ConnectionReason::TlsToPlain,
+        ConnectionReason::NoCertificate,
+        ConnectionReason::UnknownCa,
+        ConnectionReason::Expired,
+        ConnectionReason::Nameless,
+        ConnectionReason::RefusedByPeer,
+        ConnectionReason::Timeout,
+        ConnectionReason::Handshake,
+        ConnectionReason::TooMany,
+        ConnectionReason::GaveWay,
+        ConnectionReason::NoCall,
+        ConnectionReason::Flood,
+        ConnectionReason::SlowReader,
+    ];
+
     /// As a label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -111,11 +133,30 @@ impl ConnectionReason {
             ConnectionReason::RefusedByPeer => "refused_by_peer",
             ConnectionReason::Timeout => "timeout",
             ConnectionReason::Handshake => "handshake",
+            ConnectionReason::TooMany => "too_many",
+            ConnectionReason::GaveWay => "gave_way",
+            ConnectionReason::NoCall => "no_call",
+            ConnectionReason::Flood => "flood",
+            ConnectionReason::SlowReader => "slow_reader",
         }
     }
 }
 
 impl CallReason {
+    const ALL: [CallReason; 11] = [
+        CallReason::Malformed,
+        CallReason::Version,
+        CallReason::UnknownHost,
+        CallReason::Identity,
+        CallReason::Certificate,
+        CallReason::NoHello,
+        CallReason::TooLarge,
+        CallReason::Slow,
+        CallReason::Idle,
+        CallReason::GaveWay,
+        CallReason::Replaced,
+    ];
+
     /// As a label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -125,6 +166,12 @@ impl CallReason {
             CallReason::UnknownHost => "unknown_host",
             CallReason::Identity => "identity",
             CallReason::Certificate => "certificate",
+            CallReason::NoHello => "no_hello",
+            CallReason::TooLarge => "too_large",
+            CallReason::Slow => "slow",
+            CallReason::Idle => "idle",
+            CallReason::GaveWay => "gave_way",
+            CallReason::Replaced => "replaced",
         }
     }
 }
@@ -165,7 +212,7 @@ impl Refusals {
             "# HELP {NAME} Connections, calls and batches that were refused, and changed certificates that were not taken.\n\
              # TYPE {NAME} counter\n"
         );
-        for refused in Refused::ALL {
+        for refused in Refused::all() {
             let ((what, reason), count) = (refused.labels(), self.of(refused));
             text.push_str(&format!("{NAME}{{what=\"{what}\",reason=\"{reason}\"}} {count}\n"));
         }
@@ -182,13 +229,13 @@ mod tests {
         let refusals = Refusals::default();
         assert_eq!(
             refusals.metrics().lines().filter(|line| line.ends_with("} 0")).count(),
-            Refused::ALL.len()
+            Refused::all().count()
         );
-        for (times, refused) in Refused::ALL.into_iter().enumerate() {
+        for (times, refused) in Refused::all().enumerate() {
             (0..times).for_each(|_| refusals.count(refused));
         }
         let text = refusals.metrics();
-        for (times, refused) in Refused::ALL.into_iter().enumerate() {
+        for (times, refused) in Refused::all().enumerate() {
             let (what, reason) = refused.labels();
             let line =
                 format!("lastwords_ingester_refused_total{{what=\"{what}\",reason=\"{reason}\"}} {times}");

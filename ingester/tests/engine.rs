@@ -401,7 +401,7 @@ fn a_shipper_is_served_in_order() {
         stop.send(()).unwrap();
         while let Ok(Some(_)) = responses.message().await {}
         drop(client);
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
         direct.close();
         writer.await.unwrap();
     });

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lastwords_ingester::{AdmitOptions, Refusals, ServerTls, Speakers};
+use lastwords_ingester::{AdmitOptions, Limits, Refusals, ServerTls, Speakers};
 
 use crate::config::Config;
 
@@ -12,6 +12,8 @@ pub struct Gate {
     pub tls: Option<Arc<ServerTls>>,
     /// What was refused.
     pub refusals: Arc<Refusals>,
+    /// What all shippers may take together.
+    pub limits: Limits,
     grace: Duration,
 }
 
@@ -35,7 +37,12 @@ impl Gate {
             _ => {}
         }
         // What is left of the grace period is for storing what was taken.
-        Ok(Gate { tls, refusals: Arc::default(), grace: config.grace.mul_f64(0.75) })
+        Ok(Gate {
+            tls,
+            refusals: Arc::default(),
+            limits: Limits::new(config.listen.memory),
+            grace: config.grace.mul_f64(0.75),
+        })
     }
 
     /// What calls are judged by.
@@ -44,13 +51,18 @@ impl Gate {
             speakers,
             grace: self.grace,
             refusals: Arc::clone(&self.refusals),
+            limits: self.limits.clone(),
             ..AdmitOptions::default()
         }
     }
 
     /// Writes its counters in the text format of Prometheus.
     pub fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static + use<> {
-        let (tls, refusals) = (self.tls.clone(), Arc::clone(&self.refusals));
-        move || refusals.metrics() + &tls.as_ref().map(|tls| tls.metrics()).unwrap_or_default()
+        let (tls, refusals, limits) = (self.tls.clone(), Arc::clone(&self.refusals), self.limits.clone());
+        move || {
+            refusals.metrics()
+                + &limits.metrics()
+                + &tls.as_ref().map(|tls| tls.metrics()).unwrap_or_default()
+        }
     }
 }

@@ -196,9 +196,11 @@ impl Pipeline {
     /// Where the store does not say what is in it.
     pub async fn start(open: OpenStore, config: &Config) -> anyhow::Result<Pipeline> {
         let passing = |error: &StartError| matches!(error, StartError::Store(error) if error.is_passing());
+        let options =
+            DirectOptions { queue_bytes_max: config.listen.memory.queue_bytes, ..DirectOptions::default() };
         let (direct, writer) = again("read what is stored", passing, async || {
             let (store, detector) = (open.store.clone(), config.rules.detector());
-            Direct::start(store, detector, config.data.root(), DirectOptions::default()).await
+            Direct::start(store, detector, config.data.root(), options.clone()).await
         })
         .await?;
         Ok(Pipeline { open, direct, writer: Some(writer) })

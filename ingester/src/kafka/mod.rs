@@ -22,6 +22,13 @@ mod progress;
 mod read;
 pub mod topics;
 
+/// What `lastwords write` takes at most while it holds so many partitions and forms blocks of so many bytes: what there is
+/// without any, and for each partition what is read ahead, opened, a block of it, and what Kafka's client has fetched.
+#[must_use]
+pub fn writer_bytes_max(partitions: usize, block_bytes: usize) -> usize {
+    crate::limits::BASE_BYTES + partitions * 4 * block_bytes
+}
+
 pub use group::{GroupError, GroupOptions, run_group};
 pub use options::{KafkaOptions, PropertyError};
 pub use produce::Producer;

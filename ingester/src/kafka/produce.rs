@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use lastwords_record::Header;
+use lastwords_record::{Header, limits::ENVELOPE_BYTES_MAX};
 use rdkafka::{
     ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
@@ -27,8 +27,8 @@ use crate::{
     queue::{Durability, Pending, Queue, SubmitError, WriteError, Written},
 };
 
-/// Bytes of envelopes that are produced and not acknowledged.
-const ROOM_BYTES: usize = 128 << 20;
+/// Bytes of envelopes that are produced and not acknowledged, at most: more would only make everybody wait longer.
+const ROOM_BYTES_MAX: usize = 128 << 20;
 /// Bytes that a message takes beside its envelope.
 const OVERHEAD_BYTES: usize = 1024;
 const FULL_PAUSE: Duration = Duration::from_millis(10);
@@ -42,6 +42,7 @@ struct Inner {
     topic: String,
     partitions: i32,
     room: Arc<Semaphore>,
+    room_bytes: usize,
     closed: AtomicBool,
     counters: Arc<Counters>,
 }
@@ -62,20 +63,23 @@ impl ClientContext for Context {
 }
 
 impl Producer {
-    /// Connects, waiting for Kafka to answer, and checks the topics.
+    /// Connects, waiting for Kafka to answer, and checks the topics. Of `memory_bytes` as much is used as is of
+    /// use.
     ///
     /// # Errors
     /// Where the topics or properties are not as they have to be.
-    pub async fn start(options: &KafkaOptions) -> Result<Producer, TopicError> {
+    pub async fn start(options: &KafkaOptions, memory_bytes: usize) -> Result<Producer, TopicError> {
         topics::checked(options).await?;
-        let producer = options.producer(ROOM_BYTES).create_with_context(Context).map_err(|source| {
+        let room_bytes = memory_bytes.clamp(ENVELOPE_BYTES_MAX + OVERHEAD_BYTES, ROOM_BYTES_MAX);
+        let producer = options.producer(room_bytes).create_with_context(Context).map_err(|source| {
             TopicError::Kafka { brokers: options.brokers.clone(), source, heard: Heard::default() }
         })?;
         Ok(Producer(Arc::new(Inner {
             producer,
             topic: options.topic.clone(),
             partitions: options.partitions,
-            room: Arc::new(Semaphore::new(ROOM_BYTES)),
+            room: Arc::new(Semaphore::new(room_bytes)),
+            room_bytes,
             closed: AtomicBool::new(false),
             counters: Arc::new(Counters::default()),
         })))
@@ -88,7 +92,7 @@ impl Producer {
     pub async fn submit(&self, envelope: Bytes) -> Result<Pending, SubmitError> {
         let inner = &self.0;
         let header = Header::peek(&envelope)?;
-        let bytes = (envelope.len() + OVERHEAD_BYTES).min(ROOM_BYTES);
+        let bytes = (envelope.len() + OVERHEAD_BYTES).min(inner.room_bytes);
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let room =
             Arc::clone(&inner.room).acquire_many_owned(permits).await.map_err(|_| SubmitError::Closed)?;
@@ -152,7 +156,7 @@ impl Producer {
 
     /// Whether a batch would have to wait for room.
     pub fn is_full(&self) -> bool {
-        self.0.room.available_permits() < ROOM_BYTES / 4
+        self.0.room.available_permits() < self.0.room_bytes / 4
     }
 
     /// What has been counted.
@@ -162,7 +166,7 @@ impl Producer {
 
     /// The counters in the text format of Prometheus.
     pub fn metrics(&self) -> String {
-        self.0.counters.render(ROOM_BYTES.saturating_sub(self.0.room.available_permits()))
+        self.0.counters.render(self.0.room_bytes.saturating_sub(self.0.room.available_permits()))
     }
 
     /// What has broken the producer for good, if anything has: only a new process helps.

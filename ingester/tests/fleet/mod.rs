@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use lastwords_ingester::{
-    AdmitOptions, Pending, Queue, Refusals, ServerTls, SubmitError, TlsFiles, WriteError, Written,
+    AdmitOptions, Limits, Pending, Queue, Refusals, ServerTls, SubmitError, TlsFiles, WriteError, Written,
     connections, serve_grpc,
 };
 use lastwords_record::{
@@ -182,6 +182,7 @@ pub struct Ingester {
     pub address: SocketAddr,
     pub queue: Kept,
     pub refusals: Arc<Refusals>,
+    pub limits: Limits,
     pub tls: Option<Arc<ServerTls>>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -194,17 +195,27 @@ impl Ingester {
     }
 
     pub fn on(listener: TcpListener, tls: Option<TlsFiles>, queue: Kept, grace: Duration) -> Ingester {
+        Ingester::within(listener, tls, queue, AdmitOptions { grace, ..AdmitOptions::default() })
+    }
+
+    /// With limits of its own.
+    pub fn within(
+        listener: TcpListener,
+        tls: Option<TlsFiles>,
+        queue: Kept,
+        options: AdmitOptions,
+    ) -> Ingester {
         let address = listener.local_addr().unwrap();
-        let options = AdmitOptions { grace, ..AdmitOptions::default() };
+        let limits = options.limits.clone();
         let refusals = Arc::clone(&options.refusals);
         let tls = tls.map(|files| Arc::new(ServerTls::load(files).unwrap()));
-        let incoming = connections(listener, tls.clone(), Arc::clone(&refusals));
+        let incoming = connections(listener, tls.clone(), Arc::clone(&refusals), limits.places.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = serve_grpc(incoming, queue.clone(), options, async {
             let _ = stopped.await;
         });
-        let task = tokio::spawn(async { serving.await.unwrap() });
-        Ingester { address, queue, refusals, tls, stop: Some(stop), task }
+        let task = tokio::spawn(serving);
+        Ingester { address, queue, refusals, limits, tls, stop: Some(stop), task }
     }
 
     /// Tells it to end and waits until it takes no more connections.

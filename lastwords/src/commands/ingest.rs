@@ -38,7 +38,7 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     };
     let gate = Gate::load(&config)?;
     let producer = tokio::select! {
-        started = Producer::start(&options) => started?,
+        started = Producer::start(&options, config.listen.memory.queue_bytes) => started?,
         _ = &mut stop => return Ok(Outcome::Done),
     };
     let shutdown = CancellationToken::new();
@@ -58,7 +58,7 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
         tokio::spawn(serve_health(http, metrics, ready, stop.cancelled_owned()));
     }
     let admit = gate.options(Speakers::OwnHost);
-    let incoming = connections(listener, gate.tls, gate.refusals);
+    let incoming = connections(listener, gate.tls, gate.refusals, gate.limits.places);
     let stopped = shutdown.clone().cancelled_owned();
     let serving = tokio::spawn(serve_grpc(incoming, producer.clone(), admit, stopped));
     tracing::info!(what = "grpc", %address, topic = options.topic, "serving");
@@ -71,8 +71,7 @@ pub async fn run(ingest: &ServiceArgs) -> anyhow::Result<Outcome> {
     };
     shutdown.cancel();
     match tokio::time::timeout(config.grace, serving).await {
-        Ok(Ok(Ok(()))) => tracing::info!("stopped"),
-        Ok(Ok(Err(error))) => tracing::warn!(%error, "serving did not end well"),
+        Ok(Ok(())) => tracing::info!("stopped"),
         Ok(Err(error)) => tracing::error!(%error, "serving broke"),
         Err(_) => tracing::warn!("the grace period is over; shippers send again what was not acknowledged"),
     }

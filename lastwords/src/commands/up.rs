@@ -172,15 +172,17 @@ fn serve(
     let options = gate.options(Speakers::AnyHost);
     parts.spawn(async move {
         let incoming = UnixListenerStream::new(listeners.ingest);
-        ("the gRPC socket", serve_grpc(incoming, direct, options, stop).await.map_err(Into::into))
+        serve_grpc(incoming, direct, options, stop).await;
+        ("the gRPC socket", Ok(()))
     });
     if let Some(listener) = listeners.grpc {
         told("grpc", listener.local_addr()?);
         let (direct, stop) = (pipeline.direct.clone(), shutdown.clone().cancelled_owned());
         let options = gate.options(Speakers::OwnHost);
-        let incoming = connections(listener, gate.tls, gate.refusals);
+        let incoming = connections(listener, gate.tls, gate.refusals, gate.limits.places);
         parts.spawn(async move {
-            ("the gRPC listener", serve_grpc(incoming, direct, options, stop).await.map_err(Into::into))
+            serve_grpc(incoming, direct, options, stop).await;
+            ("the gRPC listener", Ok(()))
         });
     }
     if let (Some(listener), Some(clickhouse)) = (listeners.clickhouse, &config.listen.clickhouse) {

@@ -50,6 +50,7 @@ pub struct RawListen {
     pub http: Option<ListenText>,
     pub http_hosts: Option<Vec<String>>,
     pub insecure: Option<bool>,
+    pub memory_max: Option<Size>,
     pub tls: Option<RawListenTls>,
 }
 

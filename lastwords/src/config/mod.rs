@@ -19,7 +19,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use lastwords_ingester::kafka::KafkaOptions;
+use lastwords_ingester::{MemoryPlan, kafka::KafkaOptions};
 use lastwords_shipper::{discover::Pattern, uplink::TlsOptions};
 use lastwords_store::RemoteOptions;
 
@@ -78,6 +78,8 @@ pub struct ListenConfig {
     pub grpc: Option<SocketAddr>,
     /// How `grpc` is secured.
     pub security: GrpcSecurity,
+    /// What comes from outside may take so much memory, until it is stored.
+    pub memory: MemoryPlan,
     /// HTTP API.
     pub http: Option<SocketAddr>,
     /// Names by which the HTTP API may be asked for, beside its address.
@@ -299,6 +301,7 @@ fn resolve(
         listen: ListenConfig {
             grpc,
             security: security::listen(grpc, raw.listen.tls, insecure)?,
+            memory: security::memory(raw.listen.memory_max)?,
             http: security::http(http, flags.http_use, raw.kafka.brokers.is_some(), insecure)?,
             http_names: security::http_names(raw.listen.http_hosts)?,
             clickhouse: clickhouse(raw.clickhouse, flags, environment)?,

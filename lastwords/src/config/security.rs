@@ -1,12 +1,18 @@
-//! Who may send batches, and how they are sent: TLS of the listener and of `ship`, and plain text.
+//! Who may send batches, how they are sent (TLS of the listener and of `ship`, plain text), and what they may take.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use lastwords_ingester::{ServerTls, TlsFiles, tls::TlsError};
+use lastwords_ingester::{
+    MemoryPlan, ServerTls, TlsFiles, descriptors, limits::MEMORY_BYTES_MIN, tls::TlsError,
+};
 use lastwords_shipper::uplink::{IdentityFiles, TlsOptions};
 use serde::Deserialize;
 
-use super::{Config, ConfigError, file, fleet::without_secrets};
+use super::{
+    Config, ConfigError,
+    file::{self, Size},
+    fleet::without_secrets,
+};
 use crate::http::access::Authority;
 
 /// `[listen.tls]`
@@ -97,6 +103,26 @@ pub(super) fn http_names(raw: Option<Vec<String>>) -> Result<Vec<Authority>, Con
         })
     };
     raw.unwrap_or_default().into_iter().map(read).collect()
+}
+
+/// How `listen.memory_max` is divided; by default it is an eighth of the machine's memory, within bounds.
+pub(super) fn memory(given: Option<Size>) -> Result<MemoryPlan, ConfigError> {
+    let bytes = match given {
+        Some(Size(bytes)) if bytes < MEMORY_BYTES_MIN as u64 => {
+            return Err(ConfigError::Value {
+                key: "listen.memory_max".to_owned(),
+                wanted: "64MiB or more",
+                found: format!("{bytes} bytes"),
+            });
+        }
+        Some(Size(bytes)) => usize::try_from(bytes).unwrap_or(usize::MAX),
+        None => {
+            let machine = rustix::system::sysinfo();
+            let bytes = machine.totalram.saturating_mul(machine.mem_unit.into());
+            MemoryPlan::default_bytes(usize::try_from(bytes).unwrap_or(usize::MAX))
+        }
+    };
+    Ok(MemoryPlan::new(bytes, &descriptors::current()))
 }
 
 pub(super) fn ship(

@@ -41,6 +41,10 @@ fn errors_name_file_line_and_key() {
             "DIR/lastwords.toml:3: key `listen.grpc`: wanted an address and a port",
         ),
         (
+            "[listen]\nmemory_max = \"1MiB\"\n",
+            "DIR/lastwords.toml:2: key `listen.memory_max`: wanted 64MiB or more, found \"1048576 bytes\"",
+        ),
+        (
             "[engine]\nmemory_max = \"2 bytes\"\n",
             "DIR/lastwords.toml:2: key `engine.memory_max`: wanted a size",
         ),
@@ -252,4 +256,16 @@ fn the_stores_addresses_are_one_or_a_list() {
         urls("[store]\nurl = \"http://x\"\n", &[("LASTWORDS_STORE_URL", "http://a:8123, https://b")]),
         both
     );
+}
+
+#[test]
+fn what_outsiders_may_take_follows_the_machine_unless_it_is_said() {
+    let plan = |text: &str, variables: &[(&str, &str)]| {
+        loaded(text, variables, Flags::default()).unwrap().listen.memory
+    };
+    let default = plan("", &[]);
+    assert!((256 << 20..=2 << 30).contains(&default.memory_bytes_max), "{default:?}");
+    let text = "[listen]\nmemory_max = \"512MiB\"\n";
+    assert_eq!(plan(text, &[]).memory_bytes_max, 512 << 20);
+    assert_eq!(plan(text, &[("LASTWORDS_LISTEN_MEMORY_MAX", "1GiB")]).memory_bytes_max, 1 << 30);
 }

@@ -14,7 +14,7 @@ const CERTIFICATES: &str = "certificates";
 const MANUAL: &str = "docs/security.md shows how certificates are made";
 
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![listener(config), http(config)];
+    let mut findings = vec![listener(config), http(config), limits(config)];
     findings.extend(certificates(config));
     findings
 }
@@ -67,6 +67,23 @@ fn http(config: &Config) -> Finding {
             format!("{address}: health and metrics of `ingest` and `write`; `up` would not answer there"),
         ),
     }
+}
+
+/// Below so many connections a fleet of any size is turned away.
+const CONNECTIONS_WARN: usize = 64;
+
+fn limits(config: &Config) -> Finding {
+    const CHECK: &str = "limits";
+    let (plan, descriptors) = (&config.listen.memory, lastwords_ingester::descriptors::current().limit);
+    let found = format!("{}; {descriptors} descriptors", plan.describe());
+    if config.listen.grpc.is_some() && plan.connections < CONNECTIONS_WARN {
+        return Finding::warn(
+            CHECK,
+            found,
+            "raise the limit of open files (LimitNOFILE), or listen.memory_max",
+        );
+    }
+    Finding::ok(CHECK, found)
 }
 
 fn certificates(config: &Config) -> Vec<Finding> {

@@ -17,12 +17,18 @@ use std::{
     },
 };
 
-use lastwords_ingester::serve_health;
+use lastwords_ingester::{
+    http::{HttpLimits, Listener, serve_http_within},
+    places::{PlaceLimits, Places},
+    refusals::{ConnectionReason, Refused},
+    serve_health,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
+use tokio_util::sync::CancellationToken;
 
 async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -73,4 +79,35 @@ async fn a_process_tells_how_it_is_until_it_ends() {
     stop.send(()).unwrap();
     server.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn connections_without_a_request_make_way_and_never_exceed_their_places() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits =
+        HttpLimits { places: Places::new(PlaceLimits { total: 4, per_address: 4 }), ..HttpLimits::default() };
+    let answer = |_| {
+        let body = http_body_util::Full::new(bytes::Bytes::from_static(b"here"));
+        std::future::ready(hyper::Response::new(body))
+    };
+    let stop = CancellationToken::new();
+    let serving =
+        tokio::spawn(serve_http_within(limits.clone(), Listener::Tcp(listener), answer, stop.clone()));
+    let mut idle = Vec::new();
+    for _ in 0..50 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+        assert!(limits.places.taken() <= 5, "{}", limits.places.taken());
+    }
+    // Those who make way are gone soon.
+    while limits.places.taken() > 4 || limits.places.gave_way() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let (status, answer) = ask(address, "GET /").await;
+    assert!(status == 200 && answer.ends_with("here"), "{answer}");
+    let counted = |reason| limits.refusals.of(Refused::Connection(reason));
+    assert!(counted(ConnectionReason::GaveWay) > 0);
+    drop(idle);
+    stop.cancel();
+    serving.await.unwrap();
 }

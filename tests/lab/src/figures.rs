@@ -19,7 +19,7 @@ pub struct Figures {
 
 #[derive(Debug)]
 struct Row {
-    name: &'static str,
+    name: String,
     value: serde_json::Value,
     unit: &'static str,
     target: Option<(String, bool)>,
@@ -27,14 +27,14 @@ struct Row {
 
 impl Figures {
     /// Adds a figure that has no target.
-    pub fn push(&mut self, name: &'static str, value: impl Into<serde_json::Value>, unit: &'static str) {
-        self.rows.push(Row { name, value: value.into(), unit, target: None });
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<serde_json::Value>, unit: &'static str) {
+        self.rows.push(Row { name: name.into(), value: value.into(), unit, target: None });
     }
 
     /// Adds a figure that should be at most `limit`.
-    pub fn at_most(&mut self, name: &'static str, value: f64, unit: &'static str, limit: f64) {
+    pub fn at_most(&mut self, name: impl Into<String>, value: f64, unit: &'static str, limit: f64) {
         self.rows.push(Row {
-            name,
+            name: name.into(),
             value: value.into(),
             unit,
             target: Some((format!("≤ {limit}"), value <= limit)),
@@ -42,9 +42,9 @@ impl Figures {
     }
 
     /// Adds a figure that should be at least `limit`.
-    pub fn at_least(&mut self, name: &'static str, value: f64, unit: &'static str, limit: f64) {
+    pub fn at_least(&mut self, name: impl Into<String>, value: f64, unit: &'static str, limit: f64) {
         self.rows.push(Row {
-            name,
+            name: name.into(),
             value: value.into(),
             unit,
             target: Some((format!("≥ {limit}"), value >= limit)),

@@ -1,4 +1,4 @@
-//! What measures and breaks the product: `cargo lab bench …`, `cargo lab faults …`, `cargo lab score`.
+//! What measures and breaks the product: `cargo lab bench …`, `cargo lab faults …`, `cargo lab attack`, `cargo lab score`.
 //!
 //! Everything here drives the real binaries as a user would and reads the operating system's own accounting.
 //! Each command prints a table (`--format json`: one object) whose last line is its figure; with `--check` it
@@ -6,6 +6,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "JSON values, whose index gives null where there is nothing")]
 
+mod attack;
 mod bench;
 mod faults;
 mod figures;
@@ -45,6 +46,8 @@ enum Command {
     Bench(Bench),
     /// Breaks things at random moments while files grow and rotate, then counts every line.
     Faults(faults::Options),
+    /// Attacks ingesters as a malicious shipper could, beside honest ones.
+    Attack(attack::Options),
     /// Scores detection on the corpus of labelled kernel crashes.
     Score(score::Options),
     /// (Used by `bench ship`.) Acknowledges whatever shippers send, and counts it.
@@ -96,6 +99,7 @@ fn run(command: &Command) -> anyhow::Result<Option<Figures>> {
         Command::Bench(Bench::Question(options)) => bench::question::run(options)?,
         Command::Bench(Bench::Writer(options)) => bench::writer::run(options)?,
         Command::Faults(options) => faults::run(options)?,
+        Command::Attack(options) => attack::run(options)?,
         Command::Score(options) => score::run(options)?,
         Command::Sink(options) => {
             bench::ship::sink(options)?;

@@ -109,6 +109,28 @@ impl Named {
         process::cpu_of(child.id())
     }
 
+    /// What the kernel says of its memory and the like, as proc(5) has it.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn status(&self) -> anyhow::Result<String> {
+        self.proc("status")
+    }
+
+    /// What is mapped into it.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn maps(&self) -> anyhow::Result<String> {
+        self.proc("maps")
+    }
+
+    fn proc(&self, file: &str) -> anyhow::Result<String> {
+        let child = self.running.as_ref().with_context(|| format!("{} does not run", self.name))?;
+        let path = format!("/proc/{}/{file}", child.id());
+        fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
+    }
+
     /// Its last log lines.
     pub fn last_lines(&self, count: usize) -> String {
         last_lines(&self.log, count)

@@ -18,11 +18,7 @@ use lastwords_proto::v1::{
 };
 use lastwords_record::{BatchId, limits::ENVELOPE_BYTES_MAX};
 use prost::Message as _;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -36,6 +32,7 @@ use crate::{
     queue::{Durability, Pending, Queue, WriteError, Written},
     quiet::bounded,
     refusals::{CallReason, ConnectionReason, Refused},
+    turns::{Turn, Turns},
     write::now_ns,
 };
 
@@ -121,7 +118,7 @@ struct Submitted {
     bytes: u64,
     pending: Pending,
     _lease: Lease,
-    _turn: Option<OwnedSemaphorePermit>,
+    _turn: Option<Turn>,
 }
 
 impl<Q: Queue> Call<Q> {
@@ -146,7 +143,7 @@ impl<Q: Queue> Call<Q> {
         let proven = Arc::new(AtomicBool::new(false));
         let submitter = Submitter {
             queue: self.queue.clone(),
-            turns: Arc::clone(&self.options.limits.turns),
+            turns: self.options.limits.turns.clone(),
             proven: Arc::clone(&proven),
             replies: self.replies.clone(),
         };
@@ -339,12 +336,10 @@ async fn barred(peer: Option<&Peer>) -> Status {
     }
 }
 
-/// Hands batches to the queue, waiting for room. A call of which no batch has been stored yet, or whose last one was set
-/// aside, waits for one of a few turns besides: what has to be set aside costs the writer more than what is stored, and
-/// calls that have proved themselves must not wait behind any number of it.
+/// Hands batches to the queue, waiting for room, and for a turn where the call has not proved itself.
 struct Submitter<Q> {
     queue: Q,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     proven: Arc<AtomicBool>,
     replies: Replies,
 }
@@ -380,11 +375,7 @@ impl<Q: Queue> Submitter<Q> {
     }
 
     async fn submit(&self, (id, envelope, lease): Admitted) -> Result<Submitted, Status> {
-        let turn = if self.proven.load(Ordering::Acquire) {
-            None
-        } else {
-            Arc::clone(&self.turns).acquire_owned().await.ok()
-        };
+        let turn = if self.proven.load(Ordering::Acquire) { None } else { Some(self.turns.take().await) };
         if self.queue.is_full() {
             let _ = self.replies.send(throttle("the ingester's queue is full")).await;
         }
@@ -411,6 +402,9 @@ impl Acknowledger {
             let answer = match pending.await {
                 Ok(written) => {
                     self.proven.store(written.quarantined == 0, Ordering::Release);
+                    if written.quarantined > 0 {
+                        self.options.limits.turns.set_aside();
+                    }
                     acknowledgement(id, &written)
                 }
                 Err(WriteError::Refused(detail)) => self.refused(id, &detail),

@@ -14,6 +14,8 @@
 //! [`limits`] says how much memory, how many places and how much time there are, [`budget`] who may have which bytes,
 //! [`descriptors`] how many connections the system allows, [`quiet`] what outsiders can make the log say.
 //!
+//! `turns` keeps calls that send what has to be set aside from holding up the others.
+//!
 //! [`rescan`] looks for events in what is stored already, with newer rules.
 //!
 //! [`metrics`] counts, [`refusals`] counts what was refused and why, [`health`] tells both over HTTP.
@@ -39,6 +41,7 @@ pub mod quiet;
 pub mod refusals;
 pub mod rescan;
 pub mod tls;
+mod turns;
 pub mod write;
 
 pub use accept::connections;

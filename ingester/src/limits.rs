@@ -10,13 +10,13 @@ use std::{
 };
 
 use lastwords_record::ShipperId;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     budget::{Budget, BudgetLimits},
     descriptors::DescriptorPlan,
     places::{PlaceLimits, Places},
+    turns::Turns,
 };
 
 /// What HTTP/2 lets one connection send before it is read: of all its streams together.
@@ -34,8 +34,6 @@ const DEFAULT_BYTES: std::ops::RangeInclusive<usize> = 256 << 20..=2 << 30;
 const SHARE_BYTES_MAX: usize = 32 << 20;
 /// What the queue may hold: more would only make everybody wait longer.
 const QUEUE_BYTES_MAX: usize = 192 << 20;
-/// Batches that may be in the queue at once of all calls of which nothing has been stored yet.
-const TURNS: usize = 16;
 /// Calls of one shipper at once: a newer one ends the oldest, which a cut connection may have left behind.
 const CALLS_PER_SHIPPER_MAX: usize = 4;
 
@@ -131,8 +129,7 @@ pub struct Limits {
     /// How long others may take.
     pub deadlines: Deadlines,
     pub(crate) callers: Callers,
-    /// Batches in the queue of calls that have not proved themselves.
-    pub(crate) turns: Arc<Semaphore>,
+    pub(crate) turns: Turns,
 }
 
 impl Limits {
@@ -146,7 +143,7 @@ impl Limits {
             places: Places::new(PlaceLimits::new(plan.connections)),
             deadlines: Deadlines::default(),
             callers: Callers::default(),
-            turns: Arc::new(Semaphore::new(TURNS)),
+            turns: Turns::default(),
         }
     }
 

@@ -363,7 +363,7 @@ async fn calls_that_have_proved_themselves_do_not_wait_behind_any_number_that_ha
     server.queue.release();
     moment().await;
     let mut others = Vec::new();
-    for number in 0..40 {
+    for number in 0..80 {
         let (name, client) = (format!("new{number}"), server.client().await);
         let (mut send, received) = client.call(&name).await;
         send.send_data(batch(&name, 100), false).unwrap();
@@ -371,14 +371,14 @@ async fn calls_that_have_proved_themselves_do_not_wait_behind_any_number_that_ha
     }
     moment().await;
     let new = |taken: &[u64]| taken.iter().filter(|sequence| **sequence == 100).count();
-    assert_eq!(new(&server.queue.taken()), 16, "only so many at once");
+    assert_eq!(new(&server.queue.taken()), 64, "only so many at once");
     send.send_data(batch("hv01", 2), false).unwrap();
     moment().await;
     assert_eq!(server.queue.taken().last(), Some(&2), "the call that has proved itself need not wait");
     // The others come, one for each that is stored.
     server.queue.release();
     moment().await;
-    assert_eq!(new(&server.queue.taken()), 17);
+    assert_eq!(new(&server.queue.taken()), 65);
 }
 
 #[tokio::test(start_paused = true)]

@@ -299,9 +299,9 @@ pub async fn hosts(store: &Store, names: &Names) -> Result<(), QueryError> {
     struct Of {
         hosts: String,
     }
-    let found: Vec<Of> = store.rows("SELECT DISTINCT Hosts AS hosts FROM batches").await?;
+    let found: Vec<Of> = store.rows("SELECT DISTINCT HostNames AS hosts FROM batches").await?;
     let mut hosts: Vec<&str> =
-        found.iter().flat_map(|of| of.hosts.split(',')).filter(|host| !host.is_empty()).collect();
+        found.iter().flat_map(|of| of.hosts.split('\n')).filter(|host| !host.is_empty()).collect();
     hosts.sort_unstable();
     let mut known = names.hosts.lock().unwrap_or_else(PoisonError::into_inner);
     for host in hosts {

@@ -254,10 +254,9 @@ fn allowed() -> usize {
 
 fn filter() -> Result<BpfProgram, String> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        LISTS.into_iter().flatten().map(|call| (i64::from(*call), Vec::new())).collect();
+        LISTS.into_iter().flatten().map(|call| (*call, Vec::new())).collect();
     rules.extend(conditional(std::process::id())?);
     let architecture = std::env::consts::ARCH.try_into().map_err(text)?;
-    #[expect(clippy::cast_sign_loss, reason = "a small positive constant")]
     let refused = SeccompAction::Errno(libc::ENOSYS as u32);
     let filter = SeccompFilter::new(rules, refused, SeccompAction::Allow, architecture).map_err(text)?;
     filter.try_into().map_err(text)
@@ -279,26 +278,26 @@ fn conditional(pid: u32) -> Result<Vec<(i64, Vec<SeccompRule>)>, String> {
     }
     Ok(vec![
         // A thread, not a process.
-        (i64::from(libc::SYS_clone), vec![rule(vec![has(0, thread, thread)?])?]),
+        (libc::SYS_clone, vec![rule(vec![has(0, thread, thread)?])?]),
         // To a thread of this process.
-        (i64::from(libc::SYS_tgkill), vec![rule(vec![equal(0, own)?])?]),
-        (i64::from(libc::SYS_rt_tgsigqueueinfo), vec![rule(vec![equal(0, own)?])?]),
+        (libc::SYS_tgkill, vec![rule(vec![equal(0, own)?])?]),
+        (libc::SYS_rt_tgsigqueueinfo, vec![rule(vec![equal(0, own)?])?]),
         // A pair that is connected to itself; a pair of datagrams could send to any socket that has a name.
         (
-            i64::from(libc::SYS_socketpair),
+            libc::SYS_socketpair,
             vec![rule(vec![
                 equal(0, constant(libc::AF_UNIX)?)?,
                 has(1, 0xf, constant(libc::SOCK_STREAM)?)?,
             ])?],
         ),
         // Limits of this process.
-        (i64::from(libc::SYS_prlimit64), vec![rule(vec![equal(0, 0)?])?, rule(vec![equal(0, own)?])?]),
+        (libc::SYS_prlimit64, vec![rule(vec![equal(0, 0)?])?, rule(vec![equal(0, own)?])?]),
         // How much there is to read, whether a read waits; nothing of terminals.
         (
-            i64::from(libc::SYS_ioctl),
+            libc::SYS_ioctl,
             vec![rule(vec![equal(1, libc::FIONREAD)?])?, rule(vec![equal(1, libc::FIONBIO)?])?],
         ),
-        (i64::from(libc::SYS_prctl), named),
+        (libc::SYS_prctl, named),
     ])
 }
 
@@ -356,13 +355,13 @@ mod tests {
             libc::SYS_mknodat,
         ] {
             let listed = LISTS.iter().any(|list| list.contains(&call));
-            assert!(!listed && !conditional.contains(&i64::from(call)), "call {call}");
+            assert!(!listed && !conditional.contains(&call), "call {call}");
         }
     }
 
     #[test]
     fn no_call_is_listed_twice() {
-        let mut all: Vec<i64> = LISTS.into_iter().flatten().map(|call| i64::from(*call)).collect();
+        let mut all: Vec<i64> = LISTS.into_iter().flatten().copied().collect();
         all.extend(conditional(1).unwrap().into_iter().map(|(call, _)| call));
         let count = all.len();
         all.sort_unstable();

@@ -133,7 +133,7 @@ Examples:
   lastwords up
   lastwords up --data /srv/lastwords --config lastwords.toml
   lastwords up --config lastwords.toml --listen 0.0.0.0:4320          with [listen.tls], see docs/security.md
-  lastwords up --clickhouse-listen 127.0.0.1:8123 --clickhouse-user grafana --clickhouse-password-file /etc/lastwords/grafana")]
+  lastwords up --clickhouse-listen 127.0.0.1:8123       Grafana comes as `reader`, with DATA/clickhouse/reader.password")]
 pub struct UpArgs {
     /// Where.
     #[command(flatten)]
@@ -153,10 +153,11 @@ pub struct UpArgs {
     /// [env: LASTWORDS_CLICKHOUSE_LISTEN] [default: off]
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub clickhouse_listen: Option<Listen>,
-    /// User of --clickhouse-listen [env: LASTWORDS_CLICKHOUSE_USER] [default: default]
+    /// A further user who inserts, beside `writer`; with --clickhouse-password-file
+    /// [env: LASTWORDS_CLICKHOUSE_USER] [default: default]
     #[arg(long, value_name = "NAME")]
     pub clickhouse_user: Option<String>,
-    /// File whose first line is the password of --clickhouse-listen
+    /// File whose first line is that user's password
     /// [env: LASTWORDS_CLICKHOUSE_PASSWORD_FILE; the password itself: LASTWORDS_CLICKHOUSE_PASSWORD]
     #[arg(long, value_name = "FILE")]
     pub clickhouse_password_file: Option<PathBuf>,

@@ -8,6 +8,7 @@
 //! DATA/shipper       state of this machine's own shipper
 //! DATA/import        state of imports
 //! DATA/import.lock   held by the import whose turn it is
+//! DATA/clickhouse    passwords of the ClickHouse port
 //! DATA/ingest.sock   gRPC: batches, while `up` runs
 //! DATA/query.sock    HTTP: questions, while `up` runs
 //! ```
@@ -65,6 +66,12 @@ impl DataFolder {
     #[must_use]
     pub fn shipper(&self) -> PathBuf {
         self.root.join("shipper")
+    }
+
+    /// Passwords of the ClickHouse port.
+    #[must_use]
+    pub fn clickhouse(&self) -> PathBuf {
+        self.root.join("clickhouse")
     }
 
     /// The state of imports.

@@ -6,6 +6,7 @@
 //! - `commands`: one module a command
 //! - `data`: the data folder and its lock
 //! - `pipeline`: engine, store and direct queue, opened together on a data folder
+//! - `port`: the ClickHouse port and its users
 //! - `collect`: what the shipper is told to collect from this machine
 //! - `questions`: questions and SQL, answered here or by a running `up`
 //! - `rules`: users' own rules files
@@ -27,6 +28,7 @@ pub mod outcome;
 pub mod output;
 pub mod pipeline;
 pub mod placement;
+pub mod port;
 pub mod quarantine;
 pub mod questions;
 pub mod rescan;

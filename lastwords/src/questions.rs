@@ -5,7 +5,7 @@ use std::{collections::HashMap, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use lastwords_query::{AskError, AskOptions, Look, language::Vocabulary, machines::Attributes};
-use lastwords_store::Store;
+use lastwords_store::{Lane, Store};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _, wrappers::ReceiverStream};
@@ -193,6 +193,7 @@ fn options(ask: &Ask, known: &Known) -> Result<AskOptions, Refusal> {
 
 async fn answer(store: &Store, question: &str, ask: &Ask, known: &Known) -> Result<Reply, Refusal> {
     let options = options(ask, known)?;
+    let store = &store.in_lane(Lane::Question);
     if ask.explain == Some(true) {
         let explained =
             lastwords_query::explain(store, question, &options).await.map_err(|error| refusal(&error))?;
@@ -225,6 +226,7 @@ async fn rows(store: &Store, sql: &str, ask: &Ask, known: &Known) -> Result<Repl
         Format::Json => ("JSONEachRow", "application/json"),
         Format::Csv => ("CSVWithNames", "text/csv; charset=utf-8"),
     };
+    let store = &store.in_lane(Lane::Asker);
     let rows = lastwords_query::sql(store, sql, clickhouse_format, &options)
         .await
         .map_err(|error| refusal(&error))?;

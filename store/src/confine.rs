@@ -123,7 +123,15 @@ pub fn text_literal(text: &str) -> String {
 /// # Errors
 /// Where it is not understood, or holds anything that is on no list.
 pub fn confine(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
-    bounded(text)?;
+    confine_within(text, policy, limits::TEXT_BYTES_MAX)
+}
+
+/// The same for a statement that may have other than the usual number of bytes: this program's own, of a question.
+///
+/// # Errors
+/// As `confine`.
+pub fn confine_within(text: &str, policy: &Policy<'_>, bytes_max: usize) -> Result<Confined, Refusal> {
+    bounded(text, bytes_max)?;
     stack::with_room(|| confine_here(text, policy))
 }
 
@@ -211,16 +219,12 @@ fn checked_format(format: &Name) -> Result<String, Refusal> {
     Err(Refusal::new(format!("Wanted a format such as {near}; found {}.", format.text), format.place))
 }
 
-fn bounded(text: &str) -> Result<(), Refusal> {
-    if text.len() <= limits::TEXT_BYTES_MAX {
+fn bounded(text: &str, bytes_max: usize) -> Result<(), Refusal> {
+    if text.len() <= bytes_max {
         return Ok(());
     }
     Err(Refusal::new(
-        format!(
-            "Wanted a statement of at most {} bytes; this one has {}.",
-            limits::TEXT_BYTES_MAX,
-            text.len()
-        ),
+        format!("Wanted a statement of at most {bytes_max} bytes; this one has {}.", text.len()),
         Place::new(0, 0),
     ))
 }

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use connection::{Answer, Chunk, Statement, StatementError, Statistics};
 pub(crate) use connection::{Class, Connection, Streaming, exception_code};
@@ -40,10 +39,10 @@ pub struct EngineOptions {
     pub path: PathBuf,
     /// What the engine may use; none: a third of the machine's memory, at least 1 GiB.
     pub memory_bytes_max: Option<u64>,
-    /// Statements of this process that run at the same time; others wait. Those that come in over a port have half as
-    /// many places, of their own, so that slow clients keep no insert waiting.
+    /// Statements of our own that run at the same time; others wait. Questions, SQL of the command line and the API, and
+    /// SQL of the port have a quarter as many places each, of their own, so that readers keep no insert waiting.
     pub statements_max: usize,
-    /// A statement that came in over a port waits so long for a place; then it is told to come again.
+    /// A user's statement waits so long for a place; then it is told to come again.
     pub port_wait_max: Duration,
 }
 
@@ -96,8 +95,7 @@ pub struct Engine {
     library: Arc<Library>,
     arguments: Vec<std::ffi::CString>,
     path: PathBuf,
-    slots: Arc<Semaphore>,
-    port_slots: Arc<Semaphore>,
+    memory_bytes_max: u64,
     statements_max: usize,
     port_wait_max: Duration,
     statement_ids: AtomicU64,
@@ -145,8 +143,7 @@ impl Engine {
             library,
             arguments,
             path,
-            slots: Arc::new(Semaphore::new(options.statements_max.max(1))),
-            port_slots: Arc::new(Semaphore::new(options.statements_max.div_ceil(2).max(1))),
+            memory_bytes_max: memory,
             statements_max: options.statements_max.max(1),
             port_wait_max: options.port_wait_max,
             statement_ids: AtomicU64::new(1),
@@ -164,7 +161,7 @@ impl Engine {
         self.library.version()
     }
 
-    /// Statements that can run at the same time.
+    /// Statements of our own that can run at the same time.
     pub fn statements_max(&self) -> usize {
         self.statements_max
     }
@@ -179,12 +176,12 @@ impl Engine {
         Connection::open(&self.library, &self.arguments).map_err(StatementError::from_text)
     }
 
-    /// Waits for a free place among the running statements.
-    pub(crate) async fn slot(&self, over_port: bool) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(if over_port { &self.port_slots } else { &self.slots }).acquire_owned().await.ok()
+    /// What the engine may use, in bytes.
+    pub fn memory_bytes_max(&self) -> u64 {
+        self.memory_bytes_max
     }
 
-    /// How long a statement that came in over a port waits for a place.
+    /// How long a user's statement waits for a place.
     pub(crate) fn port_wait_max(&self) -> Duration {
         self.port_wait_max
     }

@@ -1,38 +1,45 @@
-//! ClickHouse's HTTP protocol, served by the engine in this process.
+//! ClickHouse's HTTP protocol, at both ends of the engine.
 //!
-//! The way of a statement:
-//! 1. [`access`]: whose it is, and what that user may do.
+//! Before the engine, in the process that holds it, for this program alone. The way of a statement:
+//! 1. [`lanes`]: by whom it is for, it waits for a place.
 //! 2. [`request`]: text, parameters, settings, database and formats, from the URL, the headers and the body.
 //! 3. [`encoding`]: bodies are decompressed, answers compressed where the client takes it.
 //! 4. [`statement`]: it runs on a connection of its own in a thread of its own; its answer comes back in chunks.
 //! 5. [`response`]: headers, errors and chunks as ClickHouse sends them.
 //!
+//! Before that, for everybody else: [`front`], which is what listens on a port.
+//!
 //! Sessions are not kept: each statement stands for itself, and `session_id` is accepted without effect.
 
-mod access;
 mod counts;
 mod encoding;
+mod front;
+mod lanes;
 mod request;
 mod response;
 mod statement;
+mod words;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use access::{Access, User};
-use counts::Counts;
-use request::Call;
+pub use front::{Port, PortLimits, Role, User, serve_port};
+pub(crate) use lanes::LANE_HEADER;
+pub use lanes::Lane;
+use lanes::Lanes;
+use request::{Bounds, Call};
 use response::{Failure, Reply};
 
 use crate::engine::{Engine, Statement};
@@ -45,24 +52,20 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// What every connection of a listener shares.
 pub(crate) struct Served {
     engine: Arc<Engine>,
-    access: Access,
-    counts: Counts,
+    lanes: Lanes,
 }
 
 impl Served {
-    pub(crate) fn new(engine: Arc<Engine>, access: Access) -> Arc<Served> {
-        Arc::new(Served { engine, access, counts: Counts::default() })
+    pub(crate) fn new(engine: Arc<Engine>) -> Arc<Served> {
+        let lanes = Lanes::new(engine.statements_max(), engine.port_wait_max());
+        Arc::new(Served { engine, lanes })
     }
 }
 
-/// Serves the protocol until `shutdown` is ready; then statements under way are finished, within limits.
-pub async fn serve_http(
-    listener: TcpListener,
-    engine: Arc<Engine>,
-    access: Access,
-    shutdown: impl Future<Output = ()>,
-) {
-    let served = Served::new(engine, access);
+/// Serves the engine to this program, with every right, until `shutdown` is ready; then statements under way are
+/// finished, within limits. Not for a port that others reach: that is [`serve_port`].
+pub async fn serve_http(listener: TcpListener, engine: Arc<Engine>, shutdown: impl Future<Output = ()>) {
+    let served = Served::new(engine);
     let ending = CancellationToken::new();
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -119,44 +122,26 @@ where
 }
 
 async fn handle(request: Request<Incoming>, served: &Arc<Served>) -> Reply {
-    let path = request.uri().path();
-    let plain = match (request.method(), path) {
-        (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => {
-            Some(response::text(StatusCode::OK, "Ok.\n"))
-        }
-        (&Method::GET | &Method::HEAD, "/") if request.uri().query().is_none() => {
-            Some(response::text(StatusCode::OK, "Ok.\n"))
-        }
-        (&Method::GET | &Method::HEAD, "/readyz") => Some(ready(&served.engine).await),
-        (&Method::GET | &Method::HEAD, "/metrics") => Some(response::metrics(served.counts.render())),
+    let plain = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::POST, "/") => None,
-        (_, "/") => Some(response::text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.\n")),
-        _ => Some(response::text(
-            StatusCode::NOT_FOUND,
-            "There is nothing here; statements go to / and /ping answers Ok.\n",
-        )),
+        (&Method::GET | &Method::HEAD, "/ping") => Some(response::text(StatusCode::OK, "Ok.\n")),
+        (&Method::GET | &Method::HEAD, "/readyz") => Some(ready(&served.engine).await),
+        _ => Some(response::text(StatusCode::NOT_FOUND, "There is nothing here; statements go to /.\n")),
     };
     if let Some(plain) = plain {
-        return plain;
+        return plain.map(Either::Left);
     }
     let (parts, body) = request.into_parts();
+    let lane = Lane::stated(&parts.headers);
     let answered = async {
-        let rights = served.access.check(&parts)?;
-        let call = Call::read(&parts, body, rights).await?;
-        statement::answer(call, served).await
+        let call = Call::read(&parts, body, &Bounds::OWN).await?;
+        statement::answer(call, lane, served).await
     };
-    served.counts.statements.fetch_add(1, Ordering::Relaxed);
-    answered.await.unwrap_or_else(|failure: Failure| {
-        served.counts.failed.fetch_add(1, Ordering::Relaxed);
-        if matches!(failure, Failure::Busy) {
-            served.counts.turned_away.fetch_add(1, Ordering::Relaxed);
-        }
-        failure.reply()
-    })
+    answered.await.unwrap_or_else(|failure: Failure| failure.reply().map(Either::Left))
 }
 
 /// Whether the engine runs statements.
-async fn ready(engine: &Arc<Engine>) -> Reply {
+async fn ready(engine: &Arc<Engine>) -> Response<Full<Bytes>> {
     let engine = Arc::clone(engine);
     let asked = tokio::task::spawn_blocking(move || {
         engine.run_blocking(&Statement { text: b"SELECT 1", format: "TabSeparated", parameters: &[] }).is_ok()

@@ -5,7 +5,7 @@
 //! 2. [`native`]: columns become the bytes of ClickHouse's `Native` format.
 //! 3. [`store`]: the client of a server or of a data folder's engine; inserts, queries, migrations ([`schema`]).
 //! 4. [`confine`]: users' SQL is read, checked against lists of what is allowed, and printed anew.
-//! 5. [`http`]: ClickHouse's HTTP protocol, served by the engine: over memory, a unix socket or a port.
+//! 5. [`http`]: ClickHouse's HTTP protocol, before the engine for this program, and on a port for everybody else.
 //! 6. [`engine`]: libchdb's C API, found at run time; the process that it runs in, and its cage. The only unsafe code.
 
 pub mod confine;
@@ -20,7 +20,7 @@ pub use clickhouse;
 pub use engine::{
     Engine, EngineError, EngineOptions, EngineProcess, EngineState, ProcessOptions, prepare_exit,
 };
-pub use http::{Access, serve_http};
+pub use http::{Lane, Port, serve_http, serve_port};
 pub use native::NativeBlock;
 pub use schema::MigrateError;
 pub use store::{

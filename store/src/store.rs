@@ -32,6 +32,7 @@ pub use stored::{StoredBatch, StoredRecord};
 
 use crate::engine::watchdog::{self, Ends};
 use crate::engine::{Engine, EngineProcess};
+use crate::http::{LANE_HEADER, Lane};
 use crate::native::NativeBlock;
 use crate::schema::{self, MigrateError};
 
@@ -129,6 +130,14 @@ impl Store {
     /// The engine, if it is in this process.
     pub fn engine(&self) -> Option<&Arc<Engine>> {
         self.engine.as_ref()
+    }
+
+    /// The same store, whose statements run in another lane: with that lane's places and limits. Servers that are not
+    /// ours know no lanes.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Store {
+        let endpoints = Arc::new(self.endpoints.with_header(LANE_HEADER, lane.name()));
+        Store { endpoints, ..self.clone() }
     }
 
     /// The engine's process, if it has one of its own.

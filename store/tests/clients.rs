@@ -1,4 +1,4 @@
-//! The HTTP handler as clients from outside see it: Python's `clickhouse-connect`, and plain requests.
+//! The port as clients from outside see it: Python's `clickhouse-connect`, and plain requests.
 //! To be run by `cargo nextest run`: a process opens one data folder only.
 
 #![allow(
@@ -13,30 +13,25 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use lastwords_store::http::User;
-use lastwords_store::{Access, serve_http};
-use support::{count, eventually, fresh};
+use lastwords_store::serve_port;
+use support::{count, eventually, fresh, port_of};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-/// The handler on a port, with a user who writes and one who reads.
+/// The port before a store, with `reader` and `writer`.
 async fn served() -> (tempfile::TempDir, lastwords_store::Store, u16) {
     let (folder, store) = fresh().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let user =
-        |name: &str, password: &str, writes| User { name: name.into(), password: password.into(), writes };
-    let access = Access::Users(vec![user("op", "secret", true), user("eye", "only", false)]);
-    tokio::spawn(serve_http(listener, Arc::clone(store.engine().unwrap()), access, std::future::pending()));
+    tokio::spawn(serve_port(listener, port_of(&store), std::future::pending()));
     (folder, store, port)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pythons_client_creates_inserts_queries_and_reads_errors() {
+async fn pythons_client_inserts_queries_and_reads_errors() {
     let (_folder, _store, port) = served().await;
     let cache = std::env::var_os("LASTWORDS_CACHE").map(PathBuf::from);
     let cache =
@@ -77,8 +72,10 @@ async fn ask(
     (status, headers, reply.into_body().collect().await.unwrap().to_bytes().to_vec())
 }
 
-const OP: (&str, &str) = ("Authorization", "Basic b3A6c2VjcmV0");
-const EYE: (&str, &str) = ("Authorization", "Basic ZXllOm9ubHk=");
+/// `writer:secret`
+const WRITER: (&str, &str) = ("Authorization", "Basic d3JpdGVyOnNlY3JldA==");
+/// `reader:only`
+const READER: (&str, &str) = ("Authorization", "Basic cmVhZGVyOm9ubHk=");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_and_errors_come_as_clickhouse_sends_them() {
@@ -88,26 +85,34 @@ async fn statements_and_errors_come_as_clickhouse_sends_them() {
     let cases: &[Case<'_>] = &[
         ("/ping", &[], None, 200, "Ok.\n"),
         ("/?query=SELECT%201", &[], None, 403, "Code: 516"),
-        ("/?query=SELECT%201", &[OP], None, 200, "1\n"),
-        ("/?query=SELECT%201&user=op&password=secret", &[], None, 200, "1\n"),
-        ("/?user=op&password=wrong", &[], Some(b"SELECT 1"), 403, "Code: 516"),
-        ("/", &[OP], Some(b"SELECT 1 AS n FORMAT JSONEachRow"), 200, "{\"n\":1}\n"),
-        ("/?default_format=JSONEachRow", &[OP], Some(b"SELECT 1 AS n"), 200, "{\"n\":1}\n"),
-        ("/?param_a=5&query=SELECT%20%7Ba:UInt8%7D%2B1", &[OP], None, 200, "6\n"),
-        ("/?database=lastwords", &[OP], Some(b"SELECT count() FROM logs"), 200, "0\n"),
-        ("/?database=nowhere", &[OP], Some(b"SELECT 1"), 404, "Code: 81"),
-        ("/?max_threads=1", &[OP], Some(b"SELECT getSetting('max_threads')"), 200, "1\n"),
-        ("/?no_such_setting=1", &[OP], Some(b"SELECT 1"), 400, "Code: 115"),
-        ("/", &[OP], Some(b"SELEC 1"), 400, "Code: 62"),
-        ("/", &[OP], Some(b"SELECT * FROM nowhere"), 404, "Code: 60"),
-        ("/", &[OP], Some(b""), 400, "Empty query"),
-        ("/?query=CREATE%20DATABASE%20x", &[OP], None, 403, "Code: 164"),
-        ("/", &[EYE], Some(b"CREATE DATABASE x"), 403, "Code: 164"),
-        ("/", &[EYE], Some(b"SELECT 1 SETTINGS readonly = 0"), 403, "Code: 164"),
-        ("/", &[EYE], Some(b"SELECT 1"), 200, "1\n"),
-        ("/", &[OP], Some(b"SELECT * FROM file('/etc/passwd', 'RawBLOB')"), 403, "Code: 497"),
-        ("/", &[OP], Some(b"SYSTEM STOP MERGES"), 403, "Code: 497"),
-        ("/nothing", &[OP], Some(b"SELECT 1"), 404, "nothing here"),
+        ("/?query=SELECT%201", &[READER], None, 200, "1\n"),
+        ("/?query=SELECT%201", &[WRITER], None, 200, "1\n"),
+        ("/?query=SELECT%201&user=reader&password=only", &[], None, 200, "1\n"),
+        ("/?user=reader&password=wrong", &[], Some(b"SELECT 1"), 403, "Code: 516"),
+        ("/", &[READER], Some(b"SELECT 1 AS n FORMAT JSONEachRow"), 200, "{\"n\":1}\n"),
+        ("/?default_format=JSONEachRow", &[READER], Some(b"SELECT 1 AS n"), 200, "{\"n\":1}\n"),
+        ("/?default_format=Template", &[READER], Some(b"SELECT 1 AS n"), 400, "Code: 73"),
+        ("/?param_a=5&query=SELECT%20%7Ba:UInt8%7D%2B1", &[READER], None, 200, "6\n"),
+        ("/?database=lastwords", &[READER], Some(b"SELECT count() FROM logs"), 200, "0\n"),
+        ("/?database=default", &[READER], Some(b"SELECT count() FROM logs"), 200, "0\n"),
+        ("/", &[READER], Some(b"SELECT count() FROM lastwords.logs"), 200, "0\n"),
+        ("/?database=nowhere", &[READER], Some(b"SELECT 1"), 404, "Code: 81"),
+        (
+            "/?max_threads=1&readonly=1&log_comment=x&send_progress_in_http_headers=1",
+            &[READER],
+            Some(b"SELECT 1"),
+            200,
+            "1\n",
+        ),
+        ("/?no_such_setting=1", &[READER], Some(b"SELECT 1"), 400, "Code: 115"),
+        ("/?max_threads=x", &[READER], Some(b"SELECT 1"), 400, "Code: 452"),
+        ("/", &[READER], Some(b"SELEC 1"), 403, "Code: 497"),
+        ("/", &[READER], Some(b"SELECT nothing FROM logs"), 400, "Code: 47"),
+        ("/", &[READER], Some(b""), 400, "Empty query"),
+        ("/?query=INSERT%20INTO%20logs%20(Body)%20VALUES", &[READER], Some(b"('x')"), 403, "Code: 497"),
+        ("/?query=INSERT%20INTO%20logs%20(Body)%20VALUES%20('x')", &[WRITER], None, 403, "Code: 164"),
+        ("/?compress=1", &[READER], Some(b"SELECT 1"), 400, "Code: 271"),
+        ("/nothing", &[READER], Some(b"SELECT 1"), 404, "nothing here"),
     ];
     for (target, headers, body, status, text) in cases {
         let (found, head, answer) = ask(port, target, headers, *body).await;
@@ -126,49 +131,50 @@ async fn statements_and_errors_come_as_clickhouse_sends_them() {
 async fn answers_are_compressed_and_bodies_decompressed() {
     let (_folder, _store, port) = served().await;
     let sql: &[u8] = b"SELECT number, 'the same words in every row' FROM numbers(10000)";
-    let (_, _, plain) = ask(port, "/", &[OP], Some(sql)).await;
+    let (_, _, plain) = ask(port, "/", &[WRITER], Some(sql)).await;
     for coding in ["gzip", "zstd", "deflate", "lz4"] {
-        let (status, head, packed) = ask(port, "/", &[OP, ("Accept-Encoding", coding)], Some(sql)).await;
+        let (status, head, packed) = ask(port, "/", &[WRITER, ("Accept-Encoding", coding)], Some(sql)).await;
         assert_eq!(status, 200);
         assert!(head.contains(&format!("\"content-encoding\": \"{coding}\"")), "{head}");
         assert!(packed.len() < plain.len(), "{coding}: {} of {}", packed.len(), plain.len());
     }
     let packed = zstd::encode_all(sql, 1).unwrap();
-    let (status, _, answer) = ask(port, "/", &[OP, ("Content-Encoding", "zstd")], Some(&packed)).await;
+    let (status, _, answer) = ask(port, "/", &[WRITER, ("Content-Encoding", "zstd")], Some(&packed)).await;
     assert_eq!((status, answer), (200, plain));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_insert_stores_nothing() {
     let (_folder, store, port) = served().await;
-    store.execute("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n").await.unwrap();
+    let planned = store.planning_time_s().await.unwrap();
+    let row = format!("db01\t{planned}\n");
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let head = "POST /?database=lastwords&query=INSERT%20INTO%20t%20FORMAT%20TabSeparated HTTP/1.1\r\nHost: x\r\nAuthorization: Basic b3A6c2VjcmV0\r\nContent-Length: 1000000\r\n\r\n";
+    let head = "POST /?database=lastwords&query=INSERT%20INTO%20logs%20(Body,Planned)%20FORMAT%20TabSeparated HTTP/1.1\r\nHost: x\r\nAuthorization: Basic d3JpdGVyOnNlY3JldA==\r\nContent-Length: 10000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&b"1\n".repeat(100_000)).await.unwrap();
-    let running = "system.processes WHERE query LIKE 'INSERT INTO t%'";
+    stream.write_all(row.repeat(100_000).as_bytes()).await.unwrap();
+    let running = "system.processes WHERE query LIKE 'INSERT INTO%logs%'";
     eventually("the insert runs", async || count(&store, running).await == 1).await;
     drop(stream);
     eventually("the insert has ended", async || count(&store, running).await == 0).await;
-    assert_eq!(count(&store, "t").await, 0);
+    assert_eq!(count(&store, "logs").await, 0);
     // The same insert whole.
     let (status, _, _) = ask(
         port,
-        "/?database=lastwords&query=INSERT%20INTO%20t%20FORMAT%20TabSeparated",
-        &[OP],
-        Some(&b"1\n".repeat(1000)),
+        "/?database=lastwords&query=INSERT%20INTO%20logs%20(Body,Planned)%20FORMAT%20TabSeparated",
+        &[WRITER],
+        Some(row.repeat(1000).as_bytes()),
     )
     .await;
-    assert_eq!((status, count(&store, "t").await), (200, 1000));
+    assert_eq!((status, count(&store, "logs").await), (200, 1000));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_goes_away_ends_its_statement() {
     let (_folder, store, port) = served().await;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let sql = "SELECT number, 'endless' FROM system.numbers";
+    let sql = "SELECT number, 'endless' FROM numbers(1000000000000)";
     let head = format!(
-        "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic b3A6c2VjcmV0\r\nContent-Length: {}\r\n\r\n{sql}",
+        "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic d3JpdGVyOnNlY3JldA==\r\nContent-Length: {}\r\n\r\n{sql}",
         sql.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -17,13 +17,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lastwords_store::http::User;
 use lastwords_store::rows::{BatchRow, BatchesBlock, LogsBlock, QuarantineBlock, QuarantineRow};
 use lastwords_store::store::{Settled, codes};
 use lastwords_store::{
-    Access, Class, Engine, InsertError, Inserting, MigrateError, QueryError, RemoteOptions, Store, serve_http,
+    Class, Engine, InsertError, Inserting, MigrateError, QueryError, RemoteOptions, Store, serve_http,
+    serve_port,
 };
-use support::{batch, count, eventually, fresh, log};
+use support::{batch, count, eventually, fresh, log, port_of};
 use tls::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -33,19 +33,24 @@ fn with_token(token: &str) -> Inserting {
     Inserting { token: Some(token.into()), timeout: Some(Duration::from_secs(30)), ..Inserting::default() }
 }
 
-/// Serves an engine on a port; 0: any.
+/// Serves an engine on a port, as a server that is not ours would; 0: any.
 async fn serve(engine: &Arc<Engine>, port: u16) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let user = User { name: "writer".into(), password: "sesame".into(), writes: true };
-    let serving = serve_http(listener, Arc::clone(engine), Access::Users(vec![user]), std::future::pending());
-    (port, tokio::spawn(serving))
+    (port, tokio::spawn(serve_http(listener, Arc::clone(engine), std::future::pending())))
+}
+
+/// Serves our own port before a store; 0: any.
+async fn serve_ours(store: &Store, port: u16) -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (port, tokio::spawn(serve_port(listener, port_of(store), std::future::pending())))
 }
 
 fn options(ports: &[u16]) -> RemoteOptions {
     RemoteOptions {
         user: "writer".into(),
-        password: "sesame".into(),
+        password: "secret".into(),
         ..RemoteOptions::new(ports.iter().map(|port| format!("http://127.0.0.1:{port}")))
     }
 }
@@ -118,7 +123,9 @@ async fn an_empty_server_is_migrated_over_http_into_a_database_of_any_name_and_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_and_no_reason_to_throw_a_batch_out() {
-    let (_folder, _embedded, right, port) = remote().await;
+    let (_folder, embedded) = fresh().await;
+    let (port, _serving) = serve_ours(&embedded, 0).await;
+    let right = Store::remote(&options(&[port])).unwrap();
     let wrong = Store::remote(&RemoteOptions { password: "guess".into(), ..options(&[port]) }).unwrap();
     let error = wrong.execute("SELECT 1").await.unwrap_err();
     assert!(matches!(error, QueryError::Statement { code: 516, .. }) && !error.is_passing(), "{error}");
@@ -137,7 +144,6 @@ async fn a_wrong_password_is_told_and_no_reason_to_throw_a_batch_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_address_is_asked_where_one_is_dead_and_the_first_again_when_it_is_back() {
     let (_folder, embedded, _, second) = remote().await;
-    let engine = embedded.engine().unwrap();
     let first = dead_port().await;
     let short = Duration::from_millis(50);
     let store = Store::remote(&RemoteOptions { return_after: short, ..options(&[first, second]) }).unwrap();
@@ -150,7 +156,7 @@ async fn another_address_is_asked_where_one_is_dead_and_the_first_again_when_it_
     assert!(matches!(error, QueryError::Unreachable(_)) && error.is_passing(), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
     // The first comes back. That it is asked again is told by its own count of statements.
-    let (_, _serving) = serve(engine, first).await;
+    let (_, _serving) = serve_ours(&embedded, first).await;
     eventually("the first address is asked again", async || {
         insert(&store, "b", 1).await.unwrap();
         statements_of(first).await > 0

@@ -21,7 +21,10 @@ pub enum StoreCommand {
 #[command(after_help = "\
 Examples:
   lastwords store serve --data /srv/lastwords --listen 127.0.0.1:8123
-  lastwords store serve --data /srv/lastwords --listen 0.0.0.0:8123 --user writer --password-file /etc/lastwords/writer")]
+  lastwords store serve --data /srv/lastwords --listen 10.0.0.5:8123 --user fleet --password-file /etc/lastwords/fleet
+
+Who reads comes as `reader`, who inserts as `writer`; their passwords are made at the first start, in
+DATA/clickhouse/reader.password and writer.password.")]
 pub struct StoreServeArgs {
     /// Where.
     #[command(flatten)]
@@ -29,10 +32,10 @@ pub struct StoreServeArgs {
     /// Speak ClickHouse's HTTP protocol here
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8123")]
     pub listen: SocketAddr,
-    /// The user that others come as
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub user: String,
-    /// File whose first line is that user's password; without one only loopback is listened on
+    /// A further user who inserts, beside `writer`; with --password-file [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// File whose first line is that user's password
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 }

@@ -84,7 +84,6 @@ const COLUMNS: &[&str] = &[
 fn shown(config: &Config) -> serde_json::Value {
     let listen =
         |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
-    let clickhouse = config.listen.clickhouse.as_ref();
     let tls = config.listen.security.tls.as_ref();
     json!({
         "data": config.data.root(),
@@ -98,8 +97,8 @@ fn shown(config: &Config) -> serde_json::Value {
         "listen.tls.certificate_file": tls.map(|tls| &tls.certificate_file),
         "listen.tls.key_file": tls.map(|tls| &tls.key_file),
         "listen.tls.client_ca_file": tls.and_then(|tls| tls.client_ca_file.as_ref()),
-        "clickhouse.listen": listen(clickhouse.map(|clickhouse| clickhouse.address)),
-        "clickhouse.user": clickhouse.map(|clickhouse| &clickhouse.user),
+        "clickhouse.listen": listen(config.clickhouse.listen),
+        "clickhouse.user": config.clickhouse.named.as_ref().map(|(name, _)| name),
         "engine.library": config.engine.library,
         "engine.memory_max": config.engine.memory_bytes_max,
         "engine.in_process": config.engine.in_process,

@@ -4,10 +4,8 @@ use std::{io::Write as _, time::Duration};
 
 use anyhow::Context as _;
 use lastwords_store::{
-    Access, Store,
-    http::User,
+    Store,
     schema::{self, Layout},
-    serve_http,
     store::DATABASE,
 };
 use tokio::net::TcpListener;
@@ -15,10 +13,11 @@ use tokio::net::TcpListener;
 use super::{environment, stop_signal};
 use crate::{
     args::{MigrateArgs, StoreServeArgs},
-    config::{self, ConfigError, Flags},
+    config::{self, Flags},
     outcome::{Outcome, UsageError, printed},
     output,
     pipeline::OpenStore,
+    port,
 };
 
 /// How long a folder that a process before still holds is waited for.
@@ -79,14 +78,12 @@ pub async fn migrate(migrate: &MigrateArgs) -> anyhow::Result<Outcome> {
 /// Where the folder is in use, the engine or a migration fails, or the address cannot be listened on.
 pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
     let mut config = config::load(&Flags::from(&serve.place), &environment)?;
-    // The port is served by the engine's own handler, which has to be in this process.
-    config.engine.in_process = true;
     let password = match &serve.password_file {
-        Some(path) => config::first_line(path)?,
-        None => environment("LASTWORDS_STORE_PASSWORD").unwrap_or_default(),
+        Some(path) => Some(config::password("--password-file", path)?),
+        None => environment("LASTWORDS_STORE_PASSWORD").filter(|password| !password.is_empty()),
     };
-    if password.is_empty() && !serve.listen.ip().is_loopback() {
-        return Err(ConfigError::OpenToAll { address: serve.listen }.into());
+    if let Some(named) = config::named_writer("--user", serve.user.clone(), password)? {
+        config.clickhouse.named = Some(named);
     }
     let stop = stop_signal()?;
     config.data.create()?;
@@ -104,17 +101,13 @@ pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
         .await
         .with_context(|| format!("--listen: cannot listen on {}; is something else there?", serve.listen))?;
     let open = OpenStore::open(&config, lock).await?;
-    if password.is_empty() {
-        tracing::warn!("no password is asked for: whoever is on this machine can change everything");
-    }
-    let access = Access::Users(vec![User { name: serve.user.clone(), password, writes: true }]);
+    let users = port::users(&config.clickhouse, &config.data)?;
     let address = listener.local_addr()?;
     tracing::info!(what = "clickhouse", %address, data = %config.data.root().display(), "serving");
     let stopped = async {
         let signal = stop.await;
         tracing::info!(signal, "stopping");
     };
-    let engine = open.engine.clone().context("the port wants the engine in this process")?;
-    serve_http(listener, engine, access, stopped).await;
+    port::serve(listener, open.store.clone(), users, stopped).await?;
     Ok(Outcome::Done)
 }

@@ -9,7 +9,6 @@ use std::{
 use anyhow::Context as _;
 use lastwords_ingester::{Speakers, connections, serve_grpc};
 use lastwords_shipper::Uplink;
-use lastwords_store::{Access, http::User, serve_http};
 use tokio::{
     net::{TcpListener, UnixListener},
     task::JoinSet,
@@ -30,6 +29,7 @@ use crate::{
     },
     outcome::{Outcome, explain},
     pipeline::{OpenStore, PATIENCE, Pipeline},
+    port,
 };
 
 const PURPOSE: &str = "lastwords up";
@@ -39,9 +39,7 @@ const PURPOSE: &str = "lastwords up";
 /// # Errors
 /// Where something cannot be started, or a part fails that the others cannot do without.
 pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
-    let mut config = config::load(&Flags::from(up), &environment)?;
-    // The port is served by the engine's own handler, which has to be in this process.
-    config.engine.in_process |= config.listen.clickhouse.is_some();
+    let config = config::load(&Flags::from(up), &environment)?;
     let stop = stop_signal()?;
     let lock = lock(&config).await?;
     let gate = Gate::load(&config)?;
@@ -106,11 +104,7 @@ impl Listeners {
         Ok(Listeners {
             grpc: bind(listen.grpc, "listen.grpc (--listen)").await?,
             http: bind(listen.http, "listen.http (--http-listen)").await?,
-            clickhouse: bind(
-                listen.clickhouse.as_ref().map(|clickhouse| clickhouse.address),
-                "clickhouse.listen (--clickhouse-listen)",
-            )
-            .await?,
+            clickhouse: bind(config.clickhouse.listen, "clickhouse.listen (--clickhouse-listen)").await?,
             ingest: bind_unix(&config.data.ingest_socket()).context("DATA/ingest.sock cannot be made")?,
             query: bind_unix(&config.data.query_socket()).context("DATA/query.sock cannot be made")?,
         })
@@ -185,21 +179,11 @@ fn serve(
             ("the gRPC listener", Ok(()))
         });
     }
-    if let (Some(listener), Some(clickhouse)) = (listeners.clickhouse, &config.listen.clickhouse) {
+    if let Some(listener) = listeners.clickhouse {
         told("clickhouse", listener.local_addr()?);
-        if clickhouse.password.is_empty() {
-            tracing::warn!(
-                "the ClickHouse listener asks for no password: whoever is on this machine can change everything"
-            );
-        }
-        let (name, password) = (clickhouse.user.clone(), clickhouse.password.clone());
-        let access = Access::Users(vec![User { name, password, writes: true }]);
-        let engine = pipeline.open.engine.clone().context("the port wants the engine in this process")?;
-        let stop = shutdown.clone().cancelled_owned();
-        parts.spawn(async move {
-            serve_http(listener, engine, access, stop).await;
-            ("the ClickHouse listener", Ok(()))
-        });
+        let users = port::users(&config.clickhouse, &config.data)?;
+        let (store, stop) = (pipeline.open.store.clone(), shutdown.clone().cancelled_owned());
+        parts.spawn(async move { ("the ClickHouse port", port::serve(listener, store, users, stop).await) });
     }
     Ok(())
 }

@@ -124,16 +124,6 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
-    /// The engine would be open to the network without a password.
-    #[error(
-        "clickhouse.listen = {address} is not loopback and no password is set: \
-         set clickhouse.password_file (or --clickhouse-password-file, or LASTWORDS_CLICKHOUSE_PASSWORD), \
-         or listen on 127.0.0.1"
-    )]
-    OpenToAll {
-        /// Where it would listen.
-        address: SocketAddr,
-    },
 }
 
 /// What is wrong with an address in which a password may stand; `found` is what may be shown of it.

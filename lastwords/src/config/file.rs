@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     ConfigError,
+    clickhouse::RawClickHouse,
     error::address_with_secrets,
     fleet::{RawKafka, RawStore},
     security::{RawListenTls, RawShipTls},
@@ -52,15 +53,6 @@ pub struct RawListen {
     pub insecure: Option<bool>,
     pub memory_max: Option<Size>,
     pub tls: Option<RawListenTls>,
-}
-
-/// `[clickhouse]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawClickHouse {
-    pub listen: Option<ListenText>,
-    pub user: Option<String>,
-    pub password_file: Option<PathBuf>,
 }
 
 /// `[engine]`

@@ -3,6 +3,7 @@
 //! `file` reads the TOML with places for errors, `environment` lays variables over it, this module resolves what
 //! nobody said and checks what was said.
 
+mod clickhouse;
 mod environment;
 mod error;
 mod file;
@@ -23,6 +24,7 @@ use lastwords_ingester::{MemoryPlan, kafka::KafkaOptions};
 use lastwords_shipper::{discover::Pattern, uplink::TlsOptions};
 use lastwords_store::RemoteOptions;
 
+pub use clickhouse::{ClickHouseConfig, READER, WRITER, named_writer, password};
 pub use environment::VARIABLES;
 pub use error::ConfigError;
 use file::{Raw, RawCollect};
@@ -51,6 +53,8 @@ pub struct Config {
     pub host: lastwords_record::Host,
     /// Where `up` listens.
     pub listen: ListenConfig,
+    /// The port for ClickHouse's clients.
+    pub clickhouse: ClickHouseConfig,
     /// The embedded engine.
     pub engine: EngineConfig,
     /// What is collected from this machine.
@@ -84,28 +88,6 @@ pub struct ListenConfig {
     pub http: Option<SocketAddr>,
     /// Names by which the HTTP API may be asked for, beside its address.
     pub http_names: Vec<Authority>,
-    /// ClickHouse's HTTP protocol, with its credentials.
-    pub clickhouse: Option<ClickHouseListen>,
-}
-
-/// `--clickhouse-listen` and who may use it.
-#[derive(Clone)]
-pub struct ClickHouseListen {
-    /// Where.
-    pub address: SocketAddr,
-    /// User.
-    pub user: String,
-    /// Password; empty: none is asked for, which only loopback allows.
-    pub password: String,
-}
-
-impl std::fmt::Debug for ClickHouseListen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClickHouseListen")
-            .field("address", &self.address)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The embedded engine.
@@ -304,8 +286,8 @@ fn resolve(
             memory: security::memory(raw.listen.memory_max)?,
             http: security::http(http, flags.http_use, raw.kafka.brokers.is_some(), insecure)?,
             http_names: security::http_names(raw.listen.http_hosts)?,
-            clickhouse: clickhouse(raw.clickhouse, flags, environment)?,
         },
+        clickhouse: clickhouse::resolve(raw.clickhouse, flags, environment)?,
         engine: EngineConfig {
             library: raw.engine.library,
             memory_bytes_max: raw.engine.memory_max.map(|size| size.0),
@@ -400,25 +382,6 @@ pub fn time_zone(
         wanted: "a name of the time zone database such as Europe/Berlin",
         found: name,
     })
-}
-
-fn clickhouse(
-    raw: file::RawClickHouse,
-    flags: &Flags,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<ClickHouseListen>, ConfigError> {
-    let Some(address) = pick(flags.clickhouse_listen, raw.listen.map(|listen| listen.0), None) else {
-        return Ok(None);
-    };
-    let password = match flags.clickhouse_password_file.as_ref().or(raw.password_file.as_ref()) {
-        Some(path) => first_line(path)?,
-        None => environment("LASTWORDS_CLICKHOUSE_PASSWORD").unwrap_or_default(),
-    };
-    if password.is_empty() && !address.ip().is_loopback() {
-        return Err(ConfigError::OpenToAll { address });
-    }
-    let user = flags.clickhouse_user.clone().or(raw.user).unwrap_or_else(|| "default".to_owned());
-    Ok(Some(ClickHouseListen { address, user, password }))
 }
 
 /// More of a file with a secret is not read.

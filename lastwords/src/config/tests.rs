@@ -134,7 +134,18 @@ fn errors_name_file_line_and_key() {
             "[store]\nurl = \"http://a\"\nanswer_timeout_seconds = 0\n",
             "DIR/lastwords.toml:3: key `store.answer_timeout_seconds`: wanted 1 or more",
         ),
-        ("[clickhouse]\nlisten = \"0.0.0.0:8123\"\n", "clickhouse.listen = 0.0.0.0:8123 is not loopback"),
+        (
+            "[clickhouse]\nuser = \"grafana\"\n",
+            "DIR/lastwords.toml:2: key `clickhouse.user`: wanted a password",
+        ),
+        (
+            "[clickhouse]\nuser = \"reader\"\n",
+            "DIR/lastwords.toml:2: key `clickhouse.user`: wanted a name other",
+        ),
+        (
+            "[clickhouse]\nreader_password_file = \"/dev/null\"\n",
+            "DIR/lastwords.toml:2: key `clickhouse.reader_password_file`: wanted a file whose first line",
+        ),
     ];
     for (text, expected) in cases {
         let error = loaded(text, &[], Flags::default()).unwrap_err();
@@ -220,12 +231,14 @@ fn the_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
         secret.display().to_string()
     );
     let config = loaded(&text, &[], Flags::default()).unwrap();
-    assert_eq!(config.listen.clickhouse.as_ref().unwrap().password, "hunter2");
+    assert_eq!(config.clickhouse.named, Some(("default".to_owned(), "hunter2".to_owned())));
     assert!(!format!("{config:?}").contains("hunter2"));
     let variables =
-        [("LASTWORDS_CLICKHOUSE_LISTEN", "127.0.0.1:0"), ("LASTWORDS_CLICKHOUSE_PASSWORD", "other")];
+        [("LASTWORDS_CLICKHOUSE_READER_PASSWORD", "other"), ("LASTWORDS_CLICKHOUSE_WRITER_PASSWORD", "")];
     let config = loaded("", &variables, Flags::default()).unwrap();
-    assert_eq!(config.listen.clickhouse.unwrap().password, "other");
+    assert_eq!(config.clickhouse.reader_password.as_deref(), Some("other"));
+    assert!(config.clickhouse.writer_password.is_none() && config.clickhouse.named.is_none());
+    assert!(!format!("{config:?}").contains("other"));
 }
 
 #[test]

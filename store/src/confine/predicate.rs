@@ -4,14 +4,14 @@ use super::functions::FunctionKind;
 use super::refusal::{Place, Refusal, nearest};
 use super::tables::{LOGS_COLUMNS, PARTED_COLUMNS};
 use super::tree::{Call, Expression, Kind, Name};
-use super::{Checker, Policy, bounded, functions, parse, print::Printer, stack};
+use super::{Checker, Policy, bounded, functions, limits, parse, print::Printer, stack};
 
 /// Reads a condition over records of `logs`, checks it and prints it anew.
 ///
 /// # Errors
 /// Where it is not understood, names what is no column of `logs`, gives names, looks at other rows or other tables.
 pub fn confine_predicate(text: &str, policy: &Policy<'_>) -> Result<String, Refusal> {
-    bounded(text)?;
+    bounded(text, limits::TEXT_BYTES_MAX)?;
     stack::with_room(|| confine_here(text, policy))
 }
 

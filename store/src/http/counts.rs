@@ -1,9 +1,10 @@
-//! What a listener has done, for Prometheus.
+//! What a port has done, for Prometheus.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counted since the listener was opened.
+/// Counted since the port was opened.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Statements that came.
@@ -18,6 +19,8 @@ pub(super) struct Counts {
     pub(super) waiting: AtomicU64,
     /// Rows that `INSERT`s have stored.
     pub(super) rows_inserted: AtomicU64,
+    /// Connections that were closed at once.
+    pub(super) connections_refused: AtomicU64,
 }
 
 impl Counts {
@@ -31,6 +34,12 @@ impl Counts {
             ("statements_running", "gauge", "Statements that run.", &self.running),
             ("statements_waiting", "gauge", "Statements that wait for their turn.", &self.waiting),
             ("rows_inserted_total", "counter", "Rows that INSERTs have stored.", &self.rows_inserted),
+            (
+                "connections_refused_total",
+                "counter",
+                "Connections closed since there were too many.",
+                &self.connections_refused,
+            ),
         ] {
             let value = value.load(Ordering::Relaxed);
             // Writing to a String cannot fail.
@@ -44,17 +53,20 @@ impl Counts {
 }
 
 /// Counts up, and down again when it goes.
-pub(super) struct During<'a>(&'a AtomicU64);
+pub(super) struct During {
+    counts: Arc<Counts>,
+    gauge: fn(&Counts) -> &AtomicU64,
+}
 
-impl<'a> During<'a> {
-    pub(super) fn new(gauge: &'a AtomicU64) -> Self {
-        gauge.fetch_add(1, Ordering::Relaxed);
-        During(gauge)
+impl During {
+    pub(super) fn new(counts: &Arc<Counts>, gauge: fn(&Counts) -> &AtomicU64) -> Self {
+        gauge(counts).fetch_add(1, Ordering::Relaxed);
+        During { counts: Arc::clone(counts), gauge }
     }
 }
 
-impl Drop for During<'_> {
+impl Drop for During {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        (self.gauge)(&self.counts).fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! Compression of bodies and answers: HTTP's codings, and ClickHouse's own compressed blocks.
+//! Compression of bodies and answers by HTTP's codings. ClickHouse's own compressed blocks are not spoken.
 
 use std::io::{Read, Write};
 
@@ -15,8 +15,6 @@ pub(super) enum Coding {
     Zstd,
     /// LZ4 frames.
     Lz4,
-    /// ClickHouse's blocks (`compress=1`, `decompress=1`).
-    Blocks,
 }
 
 impl Coding {
@@ -37,7 +35,7 @@ impl Coding {
     /// The value of `Content-Encoding` of an answer.
     pub(super) fn header(self) -> Option<&'static str> {
         match self {
-            Coding::None | Coding::Blocks => None,
+            Coding::None => None,
             Coding::Gzip => Some("gzip"),
             Coding::Deflate => Some("deflate"),
             Coding::Zstd => Some("zstd"),
@@ -65,7 +63,6 @@ pub(super) fn accepted(header: &str) -> Coding {
 pub(super) fn decode(coding: Coding, body: Bytes, bytes_max: usize) -> Result<Bytes, Failure> {
     let reader: Box<dyn Read + '_> = match coding {
         Coding::None => return Ok(body),
-        Coding::Blocks => return blocks::decode(&body, bytes_max).map(Bytes::from),
         Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(body.as_ref())),
         Coding::Deflate => Box::new(flate2::read::ZlibDecoder::new(body.as_ref())),
         Coding::Zstd => Box::new(zstd::Decoder::with_buffer(body.as_ref()).map_err(broken)?),
@@ -91,7 +88,6 @@ pub(super) enum Encoder {
     Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
     Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
-    Blocks,
 }
 
 impl Encoder {
@@ -106,7 +102,6 @@ impl Encoder {
             }
             Coding::Zstd => Encoder::Zstd(zstd::stream::write::Encoder::new(Vec::new(), 1)?),
             Coding::Lz4 => Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new()))),
-            Coding::Blocks => Encoder::Blocks,
         })
     }
 
@@ -114,7 +109,6 @@ impl Encoder {
     pub(super) fn chunk(&mut self, data: &[u8]) -> std::io::Result<Bytes> {
         Ok(match self {
             Encoder::None => Bytes::copy_from_slice(data),
-            Encoder::Blocks => blocks::encode(data).into(),
             Encoder::Gzip(encoder) => {
                 encoder.write_all(data)?;
                 encoder.flush()?;
@@ -141,29 +135,12 @@ impl Encoder {
     /// What ends the compressed stream.
     pub(super) fn finish(self) -> std::io::Result<Bytes> {
         Ok(match self {
-            Encoder::None | Encoder::Blocks => Bytes::new(),
+            Encoder::None => Bytes::new(),
             Encoder::Gzip(encoder) => encoder.finish()?.into(),
             Encoder::Deflate(encoder) => encoder.finish()?.into(),
             Encoder::Zstd(encoder) => encoder.finish()?.into(),
             Encoder::Lz4(encoder) => encoder.finish().map_err(std::io::Error::other)?.into(),
         })
-    }
-}
-
-/// ClickHouse's compressed blocks: 16 bytes of checksum, one of method, sizes with and without compression, data.
-/// The checksum (a variant of CityHash128) is written by ClickHouse's own clients, which use TLS or TCP below; here
-/// it is neither checked nor known, so blocks are refused with a hint.
-mod blocks {
-    use super::Failure;
-
-    pub(super) fn decode(_: &[u8], _: usize) -> Result<Vec<u8>, Failure> {
-        Err(Failure::Encoding(
-            "decompress=1 is not served here; send Content-Encoding: zstd, lz4 or gzip instead".to_owned(),
-        ))
-    }
-
-    pub(super) fn encode(data: &[u8]) -> Vec<u8> {
-        data.to_vec()
     }
 }
 

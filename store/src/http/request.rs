@@ -1,19 +1,38 @@
 //! What a client asks for, from the URL, the headers and the body.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::access::Rights;
 use super::encoding::{Coding, accepted, decode};
 use super::response::Failure;
 
 /// A statement's text, without an `INSERT`'s data.
 pub(super) const STATEMENT_BYTES_MAX: usize = 1 << 20;
-/// A body that has to be in memory at once: a statement with data in it, or a compressed one.
-pub(super) const BODY_BYTES_MAX: usize = 256 << 20;
+/// A body up to this size is taken without a place for large ones.
+const SMALL_BYTES_MAX: usize = 1 << 20;
+
+/// What is taken of a body that has to be in memory at once: a statement with data in it, or a compressed one.
+pub(super) struct Bounds<'a> {
+    /// Bytes of one, also when it is decompressed.
+    pub(super) bytes_max: usize,
+    /// All of it has to come within this time.
+    pub(super) patience: Duration,
+    /// Bodies of more than a mebibyte that may be in memory at the same time; none: as many as come.
+    pub(super) places: Option<&'a Arc<Semaphore>>,
+}
+
+impl Bounds<'_> {
+    /// Of our own process.
+    pub(super) const OWN: Bounds<'static> =
+        Bounds { bytes_max: 256 << 20, patience: Duration::from_secs(60), places: None };
+}
 
 /// A statement with everything that the client said about it.
 pub(super) struct Call {
@@ -35,7 +54,8 @@ pub(super) struct Call {
     pub(super) whole: bool,
     /// `GET` reads only, as with ClickHouse.
     pub(super) reads_only: bool,
-    pub(super) rights: Rights,
+    /// While a large body is in memory.
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 /// An `INSERT`'s data.
@@ -48,8 +68,26 @@ pub(super) enum Data {
 }
 
 impl Call {
+    /// A call of nothing but a statement.
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str) -> Call {
+        Call {
+            text: text.as_bytes().to_vec(),
+            data: Data::None,
+            parameters: Vec::new(),
+            settings: Vec::new(),
+            database: None,
+            format: None,
+            query_id: None,
+            coding: Coding::None,
+            whole: false,
+            reads_only: false,
+            place: None,
+        }
+    }
+
     /// Reads a request.
-    pub(super) async fn read(parts: &Parts, body: Incoming, rights: Rights) -> Result<Call, Failure> {
+    pub(super) async fn read(parts: &Parts, body: Incoming, bounds: &Bounds<'_>) -> Result<Call, Failure> {
         let header =
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut call = Call {
@@ -63,32 +101,28 @@ impl Call {
             coding: Coding::None,
             whole: false,
             reads_only: parts.method == Method::GET,
-            rights,
+            place: None,
         };
-        let mut blocks_in = false;
-        let mut blocks_out = false;
         let mut http_compression = true;
         for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
             let value = value.into_owned();
             match name.as_ref() {
                 "query" => call.text = value.into_bytes(),
-                "decompress" => blocks_in = value == "1",
-                "compress" => blocks_out = value == "1",
+                "compress" | "decompress" if value == "1" => return Err(blocks(&name)),
+                "compress" | "decompress" => {}
                 "enable_http_compression" => http_compression = value != "0",
                 _ => call.take(&name, value)?,
             }
         }
-        if blocks_out {
-            call.coding = Coding::Blocks;
-        } else if http_compression {
+        if http_compression {
             call.coding = accepted(header("accept-encoding").as_deref().unwrap_or_default());
         }
         let content_type = header("content-type").unwrap_or_default();
-        let coding =
-            if blocks_in { Coding::Blocks } else { Coding::named(header("content-encoding").as_deref())? };
+        let coding = Coding::named(header("content-encoding").as_deref())?;
         if let Some(boundary) = content_type.strip_prefix("multipart/form-data").and_then(boundary) {
-            let body =
-                decode(coding, collect(body, STATEMENT_BYTES_MAX * 4).await?, STATEMENT_BYTES_MAX * 4)?;
+            let bytes_max = bounds.bytes_max.min(STATEMENT_BYTES_MAX * 4);
+            let (body, _place) = collect(body, bytes_max, bounds).await?;
+            let body = decode(coding, body, bytes_max)?;
             for (name, value) in
                 fields(&body, boundary).ok_or_else(|| bad("the multipart body could not be read"))?
             {
@@ -99,13 +133,19 @@ impl Call {
                 }
             }
         } else if call.text.is_empty() {
-            let body = decode(coding, collect(body, BODY_BYTES_MAX).await?, BODY_BYTES_MAX)?;
+            let (body, place) = collect(body, bounds.bytes_max, bounds).await?;
+            let body = decode(coding, body, bounds.bytes_max)?;
+            call.place = place;
             // The text may have data after it; where it ends, the engine's own parser knows.
             call.text = body.into();
         } else if parts.method == Method::POST {
             call.data = match coding {
                 Coding::None => Data::Coming(body),
-                coding => Data::Bytes(decode(coding, collect(body, BODY_BYTES_MAX).await?, BODY_BYTES_MAX)?),
+                coding => {
+                    let (body, place) = collect(body, bounds.bytes_max, bounds).await?;
+                    call.place = place;
+                    Data::Bytes(decode(coding, body, bounds.bytes_max)?)
+                }
             };
         }
         if call.text.iter().all(u8::is_ascii_whitespace) {
@@ -155,29 +195,52 @@ impl Call {
     }
 }
 
+/// ClickHouse's compressed blocks carry checksums that are not known here.
+fn blocks(name: &str) -> Failure {
+    Failure::Encoding(format!(
+        "{name}=1 is not served here: set it to 0, and use HTTP's Content-Encoding and Accept-Encoding (lz4, zstd, gzip, deflate)"
+    ))
+}
+
 fn bad(text: &str) -> Failure {
     Failure::Statement { code: 62, text: format!("Code: 62. DB::Exception: {text}. (SYNTAX_ERROR)") }
 }
 
-/// All of a body, within a limit.
-async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Failure> {
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|error| Failure::Gone(error.to_string()))?.into_data() else { continue };
-        if first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len() > bytes_max {
-            return Err(Failure::TooLarge { bytes_max });
+/// All of a body, within its bounds; with a place where it is large.
+async fn collect(
+    mut body: Incoming,
+    bytes_max: usize,
+    bounds: &Bounds<'_>,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Failure> {
+    let all = async {
+        let mut place = None;
+        let mut first: Option<Bytes> = None;
+        let mut rest = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|error| Failure::Gone(error.to_string()))?.into_data() else {
+                continue;
+            };
+            let bytes = first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len();
+            if bytes > bytes_max {
+                return Err(Failure::TooLarge { bytes_max });
+            }
+            if let Some(places) = bounds.places.filter(|_| bytes > SMALL_BYTES_MAX && place.is_none()) {
+                place = Arc::clone(places).acquire_owned().await.ok();
+            }
+            match &first {
+                None => first = Some(data),
+                Some(_) => rest.extend_from_slice(&data),
+            }
         }
-        match &first {
-            None => first = Some(data),
-            Some(_) => rest.extend_from_slice(&data),
-        }
-    }
-    Ok(match first {
-        None => Bytes::new(),
-        Some(first) if rest.is_empty() => first,
-        Some(first) => [first.as_ref(), rest.as_ref()].concat().into(),
-    })
+        let whole = match first {
+            None => Bytes::new(),
+            Some(first) if rest.is_empty() => first,
+            Some(first) => [first.as_ref(), rest.as_ref()].concat().into(),
+        };
+        Ok((whole, place))
+    };
+    let late = |_| Failure::Gone(format!("it did not come within {} s", bounds.patience.as_secs()));
+    tokio::time::timeout(bounds.patience, all).await.map_err(late)?
 }
 
 fn boundary(parameters: &str) -> Option<&str> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Frame;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,6 +13,9 @@ use super::encoding::Coding;
 use crate::engine::watchdog::ClientHere;
 use crate::engine::{ENGINE_VERSION, StatementError, Statistics};
 
+/// Whoever is told to come again is told when.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
 /// What goes back to the client.
 pub(super) type Reply = Response<Either<Full<Bytes>, Chunks>>;
 
@@ -21,13 +24,18 @@ pub(super) type Reply = Response<Either<Full<Bytes>, Chunks>>;
 pub(super) struct Chunks {
     receiver: mpsc::Receiver<Result<Bytes, Cut>>,
     cut: bool,
-    /// Goes with the answer: a statement that is computing its next chunk does not see that nobody takes it.
-    _client: ClientHere,
+    /// Tells the statement when nobody waits for it any more.
+    _client: Option<ClientHere>,
 }
 
 impl Chunks {
-    pub(super) fn new(receiver: mpsc::Receiver<Result<Bytes, Cut>>, client: ClientHere) -> Self {
-        Chunks { receiver, cut: false, _client: client }
+    pub(super) fn new(receiver: mpsc::Receiver<Result<Bytes, Cut>>) -> Self {
+        Chunks { receiver, cut: false, _client: None }
+    }
+
+    /// The guard goes when the answer has been sent, or its client has gone.
+    pub(super) fn waited_for(self, client: ClientHere) -> Self {
+        Chunks { _client: Some(client), ..self }
     }
 }
 
@@ -71,7 +79,7 @@ pub(super) enum Failure {
     Gone(String),
     /// Too many statements are running.
     Busy,
-    /// The engine is being closed.
+    /// The engine is being closed, or started again.
     Closing,
 }
 
@@ -83,7 +91,7 @@ impl From<StatementError> for Failure {
 
 impl Failure {
     /// As an HTTP response.
-    pub(super) fn reply(self) -> Reply {
+    pub(super) fn reply(self) -> Response<Full<Bytes>> {
         let (status, code, text) = match self {
             Failure::Access { user } => (
                 StatusCode::FORBIDDEN,
@@ -119,13 +127,15 @@ impl Failure {
             Failure::Closing => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 236,
-                "Code: 236. DB::Exception: The store is being closed. (ABORTED)".to_owned(),
+                "Code: 236. DB::Exception: The engine is being started again, or closed; come again. (ABORTED)".to_owned(),
             ),
         };
         let mut reply = text_reply(status, versioned(&text) + "\n");
-        reply
-            .headers_mut()
-            .insert(HeaderName::from_static("x-clickhouse-exception-code"), HeaderValue::from(code));
+        let headers = reply.headers_mut();
+        headers.insert(HeaderName::from_static("x-clickhouse-exception-code"), HeaderValue::from(code));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
         reply
     }
 }
@@ -144,8 +154,8 @@ fn versioned(text: &str) -> String {
 fn status_of(code: i32) -> StatusCode {
     match code {
         // Syntax, unknown names, types: what the client can put right.
-        6 | 26 | 27 | 33 | 36 | 38 | 41 | 46 | 47 | 53 | 62 | 63 | 69 | 70 | 72 | 85 | 107 | 115 | 117
-        | 130 | 349 | 386 | 457 => StatusCode::BAD_REQUEST,
+        6 | 26 | 27 | 33 | 36 | 38 | 41 | 46 | 47 | 53 | 62 | 63 | 69 | 70 | 72 | 73 | 85 | 107 | 115
+        | 117 | 130 | 349 | 386 | 452 | 457 => StatusCode::BAD_REQUEST,
         16 | 60 | 81 => StatusCode::NOT_FOUND,
         164 | 291 | 497 => StatusCode::FORBIDDEN,
         202 => StatusCode::SERVICE_UNAVAILABLE,
@@ -227,20 +237,20 @@ fn content_type(format: &str) -> &'static str {
 }
 
 /// A plain text.
-pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
+pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     text_reply(status, text.to_owned())
 }
 
 /// Prometheus' text.
-pub(super) fn metrics(text: String) -> Reply {
+pub(super) fn metrics(text: String) -> Response<Full<Bytes>> {
     let mut reply = text_reply(StatusCode::OK, text);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply
 }
 
-fn text_reply(status: StatusCode, text: String) -> Reply {
-    let mut reply = Response::new(Either::Left(Full::new(Bytes::from(text))));
+fn text_reply(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    let mut reply = Response::new(Full::new(Bytes::from(text)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     reply

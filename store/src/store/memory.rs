@@ -13,7 +13,7 @@ use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::http::{Access, Served, serve_stream};
+use crate::http::{Served, serve_stream};
 
 /// Bytes that fit into the pipe in each direction.
 const PIPE_BYTES: usize = 1 << 20;
@@ -26,7 +26,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Connector { served: Served::new(engine, Access::Process) }
+        Connector { served: Served::new(engine) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A server, or several addresses of the same store, and which of them is asked.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clickhouse::Client;
@@ -96,17 +96,12 @@ pub(super) struct Endpoint {
     pub(super) client: Client,
     /// The client without one.
     pub(super) outside: Client,
-    down_until: Mutex<Option<Instant>>,
+    down_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Endpoint {
     pub(super) fn new(url: String, outside: Client, database: &str) -> Endpoint {
-        Endpoint {
-            url,
-            client: outside.clone().with_database(database),
-            outside,
-            down_until: Mutex::new(None),
-        }
+        Endpoint { url, client: outside.clone().with_database(database), outside, down_until: Arc::default() }
     }
 
     fn down_until(&self) -> Option<Instant> {
@@ -159,6 +154,21 @@ impl Endpoints {
             answer_timeout: Some(options.answer_timeout),
             return_after: options.return_after,
         })
+    }
+
+    /// The same addresses, asked with a further header.
+    pub(super) fn with_header(&self, name: &str, value: &str) -> Endpoints {
+        let list = self.list.iter().map(|endpoint| Endpoint {
+            url: endpoint.url.clone(),
+            client: endpoint.client.clone().with_header(name, value),
+            outside: endpoint.outside.clone().with_header(name, value),
+            down_until: Arc::clone(&endpoint.down_until),
+        });
+        Endpoints {
+            list: list.collect(),
+            answer_timeout: self.answer_timeout,
+            return_after: self.return_after,
+        }
     }
 
     /// The addresses in the order in which they are to be tried.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lastwords_record::batch::{BatchId, ShipperId};
+use lastwords_store::http::{PortLimits, Role, User};
 use lastwords_store::rows::LogRow;
-use lastwords_store::{Engine, EngineOptions, Store};
+use lastwords_store::{Engine, EngineOptions, Port, Store};
 
 #[allow(dead_code, reason = "not every test needs it")]
 /// A migrated store on a fresh folder. Fails where the engine is missing, with a message that says how to get it.
@@ -76,4 +77,12 @@ pub async fn eventually(what: &str, so: impl AsyncFn() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[allow(dead_code, reason = "not every test needs it")]
+/// The port before a store, with `reader` (password `only`) and `writer` (`secret`).
+pub fn port_of(store: &Store) -> Port {
+    let user = |name: &str, password: &str, role| User { name: name.into(), password: password.into(), role };
+    let users = vec![user("reader", "only", Role::Reader), user("writer", "secret", Role::Writer)];
+    Port { store: store.clone(), users, limits: PortLimits::default() }
 }

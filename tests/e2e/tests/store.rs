@@ -12,6 +12,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write as _,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Stdio},
     time::Duration,
@@ -20,7 +21,7 @@ use std::{
 use lastwords_e2e::{
     eventually,
     program::{Ended, command, count, run},
-    up::{Up, get, request},
+    up::{Up, engine, get, request},
 };
 use rustix::process::{Pid, Signal};
 
@@ -30,6 +31,7 @@ const WAIT: Duration = Duration::from_secs(60);
 struct Served {
     child: Child,
     address: SocketAddr,
+    password: String,
 }
 
 impl Served {
@@ -41,8 +43,9 @@ impl Served {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let served = Served { child, address };
+        let mut served = Served { child, address, password: String::new() };
         eventually("the store is ready", WAIT, || (get(address, "/readyz").ok()?.0 == 200).then_some(()));
+        served.password = password(data, "writer");
         served
     }
 
@@ -66,9 +69,22 @@ impl Drop for Served {
     }
 }
 
-/// Runs with a server as the store.
-fn run_remote(url: &str, arguments: &[&str]) -> Ended {
-    let output = command(arguments).env("LASTWORDS_STORE_URL", url).stdin(Stdio::null()).output().unwrap();
+/// A user's password, as the first start has made it: in a file of its owner alone.
+fn password(data: &Path, user: &str) -> String {
+    let path = data.join(format!("clickhouse/{user}.password"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::read_to_string(path).unwrap().trim().to_owned()
+}
+
+/// Runs with a server as the store, as its writer.
+fn run_remote(url: &str, password: &str, arguments: &[&str]) -> Ended {
+    let output = command(arguments)
+        .env("LASTWORDS_STORE_URL", url)
+        .env("LASTWORDS_STORE_USER", "writer")
+        .env("LASTWORDS_STORE_PASSWORD", password)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -80,16 +96,52 @@ fn run_remote(url: &str, arguments: &[&str]) -> Ended {
 fn a_served_store_is_migrated_over_http_counts_and_ends_when_told_to() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(folder.path());
-    let migrated = run_remote(&served.url(), &["store", "migrate"]).expect(0);
+    let migrated = run_remote(&served.url(), &served.password, &["store", "migrate"]).expect(0);
     assert!(migrated.stdout.contains("is up to date (0 migrations applied)"), "{}", migrated.stdout);
-    let (status, rows) =
-        request(served.address, "POST /?database=lastwords HTTP/1.1", "SELECT count() FROM logs").unwrap();
-    assert_eq!((status, rows.as_str()), (200, "0\n"));
+    let post = |user: &str, password: &str, sql: &str| {
+        let head = format!(
+            "POST /?database=lastwords HTTP/1.1\r\nX-ClickHouse-User: {user}\r\nX-ClickHouse-Key: {password}"
+        );
+        request(served.address, &head, sql).unwrap()
+    };
+    let reader = password(folder.path(), "reader");
+    assert_eq!(post("reader", &reader, "SELECT count() FROM logs"), (200, "0\n".to_owned()));
+    assert_eq!(post("writer", &served.password, "SELECT count() FROM logs"), (200, "0\n".to_owned()));
+    for (user, secret) in [("default", ""), ("writer", ""), ("writer", reader.as_str()), ("reader", "x")] {
+        let (status, text) = post(user, secret, "SELECT 1");
+        assert!(status == 403 && text.contains("Code: 516"), "{user}: {status} {text}");
+    }
+    for user in [("reader", &reader), ("writer", &served.password)] {
+        for attack in [
+            "SELECT * FROM '/etc/passwd'",
+            "SELECT * FROM `\\x66ile`('/etc/passwd', 'LineAsString')",
+            "SELECT * APPLY(file) FROM (SELECT '/etc/passwd' AS x)",
+            "CREATE DICTIONARY d (a Int8) PRIMARY KEY a SOURCE(`\\x65xecutable`(command 'id' format 'TSV')) \
+             LAYOUT(FLAT()) LIFETIME(1)",
+            "DROP TABLE logs",
+        ] {
+            let (status, text) = post(user.0, user.1, attack);
+            assert!(status >= 400 && !text.contains("root:"), "{attack}: {status} {text}");
+        }
+    }
+    let asked = run_remote(&served.url(), &served.password, &["query", "panics since 7 days ago"]);
+    assert_eq!(asked.code, 1, "{}", asked.stderr);
+    let asked = run_remote(
+        &served.url(),
+        &served.password,
+        &[
+            "query",
+            "--format",
+            "csv",
+            "SELECT count() AS n FROM correlate('panics', 'network saturation', '5m')",
+        ],
+    );
+    assert_eq!((asked.code, asked.stdout.as_str()), (0, "\"n\"\n0\n"), "{}", asked.stderr);
     let (status, metrics) = get(served.address, "/metrics").unwrap();
     assert_eq!(status, 200);
     assert!(metrics.contains("\nlastwords_store_statements_total "), "{metrics}");
     assert_eq!(served.terminate(), 0);
-    let nobody = run_remote("http://127.0.0.1:1", &["store", "migrate"]).expect(3);
+    let nobody = run_remote("http://127.0.0.1:1", "x", &["store", "migrate"]).expect(3);
     assert!(nobody.stderr.contains("could not be reached"), "{}", nobody.stderr);
 }
 
@@ -111,11 +163,8 @@ fn statements_for_a_cluster_are_printed_and_nothing_is_touched() {
 }
 
 /// Writes a line that the store's `logs` does not take, and waits until its batch is set aside.
-fn poison(up: &Up, log: &Path, line: &str, quarantined: u64) {
-    let change = |sql: &str| {
-        let answer = request(up.address("clickhouse"), "POST /?database=lastwords HTTP/1.1", sql).unwrap();
-        assert_eq!(answer.0, 200, "{}", answer.1);
-    };
+fn poison(up: &Up, data: &Path, log: &Path, line: &str, quarantined: u64) {
+    let change = |sql: &str| assert_eq!(engine(data, sql), "");
     change(&format!("ALTER TABLE logs ADD CONSTRAINT broken CHECK Body != '{line}'"));
     let mut file = OpenOptions::new().create(true).append(true).open(log).unwrap();
     writeln!(file, "{line}").unwrap();
@@ -137,13 +186,12 @@ fn the_quarantine_is_looked_after_through_a_running_up_on_a_folder_and_on_a_serv
         log.display()
     );
     fs::write(&config, collect).unwrap();
-    let arguments =
-        ["--config", config.to_str().unwrap(), "--host", "hv01", "--clickhouse-listen", "127.0.0.1:0"];
+    let arguments = ["--config", config.to_str().unwrap(), "--host", "hv01"];
     let up = Up::start(&data, &arguments);
     let here = data.to_str().unwrap();
 
     // Through the running `up`: listed, shown, stored after all.
-    poison(&up, &log, "first poison", 1);
+    poison(&up, &data, &log, "first poison", 1);
     let rows = run(["quarantine", "list", "--data", here]).expect(0).json_lines();
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert!(rows[0]["reason"].as_str().unwrap().contains("broken"), "{}", rows[0]);
@@ -160,22 +208,32 @@ fn the_quarantine_is_looked_after_through_a_running_up_on_a_folder_and_on_a_serv
     assert_eq!(network.0, 403, "any user of the machine could say that: {}", network.1);
 
     // On the folder.
-    poison(&up, &log, "second poison", 1);
+    poison(&up, &data, &log, "second poison", 1);
     assert_eq!(up.terminate(), 0);
     assert_eq!(run(["quarantine", "retry", "--data", here, "--all"]).expect(0).json()["stored"], true);
     assert!(run(["quarantine", "list", "--data", here]).expect(0).json_lines().is_empty());
     let up = Up::start(&data, &arguments);
-    poison(&up, &log, "third poison", 1);
+    poison(&up, &data, &log, "third poison", 1);
     assert_eq!(up.terminate(), 0);
 
     // On a server: dropped, not without being asked.
     let served = Served::start(&data);
-    let asked = run_remote(&served.url(), &["quarantine", "drop", "--all"]).expect(2);
+    let asked = run_remote(&served.url(), &served.password, &["quarantine", "drop", "--all"]).expect(2);
     assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
-    assert_eq!(run_remote(&served.url(), &["quarantine", "list"]).expect(0).json_lines().len(), 1);
-    let dropped = run_remote(&served.url(), &["quarantine", "drop", "--all", "--yes"]).expect(0).json();
+    assert_eq!(
+        run_remote(&served.url(), &served.password, &["quarantine", "list"]).expect(0).json_lines().len(),
+        1
+    );
+    let dropped = run_remote(&served.url(), &served.password, &["quarantine", "drop", "--all", "--yes"])
+        .expect(0)
+        .json();
     assert_eq!(dropped["dropped"], true);
-    assert!(run_remote(&served.url(), &["quarantine", "list"]).expect(0).json_lines().is_empty());
+    assert!(
+        run_remote(&served.url(), &served.password, &["quarantine", "list"])
+            .expect(0)
+            .json_lines()
+            .is_empty()
+    );
     assert_eq!(served.terminate(), 0);
 
     for (body, expected) in [("first poison", 1), ("second poison", 1), ("third poison", 0)] {

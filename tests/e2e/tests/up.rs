@@ -190,6 +190,9 @@ fn clickhouse_clients_are_served_with_credentials() {
     let data = folder.path().join("data");
     let password = folder.path().join("password");
     fs::write(&password, "sesame\n").unwrap();
+    let named = password.to_str().unwrap();
+    let refused = run(["up", "--clickhouse-user", "grafana", "--data", data.to_str().unwrap()]).expect(3);
+    assert!(refused.stderr.contains("wanted a password"), "{}", refused.stderr);
     let up = Up::start(
         &data,
         &[
@@ -199,7 +202,7 @@ fn clickhouse_clients_are_served_with_credentials() {
             "--clickhouse-user",
             "grafana",
             "--clickhouse-password-file",
-            password.to_str().unwrap(),
+            named,
         ],
     );
     let address = up.address("clickhouse");
@@ -209,7 +212,17 @@ fn clickhouse_clients_are_served_with_credentials() {
     };
     assert_eq!(post("?user=grafana&password=sesame", "SELECT 40 + 2"), (200, "42\n".to_owned()));
     assert_eq!(post("?user=grafana&password=sesame", "SELECT count() FROM lastwords.logs").0, 200);
-    for wrong in ["", "?user=grafana&password=open", "?user=default&password=sesame"] {
+    let made = fs::read_to_string(data.join("clickhouse/reader.password")).unwrap();
+    let reader = format!("?user=reader&password={}", made.trim());
+    assert_eq!(post(&reader, "SELECT count() FROM logs"), (200, "0\n".to_owned()));
+    assert_eq!(post(&reader, "SELECT 1 FORMAT JSONEachRow").0, 200);
+    for wrong in [
+        "",
+        "?user=grafana&password=open",
+        "?user=default&password=sesame",
+        "?user=reader",
+        "?user=writer&password=",
+    ] {
         let (status, text) = post(wrong, "SELECT 1");
         assert!([401, 403, 516].contains(&status), "{wrong}: {status} {text}");
     }

@@ -15,6 +15,7 @@ const MANUAL: &str = "docs/security.md shows how certificates are made";
 
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = vec![listener(config), http(config), limits(config)];
+    findings.extend(clickhouse(config));
     findings.extend(certificates(config));
     findings
 }
@@ -46,6 +47,26 @@ fn listener(config: &Config) -> Finding {
             format!("set [listen.tls] instead of listen.insecure; {MANUAL}"),
         ),
     }
+}
+
+/// The ClickHouse port, which has passwords and no TLS.
+fn clickhouse(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "ClickHouse port";
+    let address = config.clickhouse.listen?;
+    let passwords = config.data.clickhouse();
+    Some(if address.ip().is_loopback() {
+        let found = format!(
+            "{address}: users reader and writer; passwords that were made are in {}",
+            passwords.display()
+        );
+        Finding::ok(CHECK, found)
+    } else {
+        Finding::warn(
+            CHECK,
+            format!("{address}: plain text: whoever listens in between reads passwords and rows"),
+            "listen on 127.0.0.1, or behind a proxy with TLS",
+        )
+    })
 }
 
 fn http(config: &Config) -> Finding {

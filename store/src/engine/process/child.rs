@@ -18,7 +18,7 @@ use super::cage::{self, Openings};
 use super::report::Report;
 use crate::engine::watchdog::{self, Ends, Resident};
 use crate::engine::{Engine, EngineError, EngineOptions};
-use crate::http::{Access, Served, serve_stream};
+use crate::http::{Served, serve_stream};
 
 /// Connections at the same time. The parent is the only client and has bounds of its own; beyond this one, connections
 /// wait in the socket's queue.
@@ -152,7 +152,7 @@ async fn serve(
     ignore_signals().map_err(spawning)?;
     listener.set_nonblocking(true).map_err(spawning)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(spawning)?;
-    let served = Served::new(engine, Access::Process);
+    let served = Served::new(engine);
     let ending = CancellationToken::new();
     let mut connections = JoinSet::new();
     say(&mut parent, &Report::Ready { version })?;

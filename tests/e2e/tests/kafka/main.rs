@@ -25,8 +25,15 @@ use std::{
 
 use broker::Broker;
 use hold::Hold;
-use lastwords_e2e::{eventually, program::run, up::request};
+use lastwords_e2e::{
+    eventually,
+    program::run,
+    up::{engine, request},
+};
 use service::Service;
+
+/// Password of the store's user `default`, who writes.
+const STORE_PASSWORD: &str = "sesame";
 
 const ARRIVAL: Duration = Duration::from_secs(120);
 const TOPIC: &str = "lastwords.batches";
@@ -72,7 +79,19 @@ impl Fleet {
         let mut services = BTreeMap::new();
         let store = local(ports[2]);
         let data = path.join("store");
-        let arguments = ["store", "serve", "--data", data.to_str().unwrap(), "--listen", &store];
+        let password = path.join("store-password");
+        fs::write(&password, format!("{STORE_PASSWORD}\n")).unwrap();
+        let password = password.to_str().unwrap();
+        let arguments = [
+            "store",
+            "serve",
+            "--data",
+            data.to_str().unwrap(),
+            "--listen",
+            &store,
+            "--password-file",
+            password,
+        ];
         services.insert("store".to_owned(), Service::start(path, "store", &arguments));
 
         let config = |name: &str, grpc: &str, http: &str| {
@@ -80,7 +99,7 @@ impl Fleet {
             let text = format!(
                 "[kafka]\nbrokers = \"{}\"\npartitions = 6\nreplication = 1\n\
                  [kafka.consumer_properties]\n\"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"500\"\n\
-                 [listen]\ngrpc = \"{grpc}\"\nhttp = \"{http}\"\n[store]\nurl = \"http://{store}\"\n",
+                 [listen]\ngrpc = \"{grpc}\"\nhttp = \"{http}\"\n[store]\nurl = \"http://{store}\"\npassword_file = \"{password}\"\n",
                 broker.address()
             );
             fs::write(&file, text).unwrap();
@@ -152,9 +171,16 @@ impl Fleet {
 
     /// The store's answer, or nothing where it has none now.
     fn ask(&self, sql: &str) -> Option<String> {
-        let head = "POST /?database=lastwords HTTP/1.1\r\nX-ClickHouse-User: default";
-        let (status, body) = request(self.store, head, sql).ok()?;
+        let head = format!(
+            "POST /?database=lastwords HTTP/1.1\r\nX-ClickHouse-User: default\r\nX-ClickHouse-Key: {STORE_PASSWORD}"
+        );
+        let (status, body) = request(self.store, &head, sql).ok()?;
         (status == 200).then(|| body.trim_end().to_owned())
+    }
+
+    /// Runs a statement past the port, as only the owner of the store's folder can.
+    fn engine(&self, sql: &str) {
+        let _ = engine(&self.folder.path().join("store"), sql);
     }
 
     fn number(&self, sql: &str) -> Option<u64> {
@@ -296,7 +322,7 @@ fn an_insert_that_arrives_after_its_time_adds_no_row() {
     let successor = Service::start(&path, "beside", &["write", "--config", &beside]);
     fleet.services.insert("beside".to_owned(), successor);
     fleet.await_all("after another writer has taken over");
-    fleet.ask("ALTER TABLE logs MODIFY SETTING non_replicated_deduplication_window = 1").unwrap();
+    fleet.engine("ALTER TABLE logs MODIFY SETTING non_replicated_deduplication_window = 1");
     for _ in 0..3 {
         fleet.grow(100);
         fleet.await_all("while tokens are forgotten");
@@ -320,7 +346,7 @@ fn a_batch_that_the_store_refuses_is_set_aside_alone_and_stored_once_when_it_may
     fleet.grow(500);
     fleet.await_all("at first");
     // An operator's own rule, of which the batch falls foul for good.
-    fleet.ask("ALTER TABLE logs ADD CONSTRAINT no_poison CHECK NOT (Body LIKE '%poison%')").unwrap();
+    fleet.engine("ALTER TABLE logs ADD CONSTRAINT no_poison CHECK NOT (Body LIKE '%poison%')");
     // Good batches before and behind it, all in one block: nobody writes while they come.
     fleet.service("write0").kill();
     fleet.grow(500);
@@ -352,7 +378,7 @@ fn a_batch_that_the_store_refuses_is_set_aside_alone_and_stored_once_when_it_may
         (!fleet.broker.listed(QUARANTINE).is_empty()).then_some(())
     });
     let _ = quarantine("retry", &[batch], 3);
-    fleet.ask("ALTER TABLE logs DROP CONSTRAINT no_poison").unwrap();
+    fleet.engine("ALTER TABLE logs DROP CONSTRAINT no_poison");
     let _ = quarantine("retry", &[batch], 0);
     let _ = quarantine("retry", &[batch], 3);
     assert_eq!(fleet.number("SELECT count() FROM logs WHERE Body LIKE '%poison%'"), Some(1));

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use lastwords_e2e::{eventually, program::run};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-use crate::{ARRIVAL, broker::Broker, free_ports, local, service::Service};
+use crate::{ARRIVAL, STORE_PASSWORD, broker::Broker, free_ports, local, service::Service};
 
 const PASSWORD: &str = "pa55-of-lastwords";
 
@@ -56,7 +56,11 @@ fn a_broker_with_tls_and_passwords_is_used_and_its_refusals_are_told() {
     let broker = Broker::start_with(path, ports[0], &listeners(path, ports[0], ports[2]));
     let store = local(ports[3]);
     let data = path.join("store");
-    let arguments = ["store", "serve", "--data", data.to_str().unwrap(), "--listen", &store];
+    let secret = path.join("store-password");
+    fs::write(&secret, format!("{STORE_PASSWORD}\n")).unwrap();
+    let secret = secret.to_str().unwrap();
+    let arguments =
+        ["store", "serve", "--data", data.to_str().unwrap(), "--listen", &store, "--password-file", secret];
     let _store = Service::start(path, "store", &arguments);
     let configured = |name: &str, ca: &str, password: &str, grpc: u16| {
         fs::write(path.join(format!("{name}.password")), format!("{password}\n")).unwrap();
@@ -65,7 +69,7 @@ fn a_broker_with_tls_and_passwords_is_used_and_its_refusals_are_told() {
             "[kafka]\nbrokers = \"{}\"\npartitions = 2\nreplication = 1\npassword_file = \"{2}/{name}.password\"\n\
              [kafka.properties]\n\"security.protocol\" = \"SASL_SSL\"\n\"ssl.ca.location\" = \"{2}/{ca}\"\n\
              \"sasl.mechanism\" = \"PLAIN\"\n\"sasl.username\" = \"lastwords\"\n\
-             [listen]\ngrpc = \"{1}\"\nhttp = \"off\"\n[store]\nurl = \"http://{store}\"\n",
+             [listen]\ngrpc = \"{1}\"\nhttp = \"off\"\n[store]\nurl = \"http://{store}\"\npassword_file = \"{secret}\"\n",
             local(ports[2]),
             local(grpc),
             path.display()

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::Context;
 
+use super::client::STORE_PASSWORD;
 use crate::process;
 
 /// A process under a name; killed when dropped.
@@ -50,6 +51,8 @@ impl Named {
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .env("LASTWORDS_LOG", std::env::var("LASTWORDS_LOG").unwrap_or_else(|_| "info".to_owned()))
+            .env("LASTWORDS_STORE_PASSWORD", STORE_PASSWORD)
+            .env("LASTWORDS_CLICKHOUSE_PASSWORD", STORE_PASSWORD)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

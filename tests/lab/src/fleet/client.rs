@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
+/// Password of the user `default`, who writes: of `store serve`, of `up`'s ClickHouse port, and of whoever asks them.
+pub const STORE_PASSWORD: &str = "laboratory";
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The store of a run.
@@ -25,7 +27,7 @@ impl Client {
         // HTTP 1.0: the answer is not chunked and ends with the connection.
         write!(
             stream,
-            "POST /?database=lastwords HTTP/1.0\r\nHost: {}\r\nX-ClickHouse-User: default\r\nContent-Length: {}\r\n\r\n{sql}",
+            "POST /?database=lastwords HTTP/1.0\r\nHost: {}\r\nX-ClickHouse-User: default\r\nX-ClickHouse-Key: {STORE_PASSWORD}\r\nContent-Length: {}\r\n\r\n{sql}",
             self.0,
             sql.len()
         )?;

@@ -1,0 +1,148 @@
+//! Answers that go out as they are made.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Body, CHUNKS_WAITING, Started, Turn};
+use crate::engine::{Statistics, Streaming};
+use crate::http::encoding::{Coding, Encoder};
+use crate::http::request::Call;
+use crate::http::response::{Chunks, Cut, Failure, exception_frame};
+
+/// An answer up to this size goes out whole, with its length in front.
+const WHOLE_BYTES_MAX: usize = 1 << 20;
+/// An answer that is wanted whole may be so large.
+const WANTED_WHOLE_BYTES_MAX: usize = 64 << 20;
+/// A user who takes no part of an answer for so long is cut off.
+const USERS_PATIENCE: Duration = Duration::from_secs(20);
+/// This program itself may have to compute between two parts of an answer.
+const OWN_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Sends an answer chunk by chunk. A client that goes away, or takes nothing for too long, ends the statement.
+pub(super) fn send(
+    mut stream: Streaming,
+    call: &Call,
+    turn: Turn,
+    begin: oneshot::Sender<Result<Started, Failure>>,
+) {
+    let coding = call.coding;
+    let at_once = if call.whole { WANTED_WHOLE_BYTES_MAX } else { WHOLE_BYTES_MAX };
+    // What fits goes out whole: a statement that fails early then fails with a status, not inside its answer.
+    let mut first = Vec::new();
+    let mut bytes = 0;
+    let mut statistics = Statistics::default();
+    let ended = loop {
+        match stream.next() {
+            Ok(Some(chunk)) => {
+                statistics.add(&chunk.statistics());
+                bytes += chunk.as_ref().len();
+                first.push(chunk);
+                if bytes > at_once {
+                    break false;
+                }
+            }
+            Ok(None) => break true,
+            Err(error) => {
+                drop((stream, turn));
+                return drop(begin.send(Err(error.into())));
+            }
+        }
+    };
+    let tag = tag();
+    if ended {
+        let parts: Vec<&[u8]> = first.iter().map(AsRef::as_ref).collect();
+        let started = whole(&parts, coding).map(|(body, coding)| Started {
+            body: Body::Whole(body),
+            coding,
+            statistics,
+            tag,
+        });
+        drop((stream, turn));
+        return drop(begin.send(started));
+    }
+    let mut encoder = match Encoder::new(coding) {
+        Ok(encoder) => encoder,
+        Err(error) => return drop(begin.send(Err(Failure::Encoding(error.to_string())))),
+    };
+    let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
+    let body = Body::Coming(Chunks::new(receiver));
+    if begin.send(Ok(Started { body, coding, statistics, tag: tag.clone() })).is_err() {
+        return;
+    }
+    let patience = if turn.lane.is_users() { USERS_PATIENCE } else { OWN_PATIENCE };
+    let runtime = Handle::current();
+    let hand_over = |part: Result<Bytes, Cut>| {
+        let sent = runtime.block_on(async { tokio::time::timeout(patience, sender.send(part)).await });
+        if sent.is_err() {
+            tracing::info!(lane = turn.lane.name(), "an answer that nobody took for too long was cut off");
+        }
+        matches!(sent, Ok(Ok(())))
+    };
+    let send = |bytes: std::io::Result<Bytes>| match bytes {
+        Ok(bytes) if bytes.is_empty() => true,
+        Ok(bytes) => hand_over(Ok(bytes)),
+        Err(_) => {
+            hand_over(Err(Cut));
+            false
+        }
+    };
+    for chunk in first.drain(..) {
+        if !send(encoder.chunk(chunk.as_ref())) {
+            return;
+        }
+    }
+    loop {
+        match stream.next() {
+            Ok(Some(chunk)) => {
+                if !send(encoder.chunk(chunk.as_ref())) {
+                    return;
+                }
+            }
+            Ok(None) => {
+                send(encoder.finish());
+                return;
+            }
+            Err(error) => {
+                send(encoder.chunk(&exception_frame(&tag, &error)));
+                send(encoder.finish());
+                hand_over(Err(Cut));
+                return;
+            }
+        }
+    }
+}
+
+/// A whole answer; small ones are not worth compressing.
+pub(super) fn whole(parts: &[&[u8]], coding: Coding) -> Result<(Bytes, Coding), Failure> {
+    const COMPRESSED_BYTES_MIN: usize = 4096;
+    let bytes: usize = parts.iter().map(|part| part.len()).sum();
+    if bytes < COMPRESSED_BYTES_MIN {
+        return Ok((parts.concat().into(), Coding::None));
+    }
+    let failed = |error: std::io::Error| Failure::Encoding(error.to_string());
+    let mut encoder = Encoder::new(coding).map_err(failed)?;
+    let mut out = Vec::new();
+    for part in parts {
+        out.extend_from_slice(&encoder.chunk(part).map_err(failed)?);
+    }
+    out.extend_from_slice(&encoder.finish().map_err(failed)?);
+    Ok((out.into(), coding))
+}
+
+/// A word by which an error inside an answer is told from the answer: not to be guessed by who wrote the data.
+pub(super) fn tag() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // A RandomState has keys that nobody outside knows.
+    let mut bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (0..13)
+        .map(|_| {
+            let letter = char::from(b'a' + u8::try_from(bits % 26).unwrap_or(0));
+            bits /= 26;
+            letter
+        })
+        .collect::<String>()
+        + "lst"
+}

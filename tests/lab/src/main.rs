@@ -1,4 +1,5 @@
-//! What measures and breaks the product: `cargo lab bench …`, `cargo lab faults …`, `cargo lab attack`, `cargo lab score`.
+//! What measures and breaks the product: `cargo lab bench …`, `cargo lab faults …`, `cargo lab attack`,
+//! `cargo lab bombs`, `cargo lab score`.
 //!
 //! Everything here drives the real binaries as a user would and reads the operating system's own accounting.
 //! Each command prints a table (`--format json`: one object) whose last line is its figure; with `--check` it
@@ -8,6 +9,7 @@
 
 mod attack;
 mod bench;
+mod bombs;
 mod faults;
 mod figures;
 mod fleet;
@@ -48,6 +50,8 @@ enum Command {
     Faults(faults::Options),
     /// Attacks ingesters as a malicious shipper could, beside honest ones.
     Attack(attack::Options),
+    /// Throws statements that want too much at a running `up`, and looks how others fare meanwhile.
+    Bombs(bombs::Options),
     /// Scores detection on the corpus of labelled kernel crashes.
     Score(score::Options),
     /// (Used by `bench ship`.) Acknowledges whatever shippers send, and counts it.
@@ -100,6 +104,7 @@ fn run(command: &Command) -> anyhow::Result<Option<Figures>> {
         Command::Bench(Bench::Writer(options)) => bench::writer::run(options)?,
         Command::Faults(options) => faults::run(options)?,
         Command::Attack(options) => attack::run(options)?,
+        Command::Bombs(options) => bombs::run(options)?,
         Command::Score(options) => score::run(options)?,
         Command::Sink(options) => {
             bench::ship::sink(options)?;

@@ -6,7 +6,7 @@
 )]
 
 use divan::{Bencher, counter::BytesCount};
-use lastwords_detect::Detector;
+use lastwords_detect::{Detector, Provenance};
 use lastwords_record::Source;
 
 fn main() {
@@ -60,7 +60,7 @@ fn scan(bencher: Bencher<'_, '_>, text: &[u8]) {
         memchr::memchr_iter(b'\n', text).map(|at| u32::try_from(at + 1).expect("small")).collect();
     bencher.counter(BytesCount::of_slice(text)).bench_local(|| {
         let mut found = Vec::new();
-        detector.scan(divan::black_box(text), &ends, |_| Source::Syslog, &mut found);
+        detector.scan(divan::black_box(text), &ends, |_| Provenance::of(Source::Syslog), &mut found);
         found
     });
 }

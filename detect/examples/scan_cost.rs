@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use lastwords_detect::{Detector, template};
+use lastwords_detect::{Detector, Provenance, template};
 use lastwords_record::Source;
 
 fn main() {
@@ -51,7 +51,7 @@ fn main() {
     let mut found = Vec::new();
     for _ in 0..times {
         found.clear();
-        detector.scan(text.as_bytes(), &ends, |_| Source::Syslog, &mut found);
+        detector.scan(text.as_bytes(), &ends, |_| Provenance::of(Source::Syslog), &mut found);
     }
     println!("{} records of {} bytes, {} events", ends.len(), text.len() / ends.len().max(1), found.len());
 }

@@ -1,6 +1,6 @@
 //! Rules against their own examples: what `lastwords rules detect test` and this crate's tests say about them.
 
-use crate::{Detector, rules::Rule};
+use crate::{Detector, Provenance, rules::Rule};
 
 /// What is wrong with a rule, judged by its own examples.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ fn finders(detector: &Detector, rule: &Rule, text: &str) -> Vec<String> {
     let source = rule.sources.first().copied().unwrap_or(lastwords_record::Source::File);
     let mut found = Vec::new();
     if let Ok(end) = u32::try_from(text.len()) {
-        detector.scan(text.as_bytes(), &[end], |_| source, &mut found);
+        detector.scan(text.as_bytes(), &[end], |_| Provenance::of(source), &mut found);
     }
     found.into_iter().map(|event| event.rule).collect()
 }

@@ -13,6 +13,7 @@ use crate::{
         report::{self, Corrupted, Report},
     },
     rules::Rule,
+    runs::{Runs, Second},
 };
 
 /// Frames of a trace that an event carries.
@@ -87,6 +88,10 @@ pub(crate) struct Hit {
     pub(crate) caller: String,
     /// The kernel's clock or name stands in front of the line.
     pub(crate) of_kernel: bool,
+    /// The log that its record comes from.
+    pub(crate) stream: u32,
+    /// Its time.
+    pub(crate) second: Option<Second>,
 }
 
 /// Makes events of lines.
@@ -95,6 +100,7 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
     let mut lines_left = text.len() / BYTES_PER_LINE_READ + LINES_READ_MIN;
     // The last that a panic or another death may follow from: its record, its line, its place among the events.
     let mut trouble: Option<(u32, u32, usize)> = None;
+    let mut runs = Runs::default();
     for (number, hit) in hits.iter().enumerate() {
         let Some(rule) = rules.get(hit.rule) else { continue };
         if is_boot(rule) {
@@ -109,7 +115,14 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
             && near(DETAIL_LINES, &|last| same_caller(last.caller, &hit.caller))
                 .is_some_and(|last| last.end.is_none_or(|end| hit.line <= end));
         let is_said = &*rule.class == XEN_PANIC && near(XEN_DUMP_LINES, &|last| last.xen_panic).is_some();
-        if is_detail || is_said || (rule.prelude && report_follows(rules, hit, hits.get(number + 1))) {
+        if is_detail && let Some(last) = near(DETAIL_LINES, &|last| same_caller(last.caller, &hit.caller)) {
+            complete(rules, out.get_mut(last.event), hit);
+        }
+        let next = hits.get(number + 1..).unwrap_or_default();
+        if is_detail || is_said || is_followed(rules, rule, hit, next) {
+            continue;
+        }
+        if runs.take(rules, rule, hit, out) {
             continue;
         }
         let mut found = Found {
@@ -133,11 +146,7 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
                 continue;
             }
             found.function = blame::blamed(&report, how, hit.function.as_deref(), rule.skip.as_ref());
-            if let Some(function) = &found.function
-                && !found.title.contains(function.as_str())
-            {
-                found.title = format!("{} in {function}", found.title);
-            }
+            found.title = titled(found.title, found.function.as_deref());
             if !how.is_by_chance() {
                 frames = blame::telling_frames(&report).into_iter().map(str::to_owned).collect();
             }
@@ -163,6 +172,7 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
                 end: report.has_end.then_some(found.line_end),
                 caller: &hit.caller,
                 xen_panic: &*rule.class == XEN_PANIC,
+                event: out.len(),
             });
         }
         if rule.blame.is_some() || crate::is_under(&rule.class, "memory.oom_kill") {
@@ -170,6 +180,7 @@ pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<F
         }
         let of_function: Vec<String> = found.function.iter().cloned().chain(frames).collect();
         found.fingerprint = fingerprint::of(&found.class, &rule.title, &of_function);
+        runs.begin(rule, hit, out.len());
         out.push(found);
     }
 }
@@ -182,6 +193,32 @@ struct Last<'a> {
     end: Option<u32>,
     caller: &'a str,
     xen_panic: bool,
+    /// Its place among the events.
+    event: usize,
+}
+
+/// Adds to an event what a detail of it captures, where its title has a place for that.
+fn complete(rules: &[Rule], event: Option<&mut Found>, hit: &Hit) {
+    let Some(event) = event else { return };
+    let Some(rule) = rules.iter().find(|rule| rule.id == event.rule) else { return };
+    let before = event.attributes.len();
+    for (name, value) in &hit.captures {
+        let is_wanted = rule.title.contains(&format!("{{{name}"));
+        if is_wanted && !event.attributes.iter().any(|(known, _)| known == name) {
+            event.attributes.push((name.clone(), value.clone()));
+        }
+    }
+    if event.attributes.len() > before {
+        event.title = titled(rule.title_with(&event.attributes), event.function.as_deref());
+    }
+}
+
+/// A title, and the function that is to blame, where it does not name it already.
+pub(crate) fn titled(title: String, function: Option<&str>) -> String {
+    match function {
+        Some(function) if !title.contains(function) => format!("{title} in {function}"),
+        _ => title,
+    }
 }
 
 const XEN_PANIC: &str = "xen.panic";
@@ -194,15 +231,27 @@ fn is_boot(rule: &Rule) -> bool {
     &*rule.class == "host.boot"
 }
 
-/// Whether the report begins that a prelude stands before.
-fn report_follows(rules: &[Rule], prelude: &Hit, next: Option<&Hit>) -> bool {
-    next.is_some_and(|next| {
+/// Whether the report begins that a prelude stands before, or the line follows that says it better.
+fn is_followed(rules: &[Rule], rule: &Rule, prelude: &Hit, next: &[Hit]) -> bool {
+    let is_report = |next: &Hit| {
         next.record == prelude.record
             && next.line - prelude.line <= PRELUDE_LINES
             && same_caller(&prelude.caller, &next.caller)
             && rules.get(next.rule).is_some_and(|rule| rule.blame.is_some() && !is_panic(rule))
-    })
+    };
+    let is_better = |next: &Hit| rules.get(next.rule).is_some_and(|next| rule.prelude_of.contains(&next.id));
+    (rule.prelude && next.first().is_some_and(is_report))
+        || (!rule.prelude_of.is_empty()
+            && next
+                .iter()
+                .take(BETTER_HITS)
+                .take_while(|next| next.record == prelude.record && next.line - prelude.line <= BETTER_LINES)
+                .any(is_better))
 }
+
+/// How far behind a line one stands that says it better: a whole list of processes may come in between.
+const BETTER_LINES: u32 = 2000;
+const BETTER_HITS: usize = 8;
 
 /// Whether two lines may be of the same task or CPU.
 fn same_caller(one: &str, other: &str) -> bool {

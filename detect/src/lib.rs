@@ -1,26 +1,32 @@
 //! What happened, recognised in log text. Pure. In flow order:
 //!
 //! - [`scan`]: one search of the whole text for literals; only lines that have one are looked at closer,
-//! - `stems`: what it searches for,
+//! - `search`: that search,
+//! - [`speaker`]: who says a line; what somebody repeats is no event,
 //! - [`events`]: what was found becomes events; further lines of a report are read with it,
+//! - `runs`: lines that are one event,
 //! - [`kernel`]: a parser of the Linux kernel's (and Xen's) crash reports,
 //! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own,
 //! - [`check`]: rules against their own examples,
 //! - [`classes`]: the tree of classes and the names that people use for them,
+//! - `bugchecks`: the names of Windows' bug checks,
 //! - [`template`]: a message with everything masked that differs from one time to the next,
 //! - [`fingerprint`]: what is equal for equal crashes on different machines.
 
+mod bugchecks;
 pub mod check;
 pub mod classes;
 pub mod events;
 pub mod fingerprint;
 pub mod kernel;
 pub mod rules;
+mod runs;
 pub mod scan;
-mod stems;
+mod search;
+pub mod speaker;
 pub mod template;
 
 pub use classes::{ClassNames, is_under};
 pub use events::Found;
 pub use rules::RulesError;
-pub use scan::{Detector, LogFound};
+pub use scan::{Detector, LogFound, Provenance};

@@ -1,6 +1,9 @@
 //! Rules as data: which lines are events. A rule's literals find its lines cheaply; only on those its pattern is tried.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use lastwords_record::{Severity, Source};
 use regex::{Regex, RegexBuilder};
@@ -8,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::{
-    ClassNames,
+    ClassNames, bugchecks,
     fingerprint::plain_function,
     kernel::{blame::Blame, functions::Patterns},
 };
@@ -18,8 +21,12 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/sanitizers.toml"),
     include_str!("../rules/locking.toml"),
     include_str!("../rules/kernel.toml"),
+    include_str!("../rules/xen.toml"),
+    include_str!("../rules/storage.toml"),
+    include_str!("../rules/network.toml"),
+    include_str!("../rules/hardware.toml"),
+    include_str!("../rules/host.toml"),
     include_str!("../rules/machine.toml"),
-    include_str!("../rules/guest.toml"),
 ];
 
 /// Bytes that a compiled pattern may take.
@@ -67,6 +74,10 @@ pub enum RulesError {
 #[serde(deny_unknown_fields)]
 struct RawFile {
     #[serde(default)]
+    programs: Vec<String>,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
     rule: Vec<Spanned<RawRule>>,
 }
 
@@ -88,6 +99,8 @@ struct RawRule {
     #[serde(default)]
     prelude: bool,
     #[serde(default)]
+    prelude_of: Vec<String>,
+    #[serde(default)]
     truncated: bool,
     #[serde(default)]
     consequence: bool,
@@ -97,6 +110,12 @@ struct RawRule {
     anywhere: bool,
     #[serde(default)]
     sources: Vec<String>,
+    programs: Option<Vec<String>>,
+    run: Option<String>,
+    #[serde(default)]
+    decides: bool,
+    #[serde(default)]
+    repeats: bool,
     #[serde(default)]
     examples: Vec<String>,
     #[serde(default)]
@@ -116,15 +135,11 @@ pub struct Rule {
     pub severity: Severity,
     /// At least one is in every line of the rule.
     pub literals: Vec<String>,
-    /// What a line's own text begins with, as far as its pattern says so plainly.
-    pub(crate) begins_with: Option<String>,
-    /// All plain texts with which its pattern can begin; none where it can begin in another way.
-    pub(crate) beginnings: Vec<String>,
     /// What the line's own text must be.
-    pub pattern: Option<Regex>,
+    pub(crate) pattern: Option<Pattern>,
     /// What it must not be.
-    pub except: Option<Regex>,
-    /// The event's title, with `{capture}`.
+    pub(crate) except: Option<Pattern>,
+    /// The event's title, with `{capture}` and `{capture|what stands there where nothing was captured}`.
     pub title: String,
     /// Lines follow that belong to it, and this is how its function is found.
     pub blame: Option<Blame>,
@@ -134,6 +149,8 @@ pub struct Rule {
     pub detail: bool,
     /// Stands before a report of its own: it does not end the one before.
     pub prelude: bool,
+    /// Rules that say the same better: where a line of theirs follows this one is left out.
+    pub prelude_of: Vec<String>,
     /// The first line ends before it says what happened.
     pub truncated: bool,
     /// It follows from another report, which is missing where there is none.
@@ -142,6 +159,14 @@ pub struct Rule {
     pub kernel: bool,
     /// Where it may be read; empty: anywhere.
     pub sources: Vec<Source>,
+    /// Who may say it, as `name`, `begin*`, `*end` or `*part*`; empty: anybody but programs that repeat what others say.
+    pub programs: Vec<String>,
+    /// Lines of rules with the same run that stand close to each other are one event.
+    pub run: Option<String>,
+    /// Within its run it says best what happened.
+    pub decides: bool,
+    /// The same said again of the same thing within a minute is the same event.
+    pub repeats: bool,
     /// Lines that it must find.
     pub examples: Vec<String>,
     /// Lines that it must not find.
@@ -151,45 +176,96 @@ pub struct Rule {
 /// A title, the function that the line names, and what else the pattern captures.
 pub(crate) type Matched = (String, Option<String>, Vec<(String, String)>);
 
+/// A regular expression that is compiled when it is first needed: most rules' lines never come.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    fn new(text: String) -> Self {
+        Self { text, compiled: OnceLock::new() }
+    }
+
+    fn compile(&self) -> Result<Regex, regex::Error> {
+        RegexBuilder::new(&self.text).size_limit(PATTERN_BYTES_MAX).build()
+    }
+
+    /// Tells whether it can be used.
+    fn check(&self) -> Result<(), regex::Error> {
+        let compiled = self.compile()?;
+        self.compiled.get_or_init(|| Some(compiled));
+        Ok(())
+    }
+
+    /// None where it cannot be compiled, which the reading of rules has ruled out.
+    fn get(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| self.compile().ok()).as_ref()
+    }
+}
+
 impl Rule {
     /// What the rule makes of a line's own text.
     pub(crate) fn matches(&self, own: &str) -> Option<Matched> {
-        if self.begins_with.as_ref().is_some_and(|begin| !own.starts_with(begin.as_str())) {
+        if self.except.as_ref().and_then(Pattern::get).is_some_and(|except| except.is_match(own)) {
             return None;
         }
-        if self.except.as_ref().is_some_and(|except| except.is_match(own)) {
+        let Some(pattern) = &self.pattern else { return Some((self.title.clone(), None, Vec::new())) };
+        let pattern = pattern.get()?;
+        // Captures are allocated, and most lines that are looked at don't fit.
+        if !pattern.is_match(own) {
             return None;
         }
-        let (mut captures, mut function, mut title) = (Vec::new(), None, String::new());
-        if let Some(pattern) = &self.pattern {
-            // Captures are allocated, and most lines that are looked at don't fit.
-            if !pattern.is_match(own) {
-                return None;
-            }
-            let found = pattern.captures(own)?;
-            title.clone_from(&self.title);
-            for name in pattern.capture_names().flatten() {
-                let value = found.name(name).map_or("", |value| value.as_str());
-                title = title.replace(&format!("{{{name}}}"), value);
-                match name {
-                    _ if value.is_empty() => {}
-                    "function" => function = Some(plain_function(value).to_owned()),
-                    _ => captures.push((name.to_owned(), value.to_owned())),
-                }
+        let found = pattern.captures(own)?;
+        let (mut captures, mut function): (Vec<(String, String)>, _) = (Vec::new(), None);
+        for name in pattern.capture_names().flatten() {
+            let value = found.name(name).map_or("", |value| value.as_str()).trim();
+            match plain_capture(name) {
+                _ if value.is_empty() => {}
+                "function" => function = Some(plain_function(value).to_owned()),
+                name if captures.iter().any(|(known, _)| known == name) => {}
+                name => captures.push((name.to_owned(), value.to_owned())),
             }
         }
-        if self.pattern.is_none() {
-            title.clone_from(&self.title);
+        let bugcheck = captures.iter().find(|(name, _)| name == "bugcheck");
+        if let Some(name) = bugcheck.and_then(|(_, code)| bugchecks::name_of(code)) {
+            captures.push(("bugcheck_name".to_owned(), name.to_owned()));
         }
-        Some((title, function, captures))
+        Some((self.title_with(&captures), function, captures))
     }
+
+    /// The title with what was captured.
+    pub(crate) fn title_with(&self, captures: &[(String, String)]) -> String {
+        let mut title = String::with_capacity(self.title.len() + 32);
+        let mut rest = self.title.as_str();
+        while let Some((before, inner)) = rest.split_once('{') {
+            title.push_str(before);
+            let Some((capture, behind)) = inner.split_once('}') else { break };
+            let (name, otherwise) = capture.split_once('|').unwrap_or((capture, ""));
+            let value = captures.iter().find(|(known, _)| known == plain_capture(name));
+            title.push_str(value.map_or(otherwise, |(_, value)| value.as_str()));
+            rest = behind;
+        }
+        title.push_str(rest);
+        // What was not captured leaves no hole.
+        let words: Vec<&str> = title.split_whitespace().collect();
+        words.join(" ").replace(" :", ":").trim_end_matches(':').to_owned()
+    }
+}
+
+/// A capture's name without the number that tells it from others of the same meaning: `device_2` is a `device`.
+fn plain_capture(name: &str) -> &str {
+    let plain = name.trim_end_matches(|last: char| last.is_ascii_digit());
+    plain.strip_suffix('_').filter(|plain| !plain.is_empty()).unwrap_or(name)
 }
 
 /// The rules that come with the program.
 pub(crate) fn built_in() -> Result<Vec<Rule>, RulesError> {
     let mut rules = Vec::new();
     for text in BUILT_IN {
-        rules.extend(parse(text)?);
+        // Their patterns are checked by this crate's tests.
+        rules.extend(read(text, false)?);
     }
     Ok(rules)
 }
@@ -199,12 +275,26 @@ pub(crate) fn built_in() -> Result<Vec<Rule>, RulesError> {
 /// # Errors
 /// Where the text is no rules file or a rule cannot be used: the line, the rule and the key.
 pub fn parse(text: &str) -> Result<Vec<Rule>, RulesError> {
-    let raw = toml::from_str::<RawFile>(text)?.rule;
+    read(text, true)
+}
+
+fn read(text: &str, checked: bool) -> Result<Vec<Rule>, RulesError> {
+    let RawFile { programs, prefix, rule: raw } = toml::from_str(text)?;
+    let file = OfFile { programs, prefix, checked };
     let rules = raw.into_iter().map(|raw| {
         let before = text.get(..raw.span().start).unwrap_or_default();
-        rule(memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1, raw.into_inner())
+        rule(memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1, raw.into_inner(), &file)
     });
     rules.collect()
+}
+
+/// What holds for all rules of a file.
+struct OfFile {
+    programs: Vec<String>,
+    /// What patterns begin with.
+    prefix: String,
+    /// Patterns are compiled at once.
+    checked: bool,
 }
 
 /// Checks that no two rules have the same name.
@@ -216,7 +306,7 @@ pub(crate) fn names_are_unique(rules: &[Rule]) -> Result<(), RulesError> {
     }
 }
 
-fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
+fn rule(line: usize, raw: RawRule, file: &OfFile) -> Result<Rule, RulesError> {
     let wrong = |key, problem| RulesError::Value { line, id: raw.id.clone(), key, problem };
     if raw.id.is_empty() || !raw.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
     {
@@ -254,19 +344,25 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
             ),
         ));
     }
-    let compile = |key, pattern: &Option<String>, anchor: bool| {
-        let anchored = |pattern: &String| if anchor { format!("^(?:{pattern})") } else { pattern.clone() };
-        pattern
-            .as_ref()
-            .map(|pattern| RegexBuilder::new(&anchored(pattern)).size_limit(PATTERN_BYTES_MAX).build())
-            .transpose()
-            .map_err(|error| wrong(key, format!("not a regular expression that can be used: {error}")))
+    let compile = |key, text: Option<String>| -> Result<Option<Pattern>, RulesError> {
+        let Some(pattern) = text.map(Pattern::new) else { return Ok(None) };
+        if file.checked {
+            let problem = |error| wrong(key, format!("not a regular expression that can be used: {error}"));
+            pattern.check().map_err(problem)?;
+        }
+        Ok(Some(pattern))
     };
-    let pattern = compile("pattern", &raw.pattern, !raw.anywhere)?;
-    let except = compile("except", &raw.except, false)?;
+    let anchored = |pattern: &String| format!("^(?:{}(?:{pattern}))", file.prefix);
+    let pattern = raw.pattern.as_ref().map(|text| if raw.anywhere { text.clone() } else { anchored(text) });
+    let pattern = compile("pattern", pattern)?;
+    let except = compile("except", raw.except.clone())?;
     for name in captures_of(&raw.title) {
-        let known = || pattern.iter().flat_map(|pattern| pattern.capture_names().flatten());
-        if !known().any(|known| known == name) {
+        if !file.checked {
+            break;
+        }
+        let names = pattern.as_ref().and_then(Pattern::get).map(Regex::capture_names);
+        let known = || names.clone().into_iter().flatten().flatten().map(plain_capture);
+        if !known().any(|known| known == plain_capture(name)) {
             let known: Vec<&str> = known().collect();
             return Err(wrong(
                 "title",
@@ -282,8 +378,6 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         .map_err(|problem| wrong("skip", problem))?;
     Ok(Rule {
         line,
-        beginnings: raw.pattern.as_deref().filter(|_| !raw.anywhere).map_or_else(Vec::new, beginnings),
-        begins_with: raw.pattern.as_deref().filter(|_| !raw.anywhere).map(plain_beginning),
         pattern,
         except,
         class: raw.class.into(),
@@ -294,87 +388,24 @@ fn rule(line: usize, raw: RawRule) -> Result<Rule, RulesError> {
         skip,
         detail: raw.detail,
         prelude: raw.prelude,
+        prelude_of: raw.prelude_of,
         truncated: raw.truncated,
         consequence: raw.consequence,
         kernel: raw.kernel,
         sources,
+        programs: raw.programs.unwrap_or_else(|| file.programs.clone()),
+        run: raw.run,
+        decides: raw.decides,
+        repeats: raw.repeats,
         examples: raw.examples,
         counterexamples: raw.counterexamples,
         id: raw.id,
     })
 }
 
-/// The plain beginnings of a pattern that begins with one of several texts: `(?:BUG: |\[ BUG: )…`.
-fn beginnings(pattern: &str) -> Vec<String> {
-    let Some(group) = pattern.strip_prefix("(?:") else { return Vec::new() };
-    let (mut texts, mut text, mut is_plain, mut escaped, mut depth) =
-        (Vec::new(), String::new(), true, false, 0);
-    for (place, c) in group.char_indices() {
-        match c {
-            _ if escaped => {
-                is_plain &= c.is_ascii_punctuation();
-                escaped = false;
-                if is_plain {
-                    text.push(c);
-                }
-            }
-            '\\' => escaped = true,
-            '|' if depth == 0 => {
-                texts.push(std::mem::take(&mut text));
-                is_plain = true;
-            }
-            ')' if depth == 0 => {
-                texts.push(text);
-                let is_optional =
-                    group.get(place + 1..).is_some_and(|rest| rest.starts_with(['?', '*', '{']));
-                return if is_optional || texts.iter().any(String::is_empty) { Vec::new() } else { texts };
-            }
-            '(' | '[' => (is_plain, depth) = (false, depth + 1),
-            ')' | ']' => depth -= 1,
-            '?' | '*' | '{' if is_plain => {
-                text.pop();
-                is_plain = false;
-            }
-            _ if ".+}^$".contains(c) => is_plain = false,
-            _ if is_plain => text.push(c),
-            _ => {}
-        }
-    }
-    Vec::new()
-}
-
-/// A pattern up to where it is more than plain text. What could still be repeated or be one of several is left out.
-fn plain_beginning(pattern: &str) -> String {
-    let plain = pattern.find(|c: char| r"\.+*?()|[]{}^$#&-~".contains(c)).unwrap_or(pattern.len());
-    let repeated = pattern.get(plain..).is_some_and(|rest| rest.starts_with(['?', '*', '{']));
-    let mut begin = pattern.get(..plain).unwrap_or_default().to_owned();
-    if repeated {
-        begin.pop();
-    }
-    if pattern.contains('|') && !is_bracketed(pattern) {
-        begin.clear();
-    }
-    begin
-}
-
-/// Whether every `|` of a pattern stands in brackets.
-fn is_bracketed(pattern: &str) -> bool {
-    let mut depth = 0_u32;
-    let mut escaped = false;
-    for c in pattern.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '(' | '[' => depth += 1,
-            ')' | ']' => depth = depth.saturating_sub(1),
-            '|' if depth == 0 => return false,
-            _ => {}
-        }
-    }
-    true
-}
-
-/// The names in braces of a title.
+/// The names in braces of a title that the pattern must capture: those without a bar, behind which stands what is said
+/// where nothing was captured.
 fn captures_of(title: &str) -> impl Iterator<Item = &str> {
-    title.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+    let names = title.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    names.filter(|name| !name.contains('|'))
 }

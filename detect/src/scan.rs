@@ -1,20 +1,38 @@
 //! One search of the whole text for the rules' literals; what has none is never looked at again.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, packed};
 use lastwords_record::{Severity, Source};
 
 use crate::{
     events::{self, Found, Hit},
     kernel::line,
     rules::{self, Matched, Rule, RulesError},
-    stems,
+    runs::Second,
+    search::{Occurrence, Search},
+    speaker::{self, Speaker},
 };
 
 /// Bytes of a line that rules look at.
 const LINE_BYTES_MAX: usize = 2048;
 
-/// Bytes of all literals up to which the search within lines is a table: about 300 bytes for each.
-const TABLE_LITERAL_BYTES_MAX: usize = 64 * 1024;
+/// What is known about a record beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provenance<'a> {
+    /// Where it was read.
+    pub source: Source,
+    /// The program that wrote it; empty: unknown.
+    pub program: &'a str,
+    /// Records with the same number come from the same log.
+    pub stream: u32,
+    /// Its time, UTC nanoseconds, where it is known.
+    pub time_ns: Option<i64>,
+}
+
+impl Provenance<'_> {
+    /// Of a record of which nothing but the kind of its source is known.
+    pub fn of(source: Source) -> Self {
+        Self { source, program: "", stream: 0, time_ns: None }
+    }
+}
 
 /// An event in a raw log; lines count from 1, both ends inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +62,9 @@ pub struct LogFound {
 /// Finds events in text.
 pub struct Detector {
     rules: Vec<Rule>,
-    /// The first search, of the whole text.
-    quick: Vec<packed::Searcher>,
-    /// The search within lines, and in place of the first where there are too many literals.
-    exact: AhoCorasick,
-    /// The rule of each literal of `exact`.
+    /// The search of the whole text.
+    search: Search,
+    /// The rule of each literal of `search`.
     rule_of: Vec<usize>,
 }
 
@@ -94,15 +110,8 @@ impl Detector {
                 rule_of.push(number);
             }
         }
-        // A quarter of the instructions of the other kinds, for memory that grows with the literals.
-        let is_small = literals.iter().map(|literal| literal.len()).sum::<usize>() <= TABLE_LITERAL_BYTES_MAX;
-        let exact = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(is_small.then_some(AhoCorasickKind::DFA))
-            .build(&literals)
-            .map_err(|error| RulesError::Search(error.to_string()))?;
-        let quick = stems::searchers(&rules);
-        Ok(Self { rules, quick, exact, rule_of })
+        let search = Search::new(literals).map_err(RulesError::Search)?;
+        Ok(Self { rules, search, rule_of })
     }
 
     /// The rules, in the order in which they are tried.
@@ -111,39 +120,60 @@ impl Detector {
     }
 
     /// Appends the events of records that lie one behind the other in `text`, `ends` being where each ends.
-    pub fn scan(&self, text: &[u8], ends: &[u32], source: impl Fn(u32) -> Source, out: &mut Vec<Found>) {
+    pub fn scan<'p>(
+        &self,
+        text: &[u8],
+        ends: &[u32],
+        provenance: impl Fn(u32) -> Provenance<'p>,
+        out: &mut Vec<Found>,
+    ) {
         let mut records = Records { ends, row: 0, start: 0, line: 0, counted: 0 };
         let mut hits = Vec::new();
-        self.places(text, |at| {
-            let (row, start, end) = records.at(at)?;
-            let bytes = text.get(start..end)?;
-            let within = at - start;
-            let line_start =
-                start + memchr::memrchr(b'\n', bytes.get(..within)?).map_or(0, |place| place + 1);
-            let line_end = at + memchr::memchr(b'\n', text.get(at..end)?).unwrap_or(end - at);
-            let line = records.line_of(text, line_start);
-            self.line(
-                text.get(line_start..line_end)?,
-                || source(row),
-                |rule, (title, function, captures), caller, of_kernel| {
-                    hits.push(Hit {
-                        record: row,
-                        line,
-                        start: line_start,
-                        record_start: start,
-                        record_end: end,
-                        rule,
-                        title,
-                        function,
-                        captures,
-                        caller,
-                        of_kernel,
-                    });
-                },
-            );
-            Some(line_end)
-        });
+        let mut line: Option<FoundLine> = None;
+        for occurrence in self.search.occurrences(text) {
+            let is_of_line = |line: &FoundLine| occurrence.place < line.end;
+            if !line.as_ref().is_some_and(is_of_line) {
+                self.hits(line.take(), text, &provenance, &mut hits);
+                line = records.line_at(text, &occurrence);
+            }
+            if let Some(line) = &mut line {
+                line.take(&occurrence, self.rule_of.get(occurrence.literal).copied());
+            }
+        }
+        self.hits(line, text, &provenance, &mut hits);
         events::of_hits(&self.rules, text, &hits, out);
+    }
+
+    /// What the rules make of a line that has some of their literals.
+    fn hits<'p>(
+        &self,
+        line: Option<FoundLine>,
+        text: &[u8],
+        provenance: &impl Fn(u32) -> Provenance<'p>,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(mut line) = line.filter(|line| !line.candidates.is_empty()) else { return };
+        line.candidates.sort_unstable();
+        line.candidates.dedup();
+        let raw = text.get(line.start..line.end).unwrap_or_default();
+        let provenance = provenance(line.record);
+        self.line(raw, &line.candidates, &provenance, |rule, (title, function, captures), spoken| {
+            hits.push(Hit {
+                record: line.record,
+                line: line.number,
+                start: line.start,
+                record_start: line.record_start,
+                record_end: line.record_end,
+                rule,
+                title,
+                function,
+                captures,
+                caller: spoken.caller.to_owned(),
+                of_kernel: spoken.of_kernel,
+                stream: provenance.stream,
+                second: Second::of(raw, &provenance),
+            });
+        });
     }
 
     /// The events of a raw log; `info` only where `all` are wanted.
@@ -166,7 +196,7 @@ impl Detector {
             return found;
         };
         let mut found = Vec::new();
-        self.scan(text, &[end], |_| Source::File, &mut found);
+        self.scan(text, &[end], |_| Provenance::of(Source::File), &mut found);
         let kept: Vec<bool> = found.iter().map(|event| all || event.severity != Severity::Info).collect();
         // How many are kept before each.
         let places: Vec<usize> = kept
@@ -200,69 +230,52 @@ impl Detector {
         events
     }
 
-    /// Calls for each place with a literal; the answer is where to go on.
-    fn places(&self, text: &[u8], mut each: impl FnMut(usize) -> Option<usize>) {
-        // Where each searcher has found something next; it searches again only when that has been passed.
-        let mut next: Vec<Option<usize>> = vec![Some(0); self.quick.len()];
-        let mut searched = vec![false; self.quick.len()];
-        let mut from = 0;
-        while from < text.len() {
-            let found = if self.quick.is_empty() {
-                self.exact
-                    .find(aho_corasick::Input::new(text).span(from..text.len()))
-                    .map(|found| found.start())
-            } else {
-                for ((searcher, next), searched) in self.quick.iter().zip(&mut next).zip(&mut searched) {
-                    if !*searched || next.is_some_and(|at| at < from) {
-                        *searched = true;
-                        *next = searcher.find_in(text, (from..text.len()).into()).map(|found| found.start());
-                    }
-                }
-                next.iter().flatten().min().copied()
-            };
-            let Some(at) = found else { return };
-            from = each(at).unwrap_or(at + 1).max(at + 1);
-        }
-    }
-
     /// Tries the rules whose literals a line has; the first that fits is its event.
     fn line(
         &self,
         raw: &[u8],
-        source: impl Fn() -> Source,
-        mut hit: impl FnMut(usize, Matched, String, bool),
+        candidates: &[usize],
+        provenance: &Provenance<'_>,
+        mut hit: impl FnMut(usize, Matched, &speaker::Line<'_>),
     ) {
         let raw = raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or(raw);
-        let mut candidates: Vec<usize> = self
-            .exact
-            .find_overlapping_iter(raw)
-            .filter_map(|found| self.rule_of.get(found.pattern().as_usize()).copied())
-            .collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        if candidates.is_empty() {
+        let text = line::shown(raw);
+        let spoken = speaker::line(&text, provenance.source, provenance.program);
+        if spoken.is_quote {
             return;
         }
-        let text = line::shown(raw);
-        let parts = line::parts(&text);
-        let own = line::behind_program(parts.text).trim_start();
-        let of_kernel = parts.clock || !parts.caller.is_empty() || own.len() < parts.text.trim_start().len();
-        for own in std::iter::once(own).chain(line::second_line(own)) {
-            for number in &candidates {
-                let Some(rule) = self.rules.get(*number) else { continue };
-                if !rule.sources.is_empty() && !rule.sources.contains(&source()) {
+        let is_repeated = spoken.is_repeated();
+        let mut try_all = |second: Option<&str>| {
+            for number in candidates {
+                let Some(rule) = self.rules.get(*number).filter(|rule| may_be(rule, &spoken, provenance))
+                else {
                     continue;
-                }
-                if rule.kernel && !of_kernel && rule.blame.is_none() {
-                    continue;
-                }
-                if let Some(matched) = rule.matches(own) {
-                    hit(*number, matched, parts.caller.to_owned(), of_kernel);
-                    return;
+                };
+                let said = match second {
+                    second @ Some(_) => second.filter(|_| !is_repeated),
+                    None if rule.programs.is_empty() => (!is_repeated).then_some(spoken.own),
+                    None => spoken.said_by(&rule.programs),
+                };
+                if let Some(matched) = said.and_then(|said| rule.matches(said)) {
+                    hit(*number, matched, &spoken);
+                    return true;
                 }
             }
+            false
+        };
+        if !try_all(None)
+            && !matches!(spoken.speaker, Speaker::Program(_))
+            && let Some(second) = line::second_line(spoken.own)
+        {
+            try_all(Some(second));
         }
     }
+}
+
+/// Whether a rule may speak of a line that it was read so.
+fn may_be(rule: &Rule, spoken: &speaker::Line<'_>, provenance: &Provenance<'_>) -> bool {
+    (rule.sources.is_empty() || rule.sources.contains(&provenance.source))
+        && (!rule.kernel || spoken.of_kernel || rule.blame.is_some())
 }
 
 fn read(texts: &[&str]) -> Result<Vec<Rule>, RulesError> {
@@ -271,6 +284,28 @@ fn read(texts: &[&str]) -> Result<Vec<Rule>, RulesError> {
         rules.extend(rules::parse(text)?);
     }
     Ok(rules)
+}
+
+/// A line in which literals were found.
+struct FoundLine {
+    record: u32,
+    record_start: usize,
+    record_end: usize,
+    /// Within its record, from 0.
+    number: u32,
+    start: usize,
+    end: usize,
+    /// Rules whose literals it has.
+    candidates: Vec<usize>,
+}
+
+impl FoundLine {
+    /// Takes a literal's rule, where the whole literal is in the part of the line that is looked at.
+    fn take(&mut self, found: &Occurrence, rule: Option<usize>) {
+        if found.start >= self.start && found.end <= self.end.min(self.start + LINE_BYTES_MAX) {
+            self.candidates.extend(rule);
+        }
+    }
 }
 
 /// Which record and which line a place is in; places only grow.
@@ -283,6 +318,23 @@ struct Records<'a> {
 }
 
 impl Records<'_> {
+    /// The line in which an occurrence was seen.
+    fn line_at(&mut self, text: &[u8], found: &Occurrence) -> Option<FoundLine> {
+        let place = found.place;
+        let (record, start, end) = self.at(place)?;
+        let line_start = start + memchr::memrchr(b'\n', text.get(start..place)?).map_or(0, |end| end + 1);
+        let line_end = place + memchr::memchr(b'\n', text.get(place..end)?).unwrap_or(end - place);
+        Some(FoundLine {
+            record,
+            record_start: start,
+            record_end: end,
+            number: self.line_of(text, line_start),
+            start: line_start,
+            end: line_end,
+            candidates: Vec::new(),
+        })
+    }
+
     fn at(&mut self, at: usize) -> Option<(u32, usize, usize)> {
         while let Some(end) = self.ends.get(self.row) {
             let end = *end as usize;

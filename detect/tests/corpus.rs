@@ -9,7 +9,7 @@
 
 use std::{fs, path::PathBuf};
 
-use lastwords_detect::{Detector, Found, LogFound, is_under};
+use lastwords_detect::{Detector, Found, LogFound, Provenance, is_under};
 use lastwords_record::{
     Severity, Source,
     group::{Grouper, Verdict},
@@ -147,7 +147,7 @@ fn crashes_of_the_corpus_are_found_in_records() {
         }
         ends.push(u32::try_from(text.len()).expect("small"));
         let mut found = Vec::new();
-        detector.scan(&text, &ends, |_| Source::Console, &mut found);
+        detector.scan(&text, &ends, |_| Provenance::of(Source::Console), &mut found);
         found
             .into_iter()
             .filter(|event| event.severity != Severity::Info)

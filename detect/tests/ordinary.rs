@@ -1,7 +1,7 @@
 //! What is no event, and what holds for any text.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests end by panicking")]
 
-use lastwords_detect::{Detector, Found};
+use lastwords_detect::{Detector, Found, Provenance};
 use lastwords_record::{Severity, Source};
 use proptest::prelude::*;
 
@@ -237,11 +237,11 @@ proptest! {
             ends.push(u32::try_from(all.len()).expect("small"));
         }
         let mut together = Vec::new();
-        detector.scan(&all, &ends, |_| Source::Console, &mut together);
+        detector.scan(&all, &ends, |_| Provenance::of(Source::Console), &mut together);
         let mut alone: Vec<Found> = Vec::new();
         for (row, text) in texts.iter().enumerate() {
             let mut own = Vec::new();
-            detector.scan(text, &[u32::try_from(text.len()).expect("small")], |_| Source::Console, &mut own);
+            detector.scan(text, &[u32::try_from(text.len()).expect("small")], |_| Provenance::of(Source::Console), &mut own);
             let before = alone.len();
             alone.extend(own.into_iter().map(|found| Found {
                 record: u32::try_from(row).expect("small"),

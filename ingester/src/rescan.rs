@@ -205,7 +205,8 @@ fn rebuilt(builder: &mut BatchBuilder, records: &[StoredRecord]) -> Option<Batch
             builder.push(origin, &empty).ok()?;
             next += 1;
         }
-        builder.push(origin, &RecordRef { body: &record.body, ..empty }).ok()?;
+        let filled = RecordRef { body: &record.body, program: &record.program, ..empty };
+        builder.push(origin, &filled).ok()?;
         next += 1;
         clock.uncertainty_ns = clock.uncertainty_ns.max(record.clock_uncertainty_ns);
     }

@@ -43,6 +43,8 @@ pub enum Blame {
     Overflow,
     /// Xen: the trace that stands before or behind the first line.
     Xen,
+    /// A BSD's: what the CPU did when it trapped, else what called `panic`.
+    Bsd,
     /// Nobody: the report is about a state.
     Nobody,
 }
@@ -50,7 +52,10 @@ pub enum Blame {
 impl Blame {
     /// Whether a report of this kind is whole only with a trace.
     pub fn wants_trace(self) -> bool {
-        !matches!(self, Self::Nobody | Self::Verbatim | Self::LastFunction | Self::Lock | Self::Xen)
+        !matches!(
+            self,
+            Self::Nobody | Self::Verbatim | Self::LastFunction | Self::Lock | Self::Xen | Self::Bsd
+        )
     }
 
     /// Whether the trace stands where the report happened to find it: it tells nothing about what went wrong.
@@ -98,6 +103,9 @@ pub fn blamed(report: &Report, how: Blame, header: Option<&str>, skip: Option<&P
         Blame::Lockup => report.lockup(),
         Blame::Overflow => report.overflow(),
         Blame::Xen => report.pointer().or_else(|| report.own_stack(0)),
+        Blame::Bsd => {
+            report.first_of(Stack::Trapped).or_else(|| report.own_stack(0)).or_else(|| report.anywhere())
+        }
     };
     found.map(|name| functions::without_call_prefix(name).to_owned())
 }

@@ -89,6 +89,7 @@ pub fn parts(line: &str) -> Parts<'_> {
         }
     }
     let rest = without_level(rest);
+    let rest = if clock { without_level_word(rest) } else { rest };
     Parts { caller, clock, text: rest.strip_prefix(' ').unwrap_or(rest) }
 }
 
@@ -100,6 +101,12 @@ fn of_tool(line: &str) -> Option<Parts<'_>> {
     {
         let (caller, text) = caller_of(text).map_or(("", text), |(caller, rest)| (caller, rest.trim_start()));
         return Some(Parts { caller, clock: true, text });
+    }
+    // Talos: `kern:     err: [2026-11-20T15:02:11.123456Z]: text`
+    if let Some((head, text)) = line.strip_prefix("kern:").and_then(|rest| rest.split_once("]: "))
+        && head.split_once('[').is_some_and(|(_, date)| is_shaped(date, "0000-00-00A00:00:00"))
+    {
+        return Some(Parts { caller: "", clock: true, text });
     }
     if !line.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
@@ -238,6 +245,18 @@ fn without_level(text: &str) -> &str {
     }
 }
 
+/// Takes off a word for the level, as XenServer's logger of dom0 puts it behind the clock, in seven columns: `  ALERT: `.
+fn without_level_word(text: &str) -> &str {
+    const WORDS: [&str; 8] =
+        ["  EMERG", "  ALERT", "   CRIT", "    ERR", "   WARN", " NOTICE", "   INFO", "  DEBUG"];
+    text.get(..LEVEL_COLUMNS)
+        .filter(|word| WORDS.contains(word))
+        .and_then(|_| text.get(LEVEL_COLUMNS..)?.strip_prefix(": "))
+        .unwrap_or(text)
+}
+
+const LEVEL_COLUMNS: usize = 7;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +290,10 @@ mod tests {
             ("[2026-11-20 15:02:11] [2026-11-20 15:02:12] BUG: x", "", "BUG: x"),
             ("2026-11-20T15:02:11.123456+00:00 BUG: x", "", "2026-11-20T15:02:11.123456+00:00 BUG: x"),
             ("1,2,3;BUG: x", "", "1,2,3;BUG: x"),
+            ("[    4.895213]  ALERT: BUG: x", "", "BUG: x"),
+            ("[    4.895213]   WARN:  <TASK>", "", "<TASK>"),
+            ("[    4.895213] INFO: task x", "", "INFO: task x"),
+            ("kern:     err: [2026-11-20T15:02:11.123456Z]: BUG: x", "", "BUG: x"),
             ("(XEN) Panic on CPU 0:", "XEN", "(XEN) Panic on CPU 0:"),
             (
                 "(XEN) [2026-11-20 15:02:11] Panic on CPU 0:",
@@ -282,7 +305,7 @@ mod tests {
         ] {
             let parts = parts(line);
             assert_eq!((parts.caller, parts.text), (caller, text), "{line}");
-            let clocks = ["4.895213", "36.852785", "[Thu ", ",123456+", ",100000001,-"];
+            let clocks = ["4.895213", "36.852785", "[Thu ", ",123456+", ",100000001,-", "kern:  "];
             assert_eq!(parts.clock, clocks.iter().any(|clock| line.contains(clock)), "{line}");
         }
     }

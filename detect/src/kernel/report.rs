@@ -44,6 +44,8 @@ pub enum Stack {
     Became,
     /// Of who was given the page last.
     LastGiven,
+    /// Of what the CPU did when it trapped, behind what handled the trap.
+    Trapped,
     /// Of who asked for, freed or stored a thing earlier.
     Earlier,
 }
@@ -279,8 +281,10 @@ const FOREIGN: &[&str] =
 /// The stack that begins behind a line.
 fn stack(text: &str) -> Option<Stack> {
     let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
-    if begins(&["Call Trace", "Call trace", "Backtrace:", "Xen call trace"]) {
+    if begins(&["Call Trace", "Call trace", "Backtrace:", "Xen call trace", "KDB: stack backtrace"]) {
         Some(Stack::Own)
+    } else if begins(&["--- trap "]) {
+        Some(Stack::Trapped)
     } else if begins(&["backtrace:", "backtrace (crc"]) {
         Some(Stack::Leak)
     } else if text.contains("which became ") && text.trim_end().ends_with("at:") {

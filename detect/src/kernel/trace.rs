@@ -21,6 +21,9 @@ pub fn frame(text: &str) -> Option<Frame<'_>> {
     if let Some((function, caller)) = arm_line(text) {
         return Some(Frame { function, uncertain: false, pointer: false, inline: false, caller });
     }
+    if let Some(function) = bsd_line(text) {
+        return Some(Frame { function, uncertain: false, pointer: false, inline: false, caller: None });
+    }
     let symbol = symbol(text);
     let inline = symbol.is_none();
     let (function, before) = symbol.or_else(|| source_line(text))?;
@@ -85,6 +88,28 @@ fn arm_line(text: &str) -> Option<(&str, Option<&str>)> {
     let name = left.split('+').next()?;
     let caller = symbol(right).map(|(caller, _)| caller);
     (!name.is_empty() && name.bytes().all(is_name_byte)).then_some((name, caller))
+}
+
+/// `m_copydata() at m_copydata+0x47/frame 0xfffffe00028e8470` and `panic(ffff8000) at panic+0xbf`, as the BSDs have it, and
+/// `fffffe0012345a40 unix:die+df (e, fffffe0012345b80, 18, 0)`, as illumos has it.
+fn bsd_line(text: &str) -> Option<&str> {
+    if let Some((left, right)) = text.split_once(") at ") {
+        let called = left.trim().split('(').next().filter(|name| name.bytes().all(is_name_byte))?;
+        let name = right.split('+').next()?;
+        let name = name.rsplit(':').next().unwrap_or(name);
+        let is_frame = right.contains("+0x") && name == called && !name.is_empty();
+        return is_frame.then_some(name);
+    }
+    let mut words = text.split_whitespace();
+    let (address, place, arguments) = (words.next()?, words.next()?, words.next()?);
+    let (_, function) = place.split_once(':')?;
+    let (name, offset) = function.split_once('+')?;
+    let is_frame = is_address(address)
+        && arguments.starts_with('(')
+        && !offset.is_empty()
+        && offset.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && name.bytes().all(is_name_byte);
+    is_frame.then_some(name)
 }
 
 /// `  function net/core/dev.c:12 [inline]`, as symbolised traces have it.
@@ -196,6 +221,11 @@ mod tests {
                 caller: Some("ext4_fileattr_get")
             })
         );
+        check("m_copydata() at m_copydata+0x47/frame 0xfffffe00028e8470", Some("m_copydata"), false, false);
+        check("panic(ffffffff81a0b1c2) at panic+0xbf", Some("panic"), false, false);
+        check("vpanic() at netbsd:vpanic+0x183", Some("vpanic"), false, false);
+        check("fffffe0012345a40 unix:die+df (e, fffffe0012345b80, 18, 0)", Some("die"), false, false);
+        check("the meeting (of all) at noon+0x1", None, false, false);
         check("RIP: 0033:0x47b7a0", None, false, false);
         check("Code: 40 00 48", None, false, false);
         check(" (&(&x->lock)->rlock){....}, at: lock_sock+0x1/0x2", None, false, false);

@@ -42,6 +42,8 @@ pub struct StoredRecord {
     pub guest_uuid: String,
     /// Where it was read.
     pub source: Source,
+    /// The program that wrote it; empty: unknown.
+    pub program: String,
     /// Exact bytes.
     pub body: Vec<u8>,
 }
@@ -88,7 +90,7 @@ impl Store {
         let Some((from_ns, to_ns)) = span(batches) else { return Ok(Vec::new()) };
         let sql = format!(
             "SELECT Shipper, Epoch, Sequence, Row, toUnixTimestamp64Nano(Timestamp), ClockUncertainty, toString(Host), \
-             toString(Guest), toString(GuestUuid), toString(Source), Body FROM logs WHERE {} AND {} \
+             toString(Guest), toString(GuestUuid), toString(Source), toString(Program), Body FROM logs WHERE {} AND {} \
              ORDER BY Shipper, Epoch, Sequence, Row",
             between("Timestamp", from_ns, to_ns),
             among(batches)
@@ -156,6 +158,7 @@ fn record(rest: &mut &[u8]) -> Option<StoredRecord> {
         guest: text(rest)?,
         guest_uuid: text(rest)?,
         source: text(rest)?.parse().ok()?,
+        program: text(rest)?,
         body: bytes(rest)?.to_vec(),
     })
 }
@@ -196,7 +199,7 @@ mod tests {
         row.extend(5_u32.to_le_bytes());
         row.extend((-6_i64).to_le_bytes());
         row.extend(8_u64.to_le_bytes());
-        for text in ["hv01", "", "", "console"] {
+        for text in ["hv01", "", "", "console", "kernel"] {
             row.push(u8::try_from(text.len()).unwrap_or(0));
             row.extend(text.bytes());
         }

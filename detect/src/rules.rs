@@ -22,6 +22,8 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/locking.toml"),
     include_str!("../rules/kernel.toml"),
     include_str!("../rules/xen.toml"),
+    include_str!("../rules/xapi.toml"),
+    include_str!("../rules/xl.toml"),
     include_str!("../rules/storage.toml"),
     include_str!("../rules/network.toml"),
     include_str!("../rules/hardware.toml"),

@@ -24,6 +24,8 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/xen.toml"),
     include_str!("../rules/xapi.toml"),
     include_str!("../rules/xl.toml"),
+    include_str!("../rules/libvirt.toml"),
+    include_str!("../rules/qemu.toml"),
     include_str!("../rules/storage.toml"),
     include_str!("../rules/network.toml"),
     include_str!("../rules/hardware.toml"),

@@ -24,6 +24,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/xen.toml"),
     include_str!("../rules/xapi.toml"),
     include_str!("../rules/xl.toml"),
+    include_str!("../rules/pve.toml"),
     include_str!("../rules/libvirt.toml"),
     include_str!("../rules/qemu.toml"),
     include_str!("../rules/storage.toml"),

@@ -25,6 +25,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/xapi.toml"),
     include_str!("../rules/xl.toml"),
     include_str!("../rules/pve.toml"),
+    include_str!("../rules/cloud.toml"),
     include_str!("../rules/libvirt.toml"),
     include_str!("../rules/qemu.toml"),
     include_str!("../rules/storage.toml"),

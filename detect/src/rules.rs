@@ -29,6 +29,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/libvirt.toml"),
     include_str!("../rules/qemu.toml"),
     include_str!("../rules/cluster.toml"),
+    include_str!("../rules/ceph.toml"),
     include_str!("../rules/storage.toml"),
     include_str!("../rules/network.toml"),
     include_str!("../rules/hardware.toml"),

@@ -35,6 +35,7 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/hardware.toml"),
     include_str!("../rules/host.toml"),
     include_str!("../rules/machine.toml"),
+    include_str!("../rules/guests.toml"),
 ];
 
 /// Bytes that a compiled pattern may take.

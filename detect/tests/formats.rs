@@ -11,6 +11,7 @@ const CASES: &[&str] = &[
     include_str!("formats/stalls.txt"),
     include_str!("formats/memory.txt"),
     include_str!("formats/xen.txt"),
+    include_str!("formats/toolstacks.txt"),
 ];
 
 struct Case<'a> {
@@ -66,6 +67,7 @@ fn told<'a>(events: &'a [LogFound], wanted: &[Vec<&str>]) -> Vec<Vec<String>> {
             let (key, _) = word.split_once('=').expect("key=value");
             let value = match key {
                 "cause" => event.cause.map(|cause| cause.to_string()),
+                "severity" => Some(event.severity.as_str().to_owned()),
                 "lines" => Some(format!("{}-{}", event.start_line, event.end_line)),
                 _ => event.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()),
             };

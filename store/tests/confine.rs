@@ -190,6 +190,9 @@ async fn tables_columns_settings_and_types_are_the_engines() {
         &PORT,
     );
     assert_eq!(answer(&store, &other.unwrap().text, "TabSeparated").await.unwrap(), "lastwords\n");
+    let of_port = limits::settings(Audience::Port);
+    let of_port: Vec<(&str, &str)> = of_port.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    store.query_bytes("SELECT 1", &[], "Null", &of_port).unwrap().collect().await.unwrap();
     // A setting that the engine no longer has would fail here.
     let settings = confine("SELECT count() FROM system.settings", &PORT).unwrap().text;
     let count: usize = answer(&store, &settings, "TabSeparated").await.unwrap().trim().parse().unwrap();

@@ -37,6 +37,13 @@ pub fn settings(audience: Audience) -> Vec<(&'static str, String)> {
         ("max_block_size", BLOCK_ROWS.to_string()),
         ("max_threads", threads().to_string()),
     ]);
+    if audience == Audience::Port {
+        settings.extend([
+            ("max_result_rows", RESULT_ROWS_MAX.to_string()),
+            ("max_result_bytes", RESULT_BYTES_MAX.to_string()),
+            ("result_overflow_mode", "throw".to_owned()),
+        ]);
+    }
     settings
 }
 

@@ -59,7 +59,7 @@ impl Store {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Failure>,
     {
-        let forward = self.forward.as_ref().ok_or(ForwardError::Remote)?;
+        let forward = self.forward.as_deref().ok_or(ForwardError::Remote)?;
         let (mut parts, body) = request.into_parts();
         parts.uri = addressed(parts.uri);
         parts.version = hyper::Version::HTTP_11;

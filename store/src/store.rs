@@ -42,6 +42,9 @@ pub const DATABASE: &str = "lastwords";
 /// A statement that has run for longer when the engine's process ends under it may be the reason, and is not asked again.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Before a statement is asked again whose engine has ended.
+const AFTER_END: Duration = Duration::from_millis(100);
+
 /// How a block is inserted.
 #[derive(Debug, Clone, Default)]
 pub struct Inserting {
@@ -467,6 +470,10 @@ impl AnswerBytes {
                         return Err(QueryError::of(&error));
                     }
                     self.attempts.pop_front();
+                    if self.store.process.is_some() {
+                        // All connections to an engine that ends are cut, but one after another: the next one would be.
+                        tokio::time::sleep(AFTER_END).await;
+                    }
                 }
             }
         }

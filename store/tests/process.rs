@@ -1,7 +1,12 @@
 //! The thread that keeps the engine's process, with a shell in the engine's place: what it does about each way in which
 //! a process can start, speak and end.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail as the test does")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers fail as the test does"
+)]
 
 mod support;
 

@@ -12,7 +12,7 @@ use crate::{
 /// Where a store is.
 pub enum Place {
     /// The server of `[store]`.
-    Remote(Store),
+    Remote(Box<Store>),
     /// A data folder that is ours now.
     Here(Box<OpenStore>),
     /// A running `up`.
@@ -31,7 +31,7 @@ impl Place {
             let store = Store::remote(remote)?;
             let looked = Contents::of(&store).await;
             looked.with_context(|| format!("the store at {}", remote.urls.join(", ")))?;
-            return Ok(Place::Remote(store));
+            return Ok(Place::Remote(Box::new(store)));
         }
         if !config.data.root().exists() {
             bail!(

@@ -144,7 +144,7 @@ fn no_file_outside_the_engines_folder_is_read() {
             "CREATE DICTIONARY stolen_d (s String) PRIMARY KEY s SOURCE(FILE(path '{secret}' format 'LineAsString')) \
              LAYOUT(COMPLEX_KEY_DIRECT())"
         ),
-        format!("SELECT * FROM dictionary('stolen_d')"),
+        "SELECT * FROM dictionary('stolen_d')".to_owned(),
         format!(
             "INSERT INTO FUNCTION file('inside2.txt', 'LineAsString') SELECT * FROM file('{secret}', 'LineAsString')"
         ),
@@ -208,7 +208,7 @@ fn no_network_is_reached() {
         format!("SELECT * FROM url('http://localhost:{port}/x', 'LineAsString')"),
         format!("SELECT * FROM remote('127.0.0.1:{port}', 'system.one')"),
         format!("SELECT * FROM remoteSecure('127.0.0.1:{port}', 'system.one')"),
-        format!("SELECT * FROM cluster('x', 'system.one')"),
+        "SELECT * FROM cluster('x', 'system.one')".to_owned(),
         format!("SELECT * FROM mysql('127.0.0.1:{port}', 'd', 't', 'u', 'p')"),
         format!("SELECT * FROM postgresql('127.0.0.1:{port}', 'd', 't', 'u', 'p')"),
         format!("SELECT * FROM postgresql('{unix}', 'd', 't', 'u', 'p')"),

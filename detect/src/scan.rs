@@ -241,10 +241,6 @@ impl Detector {
         let raw = raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or(raw);
         let text = line::shown(raw);
         let spoken = speaker::line(&text, provenance.source, provenance.program);
-        if spoken.is_quote {
-            return;
-        }
-        let is_repeated = spoken.is_repeated();
         let mut try_all = |second: Option<&str>| {
             for number in candidates {
                 let Some(rule) = self.rules.get(*number).filter(|rule| may_be(rule, &spoken, provenance))
@@ -252,14 +248,19 @@ impl Detector {
                     continue;
                 };
                 let said = match second {
-                    second @ Some(_) => second.filter(|_| !is_repeated),
-                    None if rule.programs.is_empty() => (!is_repeated).then_some(spoken.own),
+                    Some(second) => Some(second),
+                    None if rule.programs.is_empty() => Some(spoken.own),
                     None => spoken.said_by(&rule.programs),
                 };
-                if let Some(matched) = said.and_then(|said| rule.matches(said)) {
-                    hit(*number, matched, &spoken);
+                let Some(matched) = said.and_then(|said| rule.matches(said)) else { continue };
+                if spoken.is_quote() {
                     return true;
                 }
+                if rule.programs.is_empty() && spoken.is_repeated() {
+                    continue;
+                }
+                hit(*number, matched, &spoken);
+                return true;
             }
             false
         };

@@ -130,8 +130,10 @@ pub(crate) struct Line<'a> {
     pub(crate) own: &'a str,
     /// Behind date, host and program as well.
     pub(crate) message: &'a str,
-    /// It quotes a command or a mail.
-    pub(crate) is_quote: bool,
+    /// All of it.
+    text: &'a str,
+    /// It is quoted in a mail.
+    is_mail: bool,
 }
 
 /// Takes a line apart that was read from a source, which may know the program.
@@ -155,14 +157,17 @@ pub(crate) fn line<'a>(text: &'a str, source: Source, program: &'a str) -> Line<
         head.message.trim_start()
     };
     let Parts { caller, .. } = parts;
-    let start = text.as_bytes().get(..text.len().min(QUOTED_WITHIN)).unwrap_or_default();
     let is_mail = head.message.starts_with("> ");
-    let is_quote =
-        is_mail || QUOTED.iter().any(|words| memchr::memmem::find(start, words.as_bytes()).is_some());
-    Line { speaker, caller, of_kernel: is_of_kernel, own: behind, message, is_quote }
+    Line { speaker, caller, of_kernel: is_of_kernel, own: behind, message, text, is_mail }
 }
 
 impl Line<'_> {
+    /// Whether a command or a mail is quoted. Looked for only in lines that would be events.
+    pub(crate) fn is_quote(&self) -> bool {
+        let start = self.text.as_bytes().get(..self.text.len().min(QUOTED_WITHIN)).unwrap_or_default();
+        self.is_mail || QUOTED.iter().any(|words| memchr::memmem::find(start, words.as_bytes()).is_some())
+    }
+
     /// Whether somebody repeats here what others say.
     pub(crate) fn is_repeated(&self) -> bool {
         matches!(self.speaker, Speaker::Program(program) if is_one_of(program, QUOTING))

@@ -37,8 +37,8 @@ pub async fn reads(week: &Week) {
         ("SELECT count() AS n FROM logs SETTINGS max_threads = 1", "{\"n\":16}\n"),
         ("SELECT currentDatabase() AS d, truncate(1.5) AS t", "{\"d\":\"lastwords\",\"t\":1}\n"),
         (
-            "SELECT count(), max(Version) - max(Version) FROM events",
-            "{\"count()\":11,\"minus(max(Version), max(Version))\":0}\n",
+            "SELECT count() > 0, max(Version) - max(Version) FROM events",
+            "{\"greater(count(), 0)\":1,\"minus(max(Version), max(Version))\":0}\n",
         ),
         ("SELECT count() > 0 AS n FROM system.parts WHERE database = 'lastwords'", "{\"n\":1}\n"),
     ] {

@@ -1,6 +1,7 @@
 //! The pure domain of Lastwords, without I/O, in the order of a record's way:
 //!
 //! - [`frame`]: bytes into lines,
+//! - [`envelope`]: what transports put around a line,
 //! - [`group`]: the lines of one kernel crash into one record,
 //! - [`stamp`]: when a line was written,
 //! - [`record`]: what a record, sample, event, placement is,
@@ -9,6 +10,7 @@
 //! - [`limits`]: every maximum.
 
 pub mod batch;
+pub mod envelope;
 pub mod frame;
 pub mod group;
 pub mod limits;

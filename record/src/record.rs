@@ -52,6 +52,9 @@ pub enum TimeBasis {
     FileModified = 4,
     /// The line says nothing: that of the line before.
     Carried = 5,
+    /// Written in the line, which can be read in more than one way: an hour that happens twice, a zone or a date that
+    /// may mean another one.
+    LineInDoubt = 6,
 }
 
 impl TimeBasis {
@@ -63,6 +66,7 @@ impl TimeBasis {
             3 => TimeBasis::Journal,
             4 => TimeBasis::FileModified,
             5 => TimeBasis::Carried,
+            6 => TimeBasis::LineInDoubt,
             _ => TimeBasis::Observed,
         }
     }

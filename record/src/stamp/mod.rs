@@ -1,24 +1,49 @@
 //! When a line was written.
 //!
-//! A time is looked for at the line's start (behind a syslog priority `<N>` and an opening bracket), and, as web
-//! servers write it, in the first bracket within the line. The rules where a line does not say everything:
+//! A time is looked for where programs write it: at the line's start, behind what transports and loggers put in front
+//! of it, in a field of JSON or logfmt; all forms stand in one table (`table.rs`). The rules where a line does not say
+//! everything:
 //!
-//! - **No zone**: the configured time zone. A time that a change of the clocks makes ambiguous is the earlier one;
-//!   one that it skips is moved forward by the gap (as RFC 5545 has it).
+//! - **No zone**: the configured time zone. A time that a change of the clocks makes ambiguous is the reading that does
+//!   not go back behind the line before, else the earlier one; one that it skips is moved forward by the gap (as
+//!   RFC 5545 has it). An abbreviation is the configured zone's where that uses it; one that has several meanings
+//!   (`CST`) is the one that does not go back, and so is a date whose day and month may be the other way round.
+//!   What is left in doubt is marked ([`TimeBasis::LineInDoubt`]).
 //! - **No year**: with a configured year, that year dates the first line, and a step back of more than 180 days
 //!   adds one. Without, the year is the latest that does not put the line more than a day behind the file's
 //!   modification time, or, for a file that grows, the time of reading.
+//! - **Before 1970, or after 2262**: no time, since none can be stored.
 //! - **The kernel's clock** (`[  123.456789]`): counted from the configured time of boot; where there is none it
 //!   says nothing.
 //! - **Nothing**: the time of the line before; where there is none, the file's modification time; where that is not
 //!   known, the time of reading.
 
-mod forms;
+mod digits;
+mod fields;
+mod form;
+mod names;
+mod numeric;
+mod reading;
+mod table;
+mod worded;
+mod zones;
 
-use jiff::{civil, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use crate::TimeBasis;
-use forms::{Form, Written};
+pub use form::{Form, Written};
+use reading::Readings;
+
+/// What a line says about its time, before any zone or year is decided.
+#[inline]
+pub fn find(line: &[u8]) -> Option<Form> {
+    table::find(line)
+}
+
+/// Whether a word is an abbreviation of a time zone.
+pub(crate) fn is_zone(word: &[u8]) -> bool {
+    zones::find(word).is_some()
+}
 
 /// What a source knows about the times of its lines.
 #[derive(Debug, Clone)]
@@ -62,6 +87,8 @@ struct Minute {
 const SECOND_NS: i64 = 1_000_000_000;
 const DAY_NS: i64 = 86_400 * SECOND_NS;
 const STEP_BACK_NS: i64 = 180 * DAY_NS;
+/// Lines of several writers are not in their order to the second: a step back of less is none.
+const DISORDER_NS: i64 = 600 * SECOND_NS;
 
 impl Stamper {
     /// A stamper that has seen no line.
@@ -81,14 +108,18 @@ impl Stamper {
     }
 
     /// The time of a line in UTC nanoseconds, and how it was found. `observed_ns` is when it was read.
+    #[inline]
     pub fn stamp(&mut self, line: &[u8], observed_ns: i64) -> (i64, TimeBasis) {
-        let found = match forms::find(line) {
-            Some(Form::Calendar { minute, nanoseconds }) => {
-                self.minute_start(&minute, observed_ns).map(|start| (start + nanoseconds, TimeBasis::Line))
-            }
+        let found = match table::find(line) {
+            Some(Form::Calendar { minute, nanoseconds }) => self
+                .minute_start(&minute, observed_ns)
+                .and_then(|(start, basis)| Some((start.checked_add(nanoseconds)?, basis))),
             Some(Form::Epoch { time_ns }) => Some((time_ns, TimeBasis::Line)),
             Some(Form::KernelClock { clock_ns }) => {
                 self.rules.boot_ns.map(|boot| (boot.saturating_add(clock_ns), TimeBasis::KernelClock))
+            }
+            Some(Form::SinceBefore { delta_ns }) => {
+                self.state.last_ns.map(|last| (last.saturating_add(delta_ns), TimeBasis::Line))
             }
             None => None,
         };
@@ -102,50 +133,50 @@ impl Stamper {
     }
 
     /// The start of a written minute in UTC nanoseconds.
-    fn minute_start(&mut self, written: &Written, observed_ns: i64) -> Option<i64> {
+    #[inline]
+    fn minute_start(&mut self, written: &Written, observed_ns: i64) -> Option<(i64, TimeBasis)> {
         if self.minute.written.as_ref() == Some(written) {
-            return Some(self.minute.start_ns);
+            return Some((self.minute.start_ns, TimeBasis::Line));
         }
-        let start_ns = match written.year {
-            Some(year) => self.resolve(written, year)?,
-            None => self.yearless(written, observed_ns)?,
-        };
-        self.minute = Minute { written: Some(*written), start_ns };
-        Some(start_ns)
+        self.another_minute(written, observed_ns)
     }
 
-    fn yearless(&mut self, written: &Written, observed_ns: i64) -> Option<i64> {
+    #[inline(never)]
+    fn another_minute(&mut self, written: &Written, observed_ns: i64) -> Option<(i64, TimeBasis)> {
+        let readings = match written.year {
+            Some(year) => Readings::new(written, year, &self.rules.time_zone),
+            None => self.yearless(written, observed_ns)?,
+        };
+        if let Some(start_ns) = readings.sure() {
+            self.minute = Minute { written: Some(*written), start_ns };
+            return Some((start_ns, TimeBasis::Line));
+        }
+        // Which one it is may differ from line to line: nothing is remembered.
+        let latest_ns = self.rules.modified_ns.map_or(observed_ns, |_| i64::MAX).saturating_add(DAY_NS);
+        let (start_ns, doubt) = readings.choose(self.state.last_ns, DISORDER_NS, latest_ns)?;
+        Some((start_ns, if doubt { TimeBasis::LineInDoubt } else { TimeBasis::Line }))
+    }
+
+    fn yearless(&mut self, written: &Written, observed_ns: i64) -> Option<Readings> {
+        let in_year = |year: i16| Readings::new(written, year, &self.rules.time_zone);
         if let Some(year) = self.state.year {
-            let mut start_ns = self.resolve(written, year);
-            if let (Some(last), Some(start)) = (self.state.last_yearless_ns, start_ns)
+            let mut readings = in_year(year);
+            if let (Some(last), Some(start)) = (self.state.last_yearless_ns, readings.first())
                 && last - start > STEP_BACK_NS
             {
                 self.state.year = Some(year + 1);
-                start_ns = self.resolve(written, year + 1);
+                readings = in_year(year + 1);
             }
-            self.state.last_yearless_ns = start_ns.or(self.state.last_yearless_ns);
-            return start_ns;
+            self.state.last_yearless_ns = readings.first().or(self.state.last_yearless_ns);
+            return Some(readings);
         }
         let reference_ns = self.rules.modified_ns.unwrap_or(observed_ns);
         let newest = jiff::Timestamp::from_nanosecond(i128::from(reference_ns + DAY_NS)).ok()?;
         let year = newest.to_zoned_datetime(self.rules.time_zone.clone()).year();
         // The 29th of February is not in every year: up to eight years back there is one.
         (0..=8)
-            .filter_map(|back| self.resolve(written, year - back))
-            .find(|start| *start <= reference_ns + DAY_NS)
-    }
-
-    fn resolve(&self, written: &Written, year: i16) -> Option<i64> {
-        let day = civil::Date::new(year, written.month, written.day).ok()?;
-        let time = day.at(written.hour, written.minute, 0, 0);
-        let nanoseconds = match written.offset_minutes {
-            Some(offset) => {
-                let utc = time.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp().as_nanosecond();
-                utc - i128::from(offset) * 60 * i128::from(SECOND_NS)
-            }
-            None => time.to_zoned_datetime(self.rules.time_zone.clone()).ok()?.timestamp().as_nanosecond(),
-        };
-        i64::try_from(nanoseconds).ok()
+            .map(|back| in_year(year - back))
+            .find(|readings| readings.first().is_some_and(|start| start <= reference_ns + DAY_NS))
     }
 }
 
@@ -168,7 +199,8 @@ mod tests {
         let (found, basis) = stamper.stamp(line.as_bytes(), ns(observed));
         let found = jiff::Timestamp::from_nanosecond(i128::from(found)).unwrap();
         assert_eq!(found.to_string(), expected, "{line}");
-        assert_eq!(basis, TimeBasis::Line, "{line}");
+        let doubt = ["ambiguous", "skipped", "doubt"].iter().any(|word| line.contains(word));
+        assert_eq!(basis, if doubt { TimeBasis::LineInDoubt } else { TimeBasis::Line }, "{line}");
         // A second line of the same minute takes the short way.
         assert_eq!(stamper.stamp(line.as_bytes(), ns(observed)).0, ns(expected));
     }
@@ -198,6 +230,20 @@ mod tests {
             ("2026-10-25 02:30:00 ambiguous: the earlier", "2026-10-25T00:30:00Z"),
             ("2026-03-29 02:30:00 skipped: moved forward", "2026-03-29T01:30:00Z"),
             ("Feb 29 10:00:00 the last leap year", "2024-02-29T09:00:00Z"),
+            ("2026-06-27 18:26:29 CST in doubt", "2026-06-28T00:26:29Z"),
+            ("2026-06-27 18:26:29 GMT+3 in doubt", "2026-06-27T15:26:29Z"),
+            ("06/07/2026 18:26:43 in doubt", "2026-06-07T16:26:43Z"),
+            ("2026-06-27 18:26 x", "2026-06-27T16:26:00Z"),
+            ("2026-06-27  9:26:46 0 [Note] x", "2026-06-27T07:26:46Z"),
+            ("2026-06-27 18:26:29 GET /api 200", "2026-06-27T16:26:29Z"),
+            ("{\"t\":{\"$date\":\"2026-06-27T18:26:29.5+00:00\"},\"s\":\"I\"}", "2026-06-27T18:26:29.5Z"),
+            (
+                "{\"instant\":{\"epochSecond\":1782584792,\"nanoOfSecond\":500000000}}",
+                "2026-06-27T18:26:32.5Z",
+            ),
+            ("{\"level\":\"info\",\"ts\":1.7825847925e+09}", "2026-06-27T18:26:32.5Z"),
+            ("{\"log\":\"2026-06-27T18:26:32Z x\\n\",\"stream\":\"stderr\"}", "2026-06-27T18:26:32Z"),
+            ("\u{1b}[0;31m2026-06-27T18:26:32Z x", "2026-06-27T18:26:32Z"),
         ] {
             check(berlin, now, line, expected);
         }

@@ -217,12 +217,15 @@ pub struct ImportArgs {
     /// What kind of source they are
     #[arg(long, value_name = "KIND", default_value = "file", value_parser = parse_source)]
     pub source: lastwords_record::Source,
-    /// Time zone of lines that don't say theirs [default: TZ, else UTC]
+    /// Time zone of lines that don't say theirs [default: TZ, else this machine's]
     #[arg(long, value_name = "TZ")]
     pub time_zone: Option<String>,
     /// Year of the first line, where lines don't say it [default: so that the last line fits the file's time]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(1970..=2200))]
     pub year: Option<i16>,
+    /// When the kernel started, for lines with nothing but its clock [default: so that the last line fits the file's time]
+    #[arg(long, value_name = "TIME")]
+    pub boot: Option<String>,
     /// How.
     #[command(flatten)]
     pub format: FormatArgs,
@@ -253,7 +256,7 @@ pub struct QueryArgs {
     /// List at most so many matches [default: all; 20 in a table]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-    /// Time zone of dates in the question and of the answer's hours [default: TZ, else UTC]
+    /// Time zone of dates in the question and of the answer's hours [default: TZ, else this machine's]
     #[arg(long, value_name = "TZ")]
     pub time_zone: Option<String>,
     /// How.
@@ -296,7 +299,7 @@ pub struct DetectArgs {
     /// Until when [default: now]
     #[arg(long, value_name = "TIME", requires = "stored")]
     pub until: Option<String>,
-    /// Time zone of times that don't say theirs [default: TZ, else UTC]
+    /// Time zone of times that don't say theirs [default: TZ, else this machine's]
     #[arg(long, value_name = "TZ", requires = "stored")]
     pub time_zone: Option<String>,
     /// Only print what would be added
@@ -364,7 +367,7 @@ pub struct PlacementImportArgs {
     /// From when it holds, for files that do not say [default: now]
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Time zone of times that don't say theirs [default: TZ, else UTC]
+    /// Time zone of times that don't say theirs [default: TZ, else this machine's]
     #[arg(long, value_name = "TZ")]
     pub time_zone: Option<String>,
     /// How.

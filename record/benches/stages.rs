@@ -73,7 +73,7 @@ fn group(bencher: Bencher<'_, '_>) {
 fn stamp(bencher: Bencher<'_, '_>) {
     let text = text();
     let rules =
-        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boot_ns: None };
+        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boots: Vec::new() };
     bencher.counter(BytesCount::new(text.len())).bench(|| {
         let mut stamper = Stamper::new(rules.clone());
         Lines::new(&text).map(|line| stamper.stamp(line.text, 0).0).fold(0, i64::wrapping_add)

@@ -55,6 +55,8 @@ pub enum TimeBasis {
     /// Written in the line, which can be read in more than one way: an hour that happens twice, a zone or a date that
     /// may mean another one.
     LineInDoubt = 6,
+    /// The kernel's monotonic clock, and a boot time that nothing but the file's age tells.
+    KernelClockByAge = 7,
 }
 
 impl TimeBasis {
@@ -67,6 +69,7 @@ impl TimeBasis {
             4 => TimeBasis::FileModified,
             5 => TimeBasis::Carried,
             6 => TimeBasis::LineInDoubt,
+            7 => TimeBasis::KernelClockByAge,
             _ => TimeBasis::Observed,
         }
     }

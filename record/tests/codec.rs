@@ -62,7 +62,7 @@ fn record() -> impl Strategy<Value = OwnedRecord> {
         prop::collection::vec(any::<u8>(), 0..60),
         prop_oneof![Just(0_u8), 0..25_u8],
         prop_oneof![Just(String::new()), "[a-z]{0,5}"],
-        prop_oneof![Just(0_u8), 0..6_u8],
+        prop_oneof![Just(0_u8), 0..8_u8],
         prop::collection::vec(("[a-c]{1,2}", "[\\PC]{0,6}"), 0..3),
     )
         .prop_map(|(origin, time_ns, observed_ns, body, severity, program, basis, attributes)| {

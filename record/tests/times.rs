@@ -23,7 +23,7 @@ fn lines_in_all_forms_and_zones_stand_for_the_instants_that_they_name() {
             time_zone: TimeZone::get(zone).unwrap(),
             year: year.parse().ok(),
             modified_ns: None,
-            boot_ns: None,
+            boots: Vec::new(),
         });
         let basis = if sure == "doubt" { TimeBasis::LineInDoubt } else { TimeBasis::Line };
         let expected = (expected.parse::<i64>().unwrap(), basis);

@@ -11,7 +11,8 @@
 //! - [`run`](run()): the steps driven by time, feeds and the uplink,
 //! - [`import`]: the same for finished files, by content.
 //!
-//! Beside them, [`private`]: folders for their owner alone, and [`address`]: what may be shown of an address.
+//! Beside them, [`private`]: folders for their owner alone, [`address`]: what may be shown of an address, and [`zone`]:
+//! this machine's time zone.
 
 pub mod address;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod sample;
 pub mod shipper;
 pub mod source;
 pub mod uplink;
+pub mod zone;
 
 pub use config::{ConfigError, ShipperConfig};
 pub use import::{ImportError, ImportOptions, Imported, Input, Progress};

@@ -128,6 +128,7 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
             source: one.source,
             time_zone: TimeZone::get(&one.time_zone)?,
             year: Some(one.year),
+            boot_ns: None,
             files: vec![one.file.clone()],
         };
         total += import::import(config, options, uplink.clone(), &bar).await?;

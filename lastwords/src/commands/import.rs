@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil, tz::TimeZone};
 use lastwords_record::Source;
 use lastwords_shipper::{ImportOptions, Imported, Input, Progress, Uplink};
 use serde_json::json;
@@ -84,15 +84,29 @@ fn job(import: &ImportArgs) -> anyhow::Result<Job> {
     for file in import.files.iter().filter(|file| *file != Path::new("-")) {
         std::fs::metadata(file).with_context(|| format!("{} cannot be imported", file.display()))?;
     }
+    let time_zone = config::time_zone("--time-zone", import.time_zone.as_deref(), &environment)
+        .map_err(|error| UsageError(error.to_string()))?;
+    let boot_ns =
+        import.boot.as_deref().map(|text| instant(text, &time_zone)).transpose().map_err(UsageError)?;
     Ok(Job {
         host: import.host.clone(),
         guest: import.guest.clone(),
         source: import.source,
-        time_zone: config::time_zone("--time-zone", import.time_zone.as_deref(), &environment)
-            .map_err(|error| UsageError(error.to_string()))?,
+        time_zone,
         year: import.year,
+        boot_ns,
         files: import.files.clone(),
     })
+}
+
+/// RFC 3339, or a date and time in the zone that was named.
+fn instant(text: &str, time_zone: &TimeZone) -> Result<i64, String> {
+    let time = text.parse::<Timestamp>().ok().or_else(|| {
+        let local: civil::DateTime = text.parse().ok()?;
+        time_zone.to_ambiguous_timestamp(local).compatible().ok()
+    });
+    time.and_then(|time| i64::try_from(time.as_nanosecond()).ok())
+        .ok_or_else(|| format!("--boot: wanted a time such as 2026-11-20T15:00:00Z, found {text:?}"))
 }
 
 /// Files and what is known about them.
@@ -107,6 +121,8 @@ pub struct Job {
     pub time_zone: TimeZone,
     /// Year of the first line, where lines don't say it.
     pub year: Option<i16>,
+    /// When the kernel started, UTC nanoseconds, for lines with its clock alone.
+    pub boot_ns: Option<i64>,
     /// Files, folders, or `-`.
     pub files: Vec<PathBuf>,
 }
@@ -147,6 +163,7 @@ pub async fn import(config: &Config, job: Job, uplink: Uplink, bar: &ProgressBar
         source: job.source,
         time_zone: job.time_zone,
         year: job.year,
+        boot_ns: job.boot_ns,
         inputs: job.files.into_iter().map(input).collect(),
         state_dir: config.data.import(),
     };

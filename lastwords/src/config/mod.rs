@@ -360,7 +360,7 @@ fn collect(
     Ok(collect)
 }
 
-/// The zone that was named, else `TZ`, else UTC. `key` is what errors call it.
+/// The zone that was named, else `TZ`, else that of `/etc/localtime`, else UTC. `key` is what errors call it.
 ///
 /// # Errors
 /// Where the time zone database has no such zone.
@@ -374,7 +374,7 @@ pub fn time_zone(
         None => match environment("TZ").filter(|name| !name.is_empty()) {
             // The form `:Europe/Berlin` is the C library's.
             Some(name) => ("TZ", name.trim_start_matches(':').to_owned()),
-            None => return Ok(TimeZone::UTC),
+            None => ("/etc/localtime", lastwords_shipper::zone::local(environment)),
         },
     };
     TimeZone::get(&name).or_else(|_| TimeZone::posix(&name)).map_err(|_| ConfigError::Value {

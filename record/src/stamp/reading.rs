@@ -2,14 +2,18 @@
 //! has several meanings, or day and month may be the other way round.
 
 use jiff::{
+    Timestamp,
     civil::{Date, DateTime},
-    tz::{AmbiguousOffset, TimeZone},
+    tz::{AmbiguousOffset, Offset, TimeZone},
 };
 
 use super::{
     form::{Written, Zone},
     zones,
 };
+
+/// Nanoseconds within which a line before tells in which pass of an hour that happens twice a line is.
+const FOLD_NS_MAX: i128 = 3 * 3_600_000_000_000;
 
 /// Instants, at most: two orders, three meanings of an abbreviation.
 const READINGS_MAX: usize = 6;
@@ -21,15 +25,17 @@ pub(super) struct Readings {
     length: usize,
     /// Even a single one is no more than likely.
     doubt: bool,
+    /// The line before tells which pass of an hour that happens twice it is: the first reading.
+    settled: bool,
 }
 
 impl Readings {
-    /// Of a minute in a year.
-    pub(super) fn new(written: &Written, year: i16, time_zone: &TimeZone) -> Readings {
+    /// Of a minute in a year, behind a line of another time.
+    pub(super) fn new(written: &Written, year: i16, time_zone: &TimeZone, last_ns: Option<i64>) -> Readings {
         let mut readings = Readings { doubt: written.doubt, ..Readings::default() };
-        readings.add(written, year, (written.month, written.day), time_zone);
+        readings.add(written, year, (written.month, written.day), time_zone, last_ns);
         if written.swappable {
-            readings.add(written, year, (written.day, written.month), time_zone);
+            readings.add(written, year, (written.day, written.month), time_zone, last_ns);
         }
         readings
     }
@@ -58,7 +64,7 @@ impl Readings {
         let Some(first) = fitting.next() else { return self.first().map(|first| (first, true)) };
         let second = fitting.clone().next();
         let doubt = self.doubt || second.is_some();
-        let Some(last) = last_ns else { return Some((first, doubt)) };
+        let Some(last) = last_ns.filter(|_| !self.settled) else { return Some((first, doubt)) };
         // The nearest behind the line before.
         let nearest = fitting.fold(first, |best, other| {
             if other.saturating_sub(last).saturating_abs() < best.saturating_sub(last).saturating_abs() {
@@ -70,19 +76,27 @@ impl Readings {
         Some((nearest, doubt))
     }
 
-    fn add(&mut self, written: &Written, year: i16, (month, day): (i8, i8), time_zone: &TimeZone) {
+    fn add(
+        &mut self,
+        written: &Written,
+        year: i16,
+        (month, day): (i8, i8),
+        time_zone: &TimeZone,
+        last_ns: Option<i64>,
+    ) {
         let Ok(date) = Date::new(year, month, day) else { return };
         let time = date.at(written.hour, written.minute, 0, 0);
         match written.zone {
             Zone::Offset(minutes) => self.push(at_offset(time, minutes)),
-            Zone::Local => self.local(time, time_zone),
+            Zone::Local => self.local(time, time_zone, last_ns),
             Zone::Named(number) => self.named(time, number, time_zone),
         }
     }
 
-    /// By the configured zone: the earlier one first where the hour happens twice; moved forward by the gap where it is
+    /// By the configured zone: the earlier one first where the hour happens twice, unless the line before was of the
+    /// second pass already; moved forward by the gap where it is
     /// skipped (as RFC 5545 has it).
-    fn local(&mut self, time: DateTime, time_zone: &TimeZone) {
+    fn local(&mut self, time: DateTime, time_zone: &TimeZone, last_ns: Option<i64>) {
         match time_zone.to_ambiguous_timestamp(time).offset() {
             AmbiguousOffset::Unambiguous { offset } => {
                 self.push(offset.to_timestamp(time).ok().map(|at| at.as_nanosecond()));
@@ -92,8 +106,17 @@ impl Readings {
                 self.doubt = true;
             }
             AmbiguousOffset::Fold { before, after } => {
-                for offset in [before, after] {
-                    self.push(offset.to_timestamp(time).ok().map(|at| at.as_nanosecond()));
+                let at = |offset: Offset| offset.to_timestamp(time).ok().map(|at| at.as_nanosecond());
+                let last = last_ns.and_then(|last| Timestamp::from_nanosecond(i128::from(last)).ok());
+                // From the change on the first pass is over.
+                self.settled = last.is_some_and(|last| {
+                    let since_ns = at(before).map(|first_ns| last.as_nanosecond() - first_ns);
+                    since_ns.is_some_and(|since_ns| since_ns.abs() < FOLD_NS_MAX)
+                        && time_zone.to_offset(last) == after
+                });
+                let order = if self.settled { [after, before] } else { [before, after] };
+                for offset in order {
+                    self.push(at(offset));
                 }
             }
         }
@@ -133,6 +156,6 @@ impl Readings {
 }
 
 fn at_offset(time: DateTime, minutes_east: i16) -> Option<i128> {
-    let utc_ns = jiff::tz::Offset::UTC.to_timestamp(time).ok()?.as_nanosecond();
+    let utc_ns = Offset::UTC.to_timestamp(time).ok()?.as_nanosecond();
     Some(utc_ns - i128::from(minutes_east) * 60_000_000_000)
 }

@@ -104,7 +104,7 @@ impl FileRule {
             time_zone: self.time_zone.clone(),
             year: None,
             modified_ns: None,
-            boot_ns: None,
+            boots: Vec::new(),
         }
     }
 }
@@ -401,10 +401,7 @@ fn file_rule(place: &Place<'_>, index: usize, raw: &RawFile) -> Result<FileRule,
         },
     };
     let zone = match &raw.time_zone {
-        None => std::env::var("TZ")
-            .ok()
-            .filter(|name| time_zone(name).is_some())
-            .unwrap_or_else(|| "UTC".to_owned()),
+        None => crate::zone::local(&|name| std::env::var(name).ok()),
         Some(name) if time_zone(name.get_ref()).is_none() => {
             let message = format!("wanted a name such as Europe/Berlin, found '{}'", name.get_ref());
             return Err(place.wrong(&format!("file[{index}].time_zone"), name, message));

@@ -237,7 +237,7 @@ impl Dater {
             time_zone,
             year: voice.year,
             modified_ns: voice.modified_ns,
-            boot_ns: voice.boot_ns,
+            boots: voice.boots.clone(),
         };
         let stamper = match memory {
             Some(memory) => Stamper::resume(rules.clone(), memory),

@@ -12,7 +12,7 @@ fn voice() -> Voice {
         time_zone: "UTC".to_owned(),
         year: None,
         modified_ns: None,
-        boot_ns: None,
+        boots: Vec::new(),
     }
 }
 

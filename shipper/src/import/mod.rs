@@ -37,6 +37,8 @@ pub struct ImportOptions {
     pub time_zone: TimeZone,
     /// Year of the first line, for times that name none.
     pub year: Option<i16>,
+    /// When the kernel started, UTC nanoseconds, for lines with its clock alone.
+    pub boot_ns: Option<i64>,
     /// Files, folders, standard input.
     pub inputs: Vec<Input>,
     /// Where imports are remembered.

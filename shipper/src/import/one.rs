@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lastwords_record::{BatchBuilder, Clock, Compression, FOUND_BY, Placement, Source};
+use lastwords_record::{BatchBuilder, Clock, Compression, FOUND_BY, Placement, Source, stamp::boots::Boot};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
@@ -19,6 +19,7 @@ use crate::{
     run::now_ns,
     shipper::Outbox,
     source::{
+        boots,
         content::Content,
         identity::{FileState, Fingerprint},
     },
@@ -62,7 +63,8 @@ pub(super) fn import(
     if opened.head.is_empty() {
         return Ok(0);
     }
-    let (mut work, again) = begin(about, &import, opened, hash, told, added)?;
+    let (opened, boots) = boots_of(about, opened).map_err(failed)?;
+    let (mut work, again) = begin(about, &import, (opened, boots), hash, told, added)?;
     added.lines += again.lines;
     added.records += again.records;
     added.bytes += again.bytes;
@@ -92,11 +94,28 @@ impl<E: Into<ImportError>> From<E> for Failed {
     }
 }
 
+/// When the kernels started whose clock the lines have: as configured, else by what the content says and by its age. A
+/// pipe that has such lines is read before.
+fn boots_of(about: &About<'_>, mut opened: Opened) -> std::io::Result<(Opened, Vec<Boot>)> {
+    if let Some(start_ns) = about.options.boot_ns {
+        return Ok((opened, vec![Boot { start_ns, by_age: false }]));
+    }
+    if matches!(opened.bytes, Bytes::Pipe(_)) && boots::shows_clock(&opened.head) {
+        opened = opened.rereadable()?;
+        opened.modified_ns = opened.modified_ns.or(Some(now_ns()));
+    }
+    let boots = match (&mut opened.bytes, opened.modified_ns) {
+        (Bytes::File(content), Some(modified_ns)) => boots::find(content, modified_ns)?,
+        _ => Vec::new(),
+    };
+    Ok((opened, boots))
+}
+
 /// Opens the plan, sends again what was under way.
 fn begin<'a>(
     about: &'a About<'a>,
     import: &Import,
-    opened: Opened,
+    (opened, boots): (Opened, Vec<Boot>),
     hash: Xxh3,
     told: &'a dyn Fn(u64),
     added: &mut Imported,
@@ -107,7 +126,7 @@ fn begin<'a>(
     };
     let mut outbox = Outbox::open(&import.folder, import.shipper, now_ns().unsigned_abs(), sealing)?;
     let link = Link::open(about.uplink.clone(), outbox.first_id(), about.host.clone(), about.handle);
-    let voice = voice(about, &opened);
+    let voice = Voice { boots, ..voice(about, &opened) };
     let state = match &import.file {
         Some(file) => file.clone(),
         None => {
@@ -152,7 +171,7 @@ fn voice(about: &About<'_>, opened: &Opened) -> Voice {
         time_zone: about.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
         year: about.options.year,
         modified_ns: opened.modified_ns,
-        boot_ns: None,
+        boots: Vec::new(),
     }
 }
 

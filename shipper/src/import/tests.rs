@@ -59,6 +59,7 @@ fn options(state: &Path, inputs: &[&Path]) -> ImportOptions {
         source: Source::File,
         time_zone: TimeZone::UTC,
         year: None,
+        boot_ns: None,
         inputs: inputs.iter().map(|path| Input::Path(path.to_path_buf())).collect(),
         state_dir: state.to_owned(),
     }

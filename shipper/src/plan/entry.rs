@@ -14,7 +14,10 @@
 //! - its text is no `Entry`,
 //! - a blob stands beside an entry that has none, or is missing.
 
-use lastwords_record::{Clock, Guest, Host, Origin, Source, stamp::StampState};
+use lastwords_record::{
+    Clock, Guest, Host, Origin, Source,
+    stamp::{StampState, boots::Boot},
+};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -153,9 +156,9 @@ pub struct Voice {
     /// When the file was last written, for a finished file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_ns: Option<i64>,
-    /// When the kernel started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boot_ns: Option<i64>,
+    /// When the kernel started, for a file whose lines have its clock alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "boots")]
+    pub boots: Vec<Boot>,
 }
 
 impl Voice {
@@ -177,6 +180,39 @@ pub(crate) struct Memory {
     last_ns: Option<i64>,
     year: Option<i16>,
     last_yearless_ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dated_read_ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot_ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    boot_by_age: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock_ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    boots_passed: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    boots_left: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// Boots as pairs: the start, and whether the file's age alone tells it.
+mod boots {
+    use lastwords_record::stamp::boots::Boot;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(boots: &[Boot], serializer: S) -> Result<S::Ok, S::Error> {
+        let pairs: Vec<(i64, bool)> = boots.iter().map(|boot| (boot.start_ns, boot.by_age)).collect();
+        pairs.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Boot>, D::Error> {
+        let pairs = Vec::<(i64, bool)>::deserialize(deserializer)?;
+        Ok(pairs.into_iter().map(|(start_ns, by_age)| Boot { start_ns, by_age }).collect())
+    }
 }
 
 /// Why bytes are no entry.

@@ -14,6 +14,7 @@ use crate::{
     config::{FileRule, ShipperConfig},
     plan::{Entry, PlanError},
     source::{
+        boots,
         content::Content,
         followed::{Followed, as_copy, find_copy, locate, look, stems},
         identity::{FileState, Fingerprint},
@@ -64,7 +65,7 @@ impl Files {
             let Some((rule, named)) = rule_of(config, known) else { continue };
             let voice = rule.voice(&config.host, &named);
             let (left, id) = (path != known, state.id);
-            let mut followed = Followed::new(state, content, voice, false, now_ns);
+            let mut followed = Followed::new(state, content, voice, now_ns);
             followed.left = left;
             if !itself {
                 // Its own inode may be another file's by now.
@@ -171,6 +172,7 @@ impl Files {
         outbox: &mut Outbox,
         now_ns: i64,
     ) -> Result<u64, PlanError> {
+        let stamp = stamp_of(&mut content);
         let state = FileState {
             id: outbox.memory().next_file,
             path: path.to_string_lossy().into_owned(),
@@ -179,13 +181,13 @@ impl Files {
             // Before anything is read: the inode may be another file's after a restart.
             identity: content.head().map(|head| Fingerprint::of(&head)).unwrap_or_default(),
             position: 0,
-            stamp: StampState::default(),
+            stamp,
             digest: String::new(),
             done: false,
         };
         let id = state.id;
         outbox.remember(Entry::File(state.clone()))?;
-        self.by_id.insert(id, Followed::new(state, content, voice, true, now_ns));
+        self.by_id.insert(id, Followed::new(state, content, voice, now_ns));
         Ok(id)
     }
 
@@ -324,6 +326,22 @@ impl Files {
             self.done.insert(state);
         }
         Ok(())
+    }
+}
+
+/// What a stamper knows of a file before it reads it: when the kernel started whose lines were there already.
+fn stamp_of(content: &mut Content) -> StampState {
+    let modified_ns = content
+        .plain()
+        .and_then(|file| file.metadata().ok())
+        .map(|metadata| metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()));
+    let boots =
+        modified_ns.and_then(|modified_ns| boots::find(content, modified_ns).ok()).unwrap_or_default();
+    StampState {
+        boot_ns: boots.first().map(|boot| boot.start_ns),
+        boot_by_age: boots.first().is_some_and(|boot| boot.by_age),
+        boots_left: u32::try_from(boots.len().saturating_sub(1)).unwrap_or(u32::MAX),
+        ..StampState::default()
     }
 }
 

@@ -100,7 +100,7 @@ impl Files {
                     let Some(mut state) = self.done.states.remove(&id) else { continue };
                     (state.done, state.device, state.inode) = (false, sibling.device, sibling.inode);
                     outbox.remember(Entry::File(state.clone()))?;
-                    let mut followed = Followed::new(state, content, voice, false, now_ns);
+                    let mut followed = Followed::new(state, content, voice, now_ns);
                     followed.left = true;
                     self.by_id.insert(id, followed);
                 }

@@ -78,8 +78,8 @@ pub fn look(path: &Path) -> io::Result<Seen> {
 
 impl Followed {
     /// Takes up a generation.
-    pub fn new(state: FileState, content: Content, voice: Voice, fresh: bool, now_ns: i64) -> Followed {
-        let dater = Dater::new(&voice, (!fresh).then_some(state.stamp));
+    pub fn new(state: FileState, content: Content, voice: Voice, now_ns: i64) -> Followed {
+        let dater = Dater::new(&voice, Some(state.stamp));
         Followed {
             state,
             content,

@@ -38,6 +38,7 @@ use std::{
 use lastwords_record::{Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis};
 use tokio::sync::mpsc;
 
+pub mod boots;
 pub mod content;
 pub mod export;
 pub mod followed;

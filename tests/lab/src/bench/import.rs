@@ -181,7 +181,7 @@ async fn insert(store: &Store, log: &Path, options: &EngineAlone) -> anyhow::Res
 /// The file's lines as the writer would hand them to the store.
 fn blocks(text: &[u8], block_rows: usize, planned_s: u32) -> Vec<NativeBlock> {
     let rules =
-        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boot_ns: None };
+        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boots: Vec::new() };
     let mut stamper = Stamper::new(rules);
     let mut blocks = Vec::new();
     let mut block = LogsBlock::new();

@@ -200,6 +200,16 @@ impl BatchBuilder {
         Ok(())
     }
 
+    /// Whether so many records of an origin, with so many bytes of text, fit for certain: none has attributes, and all
+    /// name the same program or none.
+    pub fn has_room_for(&self, origin: OriginId, records: usize, text_bytes: usize) -> bool {
+        let origin_bytes = self.known.get(origin.0).map_or(0, origin_bytes);
+        let bytes = records * RECORD_OVERHEAD + text_bytes + origin_bytes + self.free;
+        self.records.len() + records <= BATCH_RECORDS_MAX
+            && self.dictionary.has_room(1 + 64)
+            && self.body_bytes() + bytes + self.dictionary.cost("") <= BATCH_BODY_BYTES_MAX
+    }
+
     /// Adds a sample.
     ///
     /// # Errors

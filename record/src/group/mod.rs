@@ -3,23 +3,32 @@
 //!
 //! Outside a group a line is looked at once, by a search for the words with which kernels begin a report
 //! ([`words`]). Within a group a line belongs where it looks like a report's: a frame, a register, a table,
-//! something indented. Other lines stay in it as long as the report goes on; too many of them in a row end it:
+//! something indented. What does not is never taken for a part of it by its place alone:
+//!
+//! - A line that names a program or another machine is a record of its own between the group's lines, and so is one
+//!   without the kernel's clock where the group's lines have it ([`Verdict::Between`]).
+//! - A line of the kernel's, or of nobody known, waits ([`Verdict::Waits`]): it is the report's if a line that looks
+//!   like a report's follows, else a record of its own.
+//!
+//! A group ends with the kernel's last words, before a boot (the kernel says so, or its clock begins anew), before a line
+//! that is written more than [`GAP_MS`] after the group's last one, before another report where this one has said that
+//! it is over, by the limits, or when the caller's patience ends ([`Grouper::close`]): last words have no next line that
+//! would end them. Too many lines in a row that do not belong end it, too:
 //!
 //! - few ([`STRAY_LINES_MAX`]) where the stack has been seen already, or nothing but the first line has,
 //! - more ([`UNFINISHED_LINES_MAX`]) where a report has begun in earnest and its stack is still to come,
-//! - many ([`FOREIGN_LINES_MAX`]) where they come from elsewhere: programs that write to the same console, another
-//!   caller of the kernel's. In syslog's files lines are whole records of others, so that there few are enough,
-//! - one where the report has said that it is over.
-//!
-//! A group also ends with the kernel's last words, before a boot, before another report that the kernel's clock puts
-//! more than [`GAP_MS`] later, by the limits, or when the caller's patience ends ([`Grouper::close`]): last words
-//! have no next line that would end them.
+//! - many ([`FOREIGN_LINES_MAX`]) where they come from elsewhere.
 
+mod gather;
 mod shape;
 mod words;
 
-use crate::limits::{GROUP_LINES_MAX, RECORD_BYTES_MAX};
-use shape::{Shape, is_dump, is_frame, shape};
+use crate::{
+    envelope::Writer,
+    limits::{GROUP_LINES_MAX, RECORD_BYTES_MAX},
+};
+pub use gather::Gatherer;
+use shape::{Shape, Time, is_dump, is_frame, shape};
 use words::{WORDS, Words};
 
 /// What a line is to the group before it.
@@ -29,10 +38,14 @@ pub enum Verdict {
     Alone,
     /// The first line of a group. If another one was open, it was complete before this line.
     Begins,
-    /// A further line of the open group.
+    /// A further line of the open group, and so are those that waited.
     Continues,
-    /// The last line of the open group.
+    /// The last line of the open group; those that waited are of it, too.
     Ends,
+    /// A record of its own; the open group may go on behind it.
+    Between,
+    /// A line of the open group if that goes on, else a record of its own.
+    Waits,
 }
 
 /// Lines in a row that don't look like a report's before a group counts as over.
@@ -41,8 +54,14 @@ const STRAY_LINES_MAX: u32 = 4;
 const UNFINISHED_LINES_MAX: u32 = 16;
 /// The same for lines that come from elsewhere.
 const FOREIGN_LINES_MAX: u32 = 32;
-/// Milliseconds of the kernel's clock between two lines of a report, at most.
-const GAP_MS: u64 = 10_000;
+/// The same for lines that name who wrote them.
+const NAMED_LINES_MAX: u32 = 256;
+/// Milliseconds between two lines of a report, at most.
+const GAP_MS: i64 = 10_000;
+/// The same by the time that syslog writes in front of the kernel's clock: syslog may read late.
+const READ_GAP_MS: i64 = 60_000;
+/// Milliseconds that the kernel's clock goes back between lines of several CPUs, at most.
+const CLOCK_DISORDER_MS: u64 = 1_000;
 
 /// Follows the lines of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,13 +69,17 @@ pub struct Grouper {
     open: bool,
     /// The report has said that it is over.
     closing: bool,
+    /// The kernel has panicked: a panic behind it is another one.
+    panicked: bool,
     /// More than the first line looks like a report's.
     in_earnest: bool,
     /// A frame of its stack has come.
     stack: bool,
-    /// Its lines come by way of syslog.
-    syslog: bool,
-    /// The kernel's clock at its last line.
+    /// Its lines name the kernel, as syslog and the journal write them: a line with another name is another's.
+    named: bool,
+    host: Option<u64>,
+    /// When its last line was written, by the line and by the kernel's clock.
+    time: Option<Time>,
     clock_ms: Option<u64>,
     caller: Option<u64>,
     /// Lines in a row that don't look like a report's: the kernel's own, and others.
@@ -83,257 +106,153 @@ impl Grouper {
     }
 
     /// Judges the next line.
+    #[inline]
     pub fn push(&mut self, line: &[u8]) -> Verdict {
-        let Some(words) = WORDS.as_ref() else { return Verdict::Alone };
-        if self.open { self.within(words, line) } else { self.outside(words, line) }
+        self.push_at(line, None)
     }
 
-    fn outside(&mut self, words: &Words, line: &[u8]) -> Verdict {
-        if !words.openings.is_match(line) {
+    /// Judges the next line of a source that says when it was written, in milliseconds since 1970.
+    #[inline]
+    pub fn push_at(&mut self, line: &[u8], time_ms: Option<i64>) -> Verdict {
+        let Some(words) = WORDS.as_ref() else { return Verdict::Alone };
+        if !self.open && !words.openings.is_match(line) {
             return Verdict::Alone;
         }
-        let Shape { clock_ms, caller, syslog, .. } = shape(line);
-        let (lines, bytes) = (1, line.len());
-        *self = Grouper { open: true, syslog, clock_ms, caller, lines, bytes, ..Grouper::default() };
+        let mut shape = shape(line);
+        if let Some(time_ms) = time_ms {
+            shape.time = Some(Time::at(time_ms));
+        }
+        if self.open { self.within(words, line, &shape) } else { self.begin(words, line, &shape) }
+    }
+
+    /// Judges a line before which no group is open.
+    fn begin(&mut self, words: &Words, line: &[u8], shape: &Shape<'_>) -> Verdict {
+        self.close();
+        // What a program says about a crash is none.
+        if !words.openings.is_match(line) || (shape.writer == Writer::Program && is_name(shape)) {
+            return Verdict::Alone;
+        }
+        *self = Grouper {
+            open: true,
+            panicked: words.panics.is_match(line),
+            named: shape.writer == Writer::Kernel && shape.clock_ms.is_none(),
+            host: shape.host,
+            time: shape.time,
+            clock_ms: shape.clock_ms,
+            caller: shape.caller,
+            lines: 1,
+            bytes: line.len(),
+            ..Grouper::default()
+        };
         Verdict::Begins
     }
 
-    fn within(&mut self, words: &Words, line: &[u8]) -> Verdict {
+    fn within(&mut self, words: &Words, line: &[u8], shape: &Shape<'_>) -> Verdict {
         let too_large = self.lines >= GROUP_LINES_MAX || self.bytes + line.len() + 1 > RECORD_BYTES_MAX;
-        if too_large || words.boot.is_match(line) {
-            self.close();
-            return self.outside(words, line);
+        if too_large || self.is_late(shape) {
+            return self.begin(words, line, shape);
         }
-        let shape = shape(line);
         let opening = words.openings.is_match(line);
-        // A report after one that is over, or long after it, is another one; but a panic is what the first has led to.
-        if opening && (self.closing || self.is_late(&shape)) && !words.sequels.is_match(line) {
-            self.close();
-            return self.outside(words, line);
+        if self.is_anothers(shape) {
+            // Another machine's report, or too much of others.
+            let is_report = opening && shape.writer == Writer::Kernel;
+            if is_report || self.foreign_lines >= NAMED_LINES_MAX {
+                return self.begin(words, line, shape);
+            }
+            self.foreign_lines += 1;
+            return self.keep(line, Verdict::Between);
         }
-        if opening || self.looks_like_a_report(words, &shape) {
+        if words.boot.is_match(line) || self.is_rebooted(shape) {
+            return self.begin(words, line, shape);
+        }
+        // A report after one that is over is another one; but a panic is what the first has led to.
+        let panics = words.panics.is_match(line);
+        let is_sequel = words.sequels.is_match(line) && !(panics && self.panicked);
+        let last_words = words.last_words.is_match(line);
+        if opening && !last_words && !is_sequel && (self.closing || panics) {
+            return self.begin(words, line, shape);
+        }
+        if opening || last_words || self.looks_like_a_report(words, shape) {
             (self.stray_lines, self.foreign_lines) = (0, 0);
             self.in_earnest = true;
-            self.stack |= is_frame(shape.text);
+            self.stack |= is_frame(shape.text());
+            self.panicked |= panics;
             self.clock_ms = shape.clock_ms.or(self.clock_ms);
-        } else if self.ends_before(&shape) {
-            self.close();
-            return Verdict::Alone;
+            self.time = shape.time.or(self.time);
+            self.closing = (self.closing && !opening) || words.closings.is_match(line);
+            let verdict = self.keep(line, if last_words { Verdict::Ends } else { Verdict::Continues });
+            if last_words {
+                self.close();
+            }
+            return verdict;
         }
+        self.stray(words, line, shape)
+    }
+
+    /// Judges a line that does not look like a report's.
+    fn stray(&mut self, words: &Words, line: &[u8], shape: &Shape<'_>) -> Verdict {
+        let is_unclocked = self.clock_ms.is_some() && shape.clock_ms.is_none();
+        let (count, count_max) = if is_unclocked || self.is_other_caller(shape) {
+            (&mut self.foreign_lines, if self.in_earnest { FOREIGN_LINES_MAX } else { STRAY_LINES_MAX })
+        } else {
+            let unfinished = self.in_earnest && !self.stack;
+            (&mut self.stray_lines, if unfinished { UNFINISHED_LINES_MAX } else { STRAY_LINES_MAX })
+        };
+        *count += 1;
+        if self.closing || *count > count_max {
+            return self.begin(words, line, shape);
+        }
+        self.keep(line, if is_unclocked { Verdict::Between } else { Verdict::Waits })
+    }
+
+    /// Counts a line that stays with the group, were it only for now.
+    fn keep(&mut self, line: &[u8], verdict: Verdict) -> Verdict {
         self.lines += 1;
         self.bytes += line.len() + 1;
-        if words.last_words.is_match(line) {
-            self.close();
-            return Verdict::Ends;
-        }
-        self.closing = (self.closing && !opening) || words.closings.is_match(line);
-        Verdict::Continues
+        verdict
     }
 
-    /// Counts a line that does not look like a report's; whether that is one too many.
-    fn ends_before(&mut self, shape: &Shape<'_>) -> bool {
-        if self.is_foreign(shape) {
-            self.foreign_lines += 1;
-        } else {
-            self.stray_lines += 1;
-        }
-        let stray_lines_max =
-            if self.in_earnest && !self.stack { UNFINISHED_LINES_MAX } else { STRAY_LINES_MAX };
-        let foreign_lines_max =
-            if self.in_earnest && !self.syslog { FOREIGN_LINES_MAX } else { STRAY_LINES_MAX };
-        self.closing
-            || self.is_late(shape)
-            || self.stray_lines > stray_lines_max
-            || self.foreign_lines > foreign_lines_max
+    /// Whether the line names another writer than the kernel, or another machine than the report's.
+    fn is_anothers(&self, shape: &Shape<'_>) -> bool {
+        let other_host = self.host.is_some() && shape.host.is_some() && self.host != shape.host;
+        let program =
+            shape.writer == Writer::Program && (shape.has_process || (self.named && is_name(shape)));
+        other_host || program
     }
 
-    /// Whether the kernel's clock says that this line has nothing to do with the one before.
+    /// Whether the line was written too long after the report's last one to belong to it.
     fn is_late(&self, shape: &Shape<'_>) -> bool {
-        let (Some(before), Some(now)) = (self.clock_ms, shape.clock_ms) else { return false };
-        now.saturating_sub(before) > GAP_MS
+        let by_clock = self.clock_ms.zip(shape.clock_ms).map(|(before, now)| now.saturating_sub(before));
+        let by_line = self.time.zip(shape.time).and_then(|(before, now)| now.since(before));
+        // The kernel's clock tells what it wrote at once, even where that was read late.
+        let read_gap_ms = if by_clock.is_some() { READ_GAP_MS } else { GAP_MS };
+        by_clock.is_some_and(|passed| passed > GAP_MS.unsigned_abs())
+            || by_line.is_some_and(|passed| passed > read_gap_ms)
     }
 
-    /// Whether another one than the report's writer wrote this line: a program, where the kernel writes its clock, or
-    /// another caller.
-    fn is_foreign(&self, shape: &Shape<'_>) -> bool {
-        (self.clock_ms.is_some() && shape.clock_ms.is_none())
-            || (self.caller.is_some() && shape.caller.is_some() && self.caller != shape.caller)
+    /// Whether the kernel's clock began anew.
+    fn is_rebooted(&self, shape: &Shape<'_>) -> bool {
+        self.clock_ms
+            .zip(shape.clock_ms)
+            .is_some_and(|(before, now)| now + CLOCK_DISORDER_MS < before || (now == 0 && before > 0))
+    }
+
+    fn is_other_caller(&self, shape: &Shape<'_>) -> bool {
+        self.caller.is_some() && shape.caller.is_some() && self.caller != shape.caller
     }
 
     fn looks_like_a_report(&self, words: &Words, shape: &Shape<'_>) -> bool {
-        let text = shape.text;
+        let text = shape.text();
         let indented = text.is_empty() || text.starts_with(b" ") || text.starts_with(b"\t");
-        (indented && !self.is_foreign(shape)) || is_frame(text) || is_dump(text) || words.body.is_match(text)
+        let is_foreign = (self.clock_ms.is_some() && shape.clock_ms.is_none()) || self.is_other_caller(shape);
+        (indented && !is_foreign) || is_frame(text) || is_dump(text) || words.body.is_match(text)
     }
+}
+
+/// Whether what looks like a program's name is one: the kernel's words begin with capitals (`Nov 20 15:02:11 hv01 Oops: x`).
+fn is_name(shape: &Shape<'_>) -> bool {
+    shape.has_process || shape.begins_small
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Groups a text and gives the number of lines of each record.
-    fn records(text: &str) -> Vec<usize> {
-        let mut grouper = Grouper::new();
-        let mut records: Vec<usize> = Vec::new();
-        let mut open = false;
-        for line in text.lines() {
-            match grouper.push(line.as_bytes()) {
-                Verdict::Alone | Verdict::Begins => records.push(1),
-                Verdict::Continues | Verdict::Ends => {
-                    assert!(open, "a line of no group: {line}");
-                    *records.last_mut().unwrap() += 1;
-                }
-            }
-            open = grouper.is_open();
-        }
-        records
-    }
-
-    const PANIC: &str = "\
-[    4.895213] Kernel panic - not syncing: sysrq triggered crash
-[    4.895406] CPU: 0 PID: 1 Comm: init Not tainted 6.1.0-56-cloud-amd64 #1  Debian 6.1.192-2
-[    4.895822] Call Trace:
-[    4.896261]  <TASK>
-[    4.896376]  dump_stack_lvl+0x44/0x5c
-[    4.897749] RIP: 0033:0x47b7a0
-[    4.897965] Code: 40 00 48 c7
-[    4.898958]  </TASK>
-[    4.899041] Kernel Offset: 0x1f000000 from 0xffffffff81000000
-[    4.899999] ---[ end Kernel panic - not syncing: sysrq triggered crash ]---
-";
-
-    #[test]
-    fn a_panic_is_one_record_and_ordinary_lines_are_their_own() {
-        let text = format!("app: working\n{PANIC}app: working again\n[    0.000000] Linux version 6.1\n");
-        assert_eq!(records(&text), [1, 10, 1, 1]);
-    }
-
-    #[test]
-    fn prefixes_of_consoles_and_syslog_make_no_difference() {
-        for prefix in [
-            "",
-            "Nov 20 15:02:11 hv01 kernel: ",
-            "2026-11-20T15:02:11+01:00 web07 kernel: ",
-            "[2026-11-20 15:02:11] ",
-            "<4>",
-        ] {
-            let text: String = PANIC.lines().map(|line| format!("{prefix}{line}\n")).collect();
-            assert_eq!(records(&text), [10], "{prefix}");
-        }
-        let with_caller = PANIC.replace("] ", "][    T1] ").replace(
-            "---[ end Kernel panic - not syncing: sysrq triggered crash ][    T1] ---",
-            "---[ end Kernel panic ]---",
-        );
-        assert_eq!(records(&with_caller), [10]);
-    }
-
-    #[test]
-    fn a_panic_stays_with_the_oops_that_led_to_it_and_a_second_warning_does_not() {
-        let oops = "BUG: kernel NULL pointer dereference, address: 0\nOops: 0002 [#1]\nRIP: 0010:f+0x1/0x2\n---[ end trace 0000 ]---\nRIP: 0010:f+0x1/0x2\n";
-        assert_eq!(
-            records(&format!(
-                "{oops}Kernel panic - not syncing: Fatal exception\nRebooting in 1 seconds..\nx\n"
-            )),
-            [7, 1]
-        );
-        let warning = "------------[ cut here ]------------\nWARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n---[ end trace 0 ]---\n";
-        assert_eq!(records(&format!("{warning}{warning}x\n")), [3, 3, 1]);
-    }
-
-    #[test]
-    fn interleaved_lines_stay_until_there_are_too_many() {
-        let stray = "app: request\n".repeat(3);
-        let text = format!(
-            "BUG: unable to handle page fault\n{stray} f+0x1/0x2\n{stray} g+0x1/0x2\n{}",
-            "app: request\n".repeat(9)
-        );
-        assert_eq!(records(&text), [1 + 3 + 1 + 3 + 1 + 4, 1, 1, 1, 1, 1]);
-    }
-
-    #[test]
-    fn an_unfinished_report_waits_for_its_stack_longer() {
-        let begun =
-            "[    1.000000] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n[    1.000001] Hardware name: x\n";
-        let stray = |count: usize| "[    1.000002] binder: unknown command\n".repeat(count);
-        let stack = "[    1.000003] Call Trace:\n[    1.000004]  f+0x1/0x2\n";
-        let stray_max = STRAY_LINES_MAX as usize;
-        let unfinished_max = UNFINISHED_LINES_MAX as usize;
-        // The first line has a frame, as warnings do: that is not the stack.
-        let text = format!("{begun}{}{stack}{}", stray(unfinished_max), stray(stray_max + 1));
-        assert_eq!(records(&text), [2 + unfinished_max + 2 + stray_max, 1]);
-        assert_eq!(records(&format!("{begun}{}", stray(unfinished_max + 1)))[0], 2 + unfinished_max);
-    }
-
-    #[test]
-    fn programs_on_a_console_stay_longer_than_records_of_others_in_a_file_of_syslog_s() {
-        let foreign_max = FOREIGN_LINES_MAX as usize;
-        let report = ["[    1.000000] BUG: x", "[    1.000001] Call Trace:", "[    1.000002]  f+0x1/0x2"];
-        let console = |strays| format!("{}\n{}{}\n", report.join("\n"), "app: x\n".repeat(strays), report[2]);
-        assert_eq!(records(&console(foreign_max)), [3 + foreign_max + 1]);
-        assert_eq!(records(&console(foreign_max + 1)), [3 + foreign_max, 1, 1]);
-        let prefixed = report.map(|line| format!("Nov 20 15:02:11 hv01 kernel: {line}\n")).concat();
-        let syslog = format!("{prefixed}{}", "Nov 20 15:02:11 hv01 sshd[1]: x\n".repeat(6));
-        assert_eq!(records(&syslog), [3 + STRAY_LINES_MAX as usize, 1, 1]);
-    }
-
-    #[test]
-    fn a_report_long_after_another_is_another() {
-        let hung = |second: u32| {
-            format!(
-                "[  {second}.000000] INFO: task x:1 blocked for more than 120 seconds.\n[  {second}.000001] Call Trace:\n[  {second}.000002]  f+0x1/0x2\n"
-            )
-        };
-        assert_eq!(records(&format!("{}{}", hung(240), hung(250))), [6]);
-        assert_eq!(records(&format!("{}{}", hung(240), hung(361))), [3, 3]);
-        assert_eq!(records(&format!("{}[  300.000000] eth0: up\n", hung(240))), [3, 1]);
-        // What a report leads to stays with it.
-        assert_eq!(
-            records(&format!(
-                "{}[  300.000000] Kernel panic - not syncing: hung_task: blocked tasks\n",
-                hung(240)
-            )),
-            [4]
-        );
-    }
-
-    #[test]
-    fn ordinary_lines_begin_nothing() {
-        for line in [
-            "[    1.609925] NMI watchdog: Perf NMI watchdog permanently disabled",
-            "[    0.000000] debug: initialised",
-            "WARNING: disk almost full",
-            "INFO: started",
-            "2026-11-20 ERROR Oops, try again",
-            "",
-        ] {
-            assert_eq!(Grouper::new().push(line.as_bytes()), Verdict::Alone, "{line}");
-        }
-    }
-
-    #[test]
-    fn limits_end_a_group() {
-        let text = format!("BUG: x\n{}", " f+0x1/0x2\n".repeat(GROUP_LINES_MAX + 5));
-        assert_eq!(records(&text)[0], GROUP_LINES_MAX);
-    }
-
-    proptest! {
-        #[test]
-        fn groups_respect_their_limits_and_never_continue_what_is_closed(
-            lines in prop::collection::vec(prop::sample::select(vec![
-                "x", "BUG: a", " f+0x1/0x2", "---[ end trace 1 ]---", "Kernel panic - not syncing: y",
-                "---[ end Kernel panic - z ]---", "[    1.000000] Linux version", "\u{fffd}",
-            ]), 0..80),
-        ) {
-            let mut grouper = Grouper::new();
-            let mut open = false;
-            for line in lines {
-                let verdict = grouper.push(line.as_bytes());
-                prop_assert!(open || !matches!(verdict, Verdict::Continues | Verdict::Ends));
-                open = grouper.is_open();
-                prop_assert_eq!(open, matches!(verdict, Verdict::Begins | Verdict::Continues));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,16 +1,75 @@
 //! What a kernel's line looks like: its prefix, a stack's frame, a dump of registers or memory.
 
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{
+    envelope::{self, Opened, Writer},
+    stamp,
+};
+
 /// A line taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape<'a> {
     /// The kernel's clock in milliseconds, where the line has it.
     pub clock_ms: Option<u64>,
     /// The caller (`T123`, `C1`) as a number of its own.
     pub caller: Option<u64>,
-    /// A program's name stands in front of the clock, as syslog writes it.
-    pub syslog: bool,
+    /// When it was written, as far as the line says so.
+    pub time: Option<Time>,
+    /// Who wrote it, as far as the line says so.
+    pub writer: Writer,
+    /// The line names a program's process, so that it is no words of the kernel's that look like a program's name.
+    pub has_process: bool,
+    /// The name of a program begins with a small letter, as the kernel's words do not.
+    pub begins_small: bool,
+    /// The machine's name as a number; none where no machine is named.
+    pub host: Option<u64>,
+    opened: Opened<'a>,
+    /// Where the kernel's own text begins.
+    from: usize,
+}
+
+/// A time as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Time {
+    has_year: bool,
+    unzoned_ms: i64,
+}
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+impl Time {
+    fn in_line(line: &[u8]) -> Option<Time> {
+        let form = stamp::find(line)?;
+        Some(Time { has_year: form.has_year(), unzoned_ms: form.unzoned_ms()? })
+    }
+
+    /// Of a record whose time is known.
+    pub fn at(time_ms: i64) -> Time {
+        Time { has_year: true, unzoned_ms: time_ms }
+    }
+
+    /// Milliseconds from another one to this; none where they are not written alike.
+    pub fn since(self, before: Time) -> Option<i64> {
+        let passed = self.unzoned_ms.saturating_sub(before.unzoned_ms);
+        match (self.has_year, before.has_year) {
+            // From one year into the next; the year that is left open counts as one of 366 days.
+            (false, false) if passed < -180 * DAY_MS => Some(passed + 366 * DAY_MS),
+            // The clocks went back.
+            (one, other) if one == other && (-HOUR_MS..-HOUR_MS / 2).contains(&passed) => {
+                Some(passed + HOUR_MS)
+            }
+            (one, other) => (one == other).then_some(passed),
+        }
+    }
+}
+
+impl Shape<'_> {
     /// The kernel's own text, without the space behind the brackets.
-    pub text: &'a [u8],
+    pub fn text(&self) -> &[u8] {
+        self.opened.text.get(self.from..).unwrap_or_default()
+    }
 }
 
 /// How far into a line the kernel's clock is looked for, behind what consoles and syslog put in front.
@@ -18,27 +77,58 @@ const PREFIX_BYTES_MAX: usize = 96;
 /// Bytes of a bracket with a clock or a caller.
 const BRACKET_BYTES_MAX: usize = 24;
 
-/// Takes a line apart: `Nov 20 15:02:11 hv01 kernel: [   12.345678][  T123] text`. A line without a kernel's clock is
-/// its own text.
+/// Takes a line apart: `Nov 20 15:02:11 hv01 kernel: [   12.345678][  T123] text`. A line without a kernel's clock or
+/// name is its own text.
 pub(super) fn shape(line: &[u8]) -> Shape<'_> {
-    let mut shape = Shape { clock_ms: None, caller: None, syslog: false, text: line };
-    let mut rest = line;
+    let opened = envelope::open(line);
+    let mut shape = Shape {
+        clock_ms: None,
+        caller: None,
+        time: Time::in_line(line),
+        writer: opened.writer,
+        has_process: opened.writer == Writer::Program,
+        begins_small: false,
+        host: None,
+        opened,
+        from: 0,
+    };
+    let text: &[u8] = &shape.opened.text;
+    let mut rest = text;
+    let mut own = text;
+    if let Some(tag) = envelope::tag(text) {
+        shape.host = (!tag.host.is_empty()).then(|| xxh3_64(tag.host));
+        shape.has_process |= tag.has_process;
+        shape.begins_small = tag.name.first().is_some_and(u8::is_ascii_lowercase);
+        shape.writer = Writer::named(tag.name);
+        if shape.writer == Writer::Kernel {
+            (rest, own) = (tag.rest, tag.rest);
+        }
+    }
+    let mut tagged = own.len() < text.len();
     while let Some((before, inner, behind)) = bracket(rest) {
         if let Some(clock_ms) = clock(inner) {
             shape.clock_ms = Some(clock_ms);
-            shape.syslog = before.trim_ascii_end().ends_with(b":");
         } else if let (Some(caller), true) = (caller(inner), before.is_empty()) {
             shape.caller = Some(caller);
-        } else if shape.clock_ms.is_some() || !before.is_empty() {
+        } else if shape.clock_ms.is_some() || tagged || !before.is_empty() {
             // The kernel's text has brackets, too; in front of the clock there can be a bracket with a date.
             break;
         }
+        tagged = false;
         rest = behind;
         if shape.clock_ms.is_some() {
-            shape.text = rest.strip_prefix(b" ").unwrap_or(rest);
+            own = rest.strip_prefix(b" ").unwrap_or(rest);
         }
     }
-    shape
+    if shape.clock_ms.is_some() {
+        // The clock is the kernel's alone.
+        if !shape.has_process {
+            shape.writer = Writer::Kernel;
+        }
+        own = envelope::behind_level(own).unwrap_or(own);
+    }
+    let from = text.len() - own.len();
+    Shape { from, ..shape }
 }
 
 /// What stands before, in and behind the next bracket.
@@ -110,21 +200,52 @@ mod tests {
 
     #[test]
     fn prefixes_are_taken_apart() {
-        for (line, clock_ms, caller, syslog, text) in [
-            ("[    4.895213] Call Trace:", Some(4_895), None, false, "Call Trace:"),
-            ("[    4.895213][  T123]  f+0x1/0x2", Some(4_895), Some(246), false, " f+0x1/0x2"),
-            ("<4>[   12.000001][    C1] x [<ff>]", Some(12_000), Some(3), false, "x [<ff>]"),
-            ("[2026-11-20 15:02:11] [    1.250000] x", Some(1_250), None, false, "x"),
-            ("Nov 20 15:02:11 hv01 kernel: [    1.250000] x", Some(1_250), None, true, "x"),
-            ("2026-11-20T15:02:11.5+01:00 web07 kernel: [    1.250000] ", Some(1_250), None, true, ""),
-            ("** 93 printk messages dropped ** [  1.250000] x", Some(1_250), None, false, "x"),
-            ("Nov 20 15:02:11 hv01 sshd[12]: x", None, None, false, "Nov 20 15:02:11 hv01 sshd[12]: x"),
-            (" indented", None, None, false, " indented"),
-            ("[1.2.3] x", None, None, false, "[1.2.3] x"),
-            ("", None, None, false, ""),
+        use Writer::{Kernel, Program, Unknown};
+        for (line, clock_ms, caller, writer, text) in [
+            ("[    4.895213] Call Trace:", Some(4_895), None, Kernel, "Call Trace:"),
+            ("[    4.895213][  T123]  f+0x1/0x2", Some(4_895), Some(246), Kernel, " f+0x1/0x2"),
+            ("<4>[   12.000001][    C1] x [<ff>]", Some(12_000), Some(3), Kernel, "x [<ff>]"),
+            ("[2026-11-20 15:02:11] [    1.250000] x", Some(1_250), None, Kernel, "x"),
+            ("Nov 20 15:02:11 hv01 kernel: [    1.250000] x", Some(1_250), None, Kernel, "x"),
+            ("Nov 20 15:02:11 hv01 kernel:  f+0x1/0x2", None, None, Kernel, " f+0x1/0x2"),
+            ("2026-11-20T15:02:11.5+01:00 web07 kernel: [    1.250000] ", Some(1_250), None, Kernel, ""),
+            ("** 93 printk messages dropped ** [  1.250000] x", Some(1_250), None, Kernel, "x"),
+            ("Nov 20 15:02:11 hv01 sshd[12]: x", None, None, Program, "Nov 20 15:02:11 hv01 sshd[12]: x"),
+            ("[    1.250000]   WARN:  f+0x1/0x2", Some(1_250), None, Kernel, " f+0x1/0x2"),
+            (
+                r#"{"log":"[    1.250000] a \"b\"\n","stream":"stdout"}"#,
+                Some(1_250),
+                None,
+                Kernel,
+                r#"a "b""#,
+            ),
+            ("kern:    info: [2026-11-20T15:02:11Z]: Call Trace:", None, None, Kernel, "Call Trace:"),
+            (" indented", None, None, Unknown, " indented"),
+            ("[1.2.3] x", None, None, Unknown, "[1.2.3] x"),
+            ("", None, None, Unknown, ""),
         ] {
-            let expected = Shape { clock_ms, caller, syslog, text: text.as_bytes() };
-            assert_eq!(shape(line.as_bytes()), expected, "{line}");
+            let shape = shape(line.as_bytes());
+            assert_eq!((shape.clock_ms, shape.caller, shape.writer), (clock_ms, caller, writer), "{line}");
+            assert_eq!(String::from_utf8_lossy(shape.text()), text, "{line}");
+        }
+    }
+
+    #[test]
+    fn times_of_lines_tell_how_far_they_are_apart() {
+        let since = |before: &str, now: &str| {
+            let at = |line: &str| Time::in_line(line.as_bytes());
+            at(now)?.since(at(before)?)
+        };
+        for (before, now, expected) in [
+            ("Nov 20 15:02:11 x", "Nov 20 15:02:21.5 x", Some(10_500)),
+            ("Dec 31 23:59:59 x", "Jan  1 00:00:01 x", Some(2_000)),
+            ("Oct 26 02:59:59 x", "Oct 26 02:00:01 x", Some(2_000)),
+            ("2026-11-20T15:02:11Z x", "2026-11-20T17:02:11+01:00 x", Some(3_600_000)),
+            ("2026-11-20T15:02:11Z x", "{\"ts\":1795186931.5}", Some(500)),
+            ("Nov 20 15:02:11 x", "2026-11-20T15:02:11Z x", None),
+            ("no time", "Nov 20 15:02:11 x", None),
+        ] {
+            assert_eq!(since(before, now), expected, "{before} {now}");
         }
     }
 

@@ -212,6 +212,9 @@ const BOOT: &[&str] = &["Linux version ", "Command line: ", "Booting Linux on", 
 /// Openings that within a report are a part of it, even of one that has said that it is over.
 const SEQUELS: &[&str] = &["Kernel panic", "kernel BUG at", "Call Trace:", "Call trace:"];
 
+/// Words with which a kernel panics: it does so once.
+const PANICS: &[&str] = &["Kernel panic - not syncing"];
+
 pub(super) struct Words {
     /// Every line goes through this search: by vectors where the machine has them.
     pub openings: Search,
@@ -220,6 +223,7 @@ pub(super) struct Words {
     pub closings: AhoCorasick,
     pub boot: AhoCorasick,
     pub sequels: AhoCorasick,
+    pub panics: AhoCorasick,
 }
 
 pub(super) enum Search {
@@ -249,5 +253,6 @@ pub(super) static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
         closings: automaton(CLOSINGS)?,
         boot: automaton(BOOT)?,
         sequels: automaton(SEQUELS)?,
+        panics: automaton(PANICS)?,
     })
 });

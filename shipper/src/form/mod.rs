@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use lastwords_record::{
     BatchBuilder, OriginId, RecordRef,
     frame::{Lines, last_partial},
-    group::{Grouper, Verdict},
+    group::{Gatherer, Grouper, Verdict},
     limits::{GROUP_LINES_MAX, RECORD_BYTES_MAX},
     stamp::{StampRules, StampState, Stamper},
 };
@@ -53,18 +53,21 @@ pub struct Formed {
 /// Forms records. Reusable.
 #[derive(Debug, Default)]
 pub struct Former {
-    /// A group whose lines end with CRLF is joined here.
+    /// A group whose lines do not lie in one piece, or end with CRLF, is joined here.
     joined: Vec<u8>,
+    gatherer: Gatherer<Place>,
+    /// The lines of a group that is complete, and those that came in between.
+    group: Vec<Place>,
+    others: Vec<Place>,
 }
 
-/// The open group: where it begins and ends in the bytes, without the last line's end.
+/// Where a line lies in the stretch.
 #[derive(Debug, Clone, Copy)]
-struct Group {
+struct Place {
     start: usize,
-    first_line_end: usize,
+    /// Without the line's end.
     text_end: usize,
     end: usize,
-    lines: u64,
 }
 
 /// The way into the batch.
@@ -72,7 +75,7 @@ struct Sink<'a, 'b> {
     builder: &'a mut BatchBuilder,
     origin: OriginId,
     stamper: &'a mut Stamper,
-    joined: &'a mut Vec<u8>,
+    former: &'a mut Former,
     stretch: Stretch<'b>,
     formed: Formed,
     /// The stamper's memory before the record that did not fit.
@@ -92,7 +95,7 @@ impl Former {
             builder,
             origin,
             stamper: &mut dater.stamper,
-            joined: &mut self.joined,
+            former: self,
             stretch,
             formed: Formed::default(),
             before: None,
@@ -106,94 +109,123 @@ impl Former {
     }
 }
 
-impl Sink<'_, '_> {
+impl<'b> Sink<'_, 'b> {
     fn take(&mut self) {
         let bytes = self.stretch.bytes;
         let mut grouper = Grouper::new();
-        let mut group: Option<Group> = None;
+        // What was open at the end of another stretch is offered again.
+        self.former.gatherer.clear();
         let mut start = 0;
         for line in Lines::new(bytes) {
-            if !self.line(&mut grouper, &mut group, line.text, start, line.end) {
+            let place = Place { start, text_end: start + line.text.len(), end: line.end };
+            if !self.line(&mut grouper, line.text, place) {
                 return;
             }
             start = line.end;
         }
         if self.stretch.ending == Ending::All
             && let Some(text) = bytes.get(start..).and_then(last_partial)
-            && !self.line(&mut grouper, &mut group, text, start, bytes.len())
         {
-            return;
+            let place = Place { start, text_end: start + text.len(), end: bytes.len() };
+            if !self.line(&mut grouper, text, place) {
+                return;
+            }
         }
-        if self.stretch.ending != Ending::Open
-            && let Some(group) = group
-        {
-            self.push_group(group);
+        if self.stretch.ending != Ending::Open {
+            self.finish_group();
         }
     }
 
     /// Takes a line; whether there is room for more.
     #[inline]
-    fn line(
-        &mut self,
-        grouper: &mut Grouper,
-        group: &mut Option<Group>,
-        text: &[u8],
-        start: usize,
-        end: usize,
-    ) -> bool {
+    fn line(&mut self, grouper: &mut Grouper, text: &[u8], place: Place) -> bool {
         let verdict = grouper.push(text);
-        if verdict == Verdict::Alone && group.is_none() {
-            return self.push(text, text, end, 1);
+        if verdict == Verdict::Alone && !self.former.gatherer.is_open() {
+            return self.push(text, text, place.end);
         }
-        let text_end = start + text.len();
-        match (verdict, group.as_mut()) {
-            (Verdict::Continues | Verdict::Ends, Some(open)) if open.has_room(text_end) => {
-                (open.text_end, open.end, open.lines) = (text_end, end, open.lines + 1);
-                if verdict == Verdict::Ends {
-                    return group.take().is_none_or(|group| self.push_group(group));
-                }
-                true
-            }
-            (verdict, _) => {
-                if let Some(complete) = group.take()
-                    && !self.push_group(complete)
-                {
-                    return false;
-                }
-                match verdict {
-                    Verdict::Alone | Verdict::Ends => self.push(text, text, end, 1),
-                    // A group that grew beyond the limits goes on as another record.
-                    Verdict::Begins | Verdict::Continues => {
-                        *group = Some(Group { start, first_line_end: text_end, text_end, end, lines: 1 });
-                        true
-                    }
-                }
-            }
-        }
+        self.line_of_group(verdict, text, place)
     }
 
-    fn push_group(&mut self, group: Group) -> bool {
-        let bytes = self.stretch.bytes;
-        let first = bytes.get(group.start..group.first_line_end).unwrap_or_default();
-        let body = bytes.get(group.start..group.text_end).unwrap_or_default();
-        if memchr::memmem::find(body, b"\r\n").is_none() {
-            return self.push(first, body, group.end, group.lines);
+    /// Takes a line that stands in a group, or right behind one.
+    fn line_of_group(&mut self, verdict: Verdict, text: &[u8], place: Place) -> bool {
+        let begins = matches!(verdict, Verdict::Alone | Verdict::Begins) || !self.has_room(place);
+        if begins && !self.finish_group() {
+            return false;
         }
-        let mut joined = std::mem::take(self.joined);
-        joined.clear();
-        for line in body.split(|byte| *byte == b'\n') {
-            if !joined.is_empty() {
-                joined.push(b'\n');
-            }
-            joined.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        // A group that grew beyond the limits goes on as another record.
+        let alone = match verdict {
+            Verdict::Alone => true,
+            Verdict::Between | Verdict::Waits | Verdict::Ends => !self.former.gatherer.is_open(),
+            Verdict::Begins | Verdict::Continues => false,
+        };
+        if alone {
+            return self.push(text, text, place.end);
         }
-        let pushed = self.push(first, &joined, group.end, group.lines);
-        *self.joined = joined;
+        self.former.gatherer.add(verdict, place);
+        verdict != Verdict::Ends || self.finish_group()
+    }
+
+    /// Whether the open group may grow up to the end of a line.
+    fn has_room(&self, place: Place) -> bool {
+        let gatherer = &self.former.gatherer;
+        gatherer.ends().is_none_or(|(first, _)| {
+            place.text_end - first.start <= RECORD_BYTES_MAX && gatherer.len() < GROUP_LINES_MAX
+        })
+    }
+
+    /// Pushes the open group, if there is one, and what came in between behind it: all of that or nothing, since what
+    /// was taken must be one piece. Whether there is room for more.
+    fn finish_group(&mut self) -> bool {
+        let Some((first, last)) = self.former.gatherer.ends().map(|(first, last)| (*first, *last)) else {
+            return true;
+        };
+        let lines = self.former.gatherer.len();
+        if !self.builder.has_room_for(self.origin, lines, last.text_end - first.start)
+            && !self.builder.is_empty()
+        {
+            self.formed.full = true;
+            return false;
+        }
+        let (mut group, mut others) =
+            (std::mem::take(&mut self.former.group), std::mem::take(&mut self.former.others));
+        let mut joined = std::mem::take(&mut self.former.joined);
+        self.former.gatherer.finish(&mut group, &mut others);
+        let first = group.first().map_or_else(Default::default, |place| self.text(*place));
+        let pushed = self.push_group(first, &group, &mut joined, last.end)
+            && others.iter().all(|place| self.push(self.text(*place), self.text(*place), last.end));
+        if pushed {
+            // The last record counts itself; the group's other lines are counted here.
+            self.formed.lines += group.len().saturating_sub(1) as u64;
+        }
+        group.clear();
+        others.clear();
+        (self.former.group, self.former.others, self.former.joined) = (group, others, joined);
         pushed
     }
 
+    fn push_group(&mut self, first: &[u8], group: &[Place], joined: &mut Vec<u8>, end: usize) -> bool {
+        let bytes = self.stretch.bytes;
+        let whole =
+            group.windows(2).all(|pair| matches!(pair, [one, next] if one.text_end + 1 == next.start));
+        if let (true, Some(from), Some(to)) = (whole, group.first(), group.last()) {
+            return self.push(first, bytes.get(from.start..to.text_end).unwrap_or_default(), end);
+        }
+        joined.clear();
+        for (number, place) in group.iter().enumerate() {
+            if number > 0 {
+                joined.push(b'\n');
+            }
+            joined.extend_from_slice(self.text(*place));
+        }
+        self.push(first, joined, end)
+    }
+
+    fn text(&self, place: Place) -> &'b [u8] {
+        self.stretch.bytes.get(place.start..place.text_end).unwrap_or_default()
+    }
+
     #[inline]
-    fn push(&mut self, first: &[u8], body: &[u8], end: usize, lines: u64) -> bool {
+    fn push(&mut self, first: &[u8], body: &[u8], end: usize) -> bool {
         let before = self.stamper.state();
         let observed_ns = self.stretch.observed_ns;
         let (time_ns, time_basis) = self.stamper.stamp(first, observed_ns);
@@ -205,15 +237,9 @@ impl Sink<'_, '_> {
             return false;
         }
         self.formed.taken = end;
-        self.formed.lines += lines;
+        self.formed.lines += 1;
         self.formed.records += 1;
         true
-    }
-}
-
-impl Group {
-    fn has_room(&self, text_end: usize) -> bool {
-        text_end - self.start <= RECORD_BYTES_MAX && self.lines < GROUP_LINES_MAX as u64
     }
 }
 

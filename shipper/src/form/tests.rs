@@ -39,6 +39,9 @@ fn line() -> impl Strategy<Value = String> {
         1 => Just("[   12.0] BUG: kernel NULL pointer dereference, address: 0".to_owned()),
         2 => Just("[   12.0]  do_it+0x12/0x34".to_owned()),
         1 => Just("[   12.0] ---[ end trace 0000000000000000 ]---".to_owned()),
+        1 => Just("Nov 20 15:02:11 hv01 kernel: Kernel panic - not syncing: x".to_owned()),
+        1 => Just("Nov 20 15:02:11 hv01 kernel:  do_it+0x12/0x34".to_owned()),
+        1 => Just("Nov 20 15:02:11 hv01 sshd[811]: Accepted key".to_owned()),
     ]
 }
 
@@ -64,4 +67,47 @@ proptest! {
             prop_assert_eq!(memory, dater.memory());
         }
     }
+}
+
+/// The bodies of a text's records.
+fn bodies(text: &str) -> Vec<String> {
+    let (batch, _) = form(&[(text.as_bytes(), Ending::All, StampState::default())]);
+    (0..batch.records.len())
+        .map(|row| String::from_utf8_lossy(batch.records.body(row)).into_owned())
+        .collect()
+}
+
+#[test]
+fn lines_of_others_within_a_crash_are_records_of_their_own() {
+    let (panic, frame) = (
+        "Nov 20 15:02:11 hv01 kernel: Kernel panic - not syncing: x",
+        "Nov 20 15:02:11 hv01 kernel:  f+0x1/0x2",
+    );
+    let (sshd, cron) =
+        ("Nov 20 15:02:11 hv01 sshd[811]: Accepted key", "Nov 20 15:02:12 hv01 CRON[12]: (root) CMD (x)");
+    for end in ["\n", "\r\n"] {
+        let lines = [panic, sshd, frame, cron, frame, sshd, "Nov 20 19:02:11 hv01 kernel: eth0: up"];
+        let text: String = lines.iter().map(|line| format!("{line}{end}")).collect();
+        assert_eq!(bodies(&text), [&format!("{panic}\n{frame}\n{frame}"), sshd, cron, sshd, lines[6]]);
+    }
+}
+
+#[test]
+fn a_crash_that_does_not_fit_takes_its_neighbours_into_the_next_batch() {
+    let line = "Nov 20 15:02:11 hv01 sshd[811]: Accepted key\n";
+    let crash = "Nov 20 15:02:11 hv01 kernel: Kernel panic - not syncing: x\n".to_owned()
+        + &format!("{line}Nov 20 15:02:11 hv01 kernel:  f+0x1/0x2\n").repeat(200);
+    let filler = "x\n".repeat(lastwords_record::limits::BATCH_RECORDS_MAX - 100);
+    let text = format!("{filler}{crash}");
+    let mut builder = BatchBuilder::new();
+    let origin = builder.origin(&voice().origin());
+    let mut dater = Dater::new(&voice(), None);
+    let stretch = |bytes| Stretch { bytes, ending: Ending::All, observed_ns: 7 };
+    let first = Former::default().form(&mut builder, origin, &mut dater, stretch(text.as_bytes()));
+    assert_eq!((first.full, first.taken), (true, filler.len()));
+    let id = BatchId { shipper: ShipperId::of("a", "b"), epoch: 1, sequence: 1 };
+    builder.finish(id, 1, Clock::default());
+    let rest =
+        Former::default().form(&mut builder, origin, &mut dater, stretch(&text.as_bytes()[first.taken..]));
+    assert_eq!((rest.full, rest.taken, rest.lines, rest.records), (false, crash.len(), 401, 201));
 }

@@ -3,7 +3,7 @@
 
 use lastwords_record::{
     Origin, ShipperEvent,
-    group::{Grouper, Verdict},
+    group::{Gatherer, Grouper, Verdict},
 };
 
 use super::{FEED_BYTES_MAX, FedRecord, Feed};
@@ -14,10 +14,8 @@ pub struct Grouped {
     stream: String,
     origin: Origin,
     grouper: Grouper,
-    /// The open group, and the cursor behind its last line.
-    pending: Option<FedRecord>,
-    /// Entries that came while the group was open and are none of its lines.
-    held: Vec<FedRecord>,
+    /// The open group, and entries that came meanwhile and are none of its lines.
+    pending: Gatherer<FedRecord>,
     /// The cursor behind everything seen, the open group included.
     seen: Vec<u8>,
     ready: Vec<FedRecord>,
@@ -34,8 +32,7 @@ impl Grouped {
             stream: stream.to_owned(),
             origin,
             grouper: Grouper::new(),
-            pending: None,
-            held: Vec::new(),
+            pending: Gatherer::default(),
             seen: Vec::new(),
             ready: Vec::new(),
             cursor: Vec::new(),
@@ -48,31 +45,28 @@ impl Grouped {
     pub fn push(&mut self, record: FedRecord, cursor: Vec<u8>, kernel: bool) {
         self.bytes += record.body.len() + 64;
         self.seen = cursor;
-        if !kernel {
-            match self.pending {
-                Some(_) => self.held.push(record),
-                None => self.ready.push(record),
-            }
+        // An entry of another program never belongs to a crash, whatever it says.
+        let verdict = if kernel {
+            self.grouper.push_at(&record.body, Some(record.time_ns / 1_000_000))
+        } else if self.pending.is_open() {
+            Verdict::Between
         } else {
-            match self.grouper.push(&record.body) {
-                Verdict::Alone => {
-                    self.settle();
-                    self.ready.push(record);
-                }
-                Verdict::Begins => {
-                    self.settle();
-                    // What is ready up to here may be sent; the crash may not be passed over.
-                    self.pending = Some(record);
-                    return;
-                }
-                Verdict::Continues => self.append(&record),
-                Verdict::Ends => {
-                    self.append(&record);
-                    self.settle();
-                }
-            }
+            Verdict::Alone
+        };
+        if matches!(verdict, Verdict::Alone | Verdict::Begins) {
+            self.settle();
         }
-        if self.pending.is_none() {
+        match verdict {
+            Verdict::Alone => self.ready.push(record),
+            verdict => self.pending.add(verdict, record),
+        }
+        match verdict {
+            // What is ready up to here may be sent; the crash may not be passed over.
+            Verdict::Begins => return,
+            Verdict::Ends => self.settle(),
+            _ => {}
+        }
+        if !self.pending.is_open() {
             self.cursor.clone_from(&self.seen);
         }
     }
@@ -91,7 +85,7 @@ impl Grouped {
 
     /// Whether a group is open.
     pub fn is_group_open(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_open()
     }
 
     /// Whether a feed should be sent at once.
@@ -104,7 +98,7 @@ impl Grouped {
         if self.ready.is_empty() && self.events.is_empty() {
             return None;
         }
-        self.bytes = self.pending.iter().chain(&self.held).map(|record| record.body.len() + 64).sum();
+        self.bytes = self.pending.lines().map(|record| record.body.len() + 64).sum();
         let records = std::mem::take(&mut self.ready);
         Some(Feed {
             stream: self.stream.clone(),
@@ -115,17 +109,19 @@ impl Grouped {
         })
     }
 
-    fn append(&mut self, line: &FedRecord) {
-        if let Some(group) = &mut self.pending {
-            group.body.push(b'\n');
-            group.body.extend_from_slice(&line.body);
-            group.severity = group.severity.max(line.severity);
-        }
-    }
-
     fn settle(&mut self) {
-        self.ready.extend(self.pending.take());
-        self.ready.append(&mut self.held);
+        let (mut group, mut others) = (Vec::new(), Vec::new());
+        self.pending.finish(&mut group, &mut others);
+        let mut lines = group.into_iter();
+        if let Some(mut record) = lines.next() {
+            for line in lines {
+                record.body.push(b'\n');
+                record.body.extend_from_slice(&line.body);
+                record.severity = record.severity.max(line.severity);
+            }
+            self.ready.push(record);
+        }
+        self.ready.append(&mut others);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use lastwords_record::Severity;
+use lastwords_record::{Severity, envelope};
 
 use crate::{
     fingerprint,
@@ -369,6 +369,8 @@ impl Reading<'_> {
     fn xen_reason(&self, found: &mut Found) {
         let text = self.text.get(self.hit.start..self.hit.record_end).unwrap_or_default();
         let Some(reason) = (Lines { rest: text }).nth(1) else { return };
+        let opened = envelope::open(reason);
+        let reason: &[u8] = &opened.text;
         let text = line::shown(reason.get(..reason.len().min(HEADER_BYTES_MAX)).unwrap_or_default());
         let parts = line::parts(&text);
         let reason = line::behind_xen(parts.text).trim();

@@ -1,6 +1,6 @@
 //! One search of the whole text for the rules' literals; what has none is never looked at again.
 
-use lastwords_record::{Severity, Source};
+use lastwords_record::{Severity, Source, envelope};
 
 use crate::{
     events::{self, Found, Hit},
@@ -13,6 +13,9 @@ use crate::{
 
 /// Bytes of a line that rules look at.
 const LINE_BYTES_MAX: usize = 2048;
+
+/// Bytes of a line in which a literal is looked for: other fields may stand in front of a message.
+const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
 
 /// What is known about a record beside its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +233,8 @@ impl Detector {
         events
     }
 
-    /// Tries the rules whose literals a line has; the first that fits is its event.
+    /// Tries the rules whose literals a line has; the first that fits is its event. What stands in an envelope is
+    /// looked at without it first.
     fn line(
         &self,
         raw: &[u8],
@@ -238,9 +242,43 @@ impl Detector {
         provenance: &Provenance<'_>,
         mut hit: impl FnMut(usize, Matched, &speaker::Line<'_>),
     ) {
+        let opened = envelope::open(raw);
+        if *opened.text != *raw {
+            let named = std::str::from_utf8(opened.program).unwrap_or_default();
+            let program = if named.is_empty() { provenance.program } else { named };
+            let provenance = Provenance { program, ..*provenance };
+            for inner in opened.text.split(|byte| *byte == b'\n') {
+                let inner = inner.get(..inner.len().min(LINE_BYTES_MAX)).unwrap_or(inner);
+                let mut candidates: Vec<usize> = self
+                    .search
+                    .occurrences(inner)
+                    .filter_map(|occurrence| self.rule_of.get(occurrence.literal).copied())
+                    .collect();
+                candidates.sort_unstable();
+                candidates.dedup();
+                if self.text(inner, &candidates, &provenance, &mut hit) {
+                    return;
+                }
+            }
+        }
+        self.text(raw, candidates, provenance, &mut hit);
+    }
+
+    /// The same for a text without an envelope; whether there was an event.
+    fn text(
+        &self,
+        raw: &[u8],
+        candidates: &[usize],
+        provenance: &Provenance<'_>,
+        hit: &mut impl FnMut(usize, Matched, &speaker::Line<'_>),
+    ) -> bool {
         let raw = raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or(raw);
         let text = line::shown(raw);
-        let spoken = speaker::line(&text, provenance.source, provenance.program);
+        let mut spoken = speaker::line(&text, provenance.source, provenance.program);
+        spoken.of_kernel |= spoken.speaker == Speaker::Kernel;
+        if candidates.is_empty() {
+            return false;
+        }
         let mut try_all = |second: Option<&str>| {
             for number in candidates {
                 let Some(rule) = self.rules.get(*number).filter(|rule| may_be(rule, &spoken, provenance))
@@ -264,12 +302,14 @@ impl Detector {
             }
             false
         };
-        if !try_all(None)
-            && !matches!(spoken.speaker, Speaker::Program(_))
-            && let Some(second) = line::second_line(spoken.own)
-        {
-            try_all(Some(second));
+        if try_all(None) {
+            return true;
         }
+        let of_program = matches!(spoken.speaker, Speaker::Program(_));
+        [line::second_line(spoken.own), line::behind_prompt(spoken.own), line::last_shown(spoken.own)]
+            .into_iter()
+            .flatten()
+            .any(|second| !of_program && try_all(Some(second)))
     }
 }
 
@@ -303,7 +343,7 @@ struct FoundLine {
 impl FoundLine {
     /// Takes a literal's rule, where the whole literal is in the part of the line that is looked at.
     fn take(&mut self, found: &Occurrence, rule: Option<usize>) {
-        if found.start >= self.start && found.end <= self.end.min(self.start + LINE_BYTES_MAX) {
+        if found.start >= self.start && found.end <= self.end.min(self.start + ENVELOPE_BYTES_MAX) {
             self.candidates.extend(rule);
         }
     }

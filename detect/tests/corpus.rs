@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf};
 use lastwords_detect::{Detector, Found, LogFound, Provenance, is_under};
 use lastwords_record::{
     Severity, Source,
-    group::{Grouper, Verdict},
+    group::{Gatherer, Grouper, Verdict},
 };
 use regex::{Captures, Regex, bytes};
 
@@ -136,16 +136,11 @@ fn crashes_of_the_corpus_are_found_in_records() {
     let detector = Detector::built_in();
     judge("records", |log| {
         let (mut text, mut ends) = (Vec::new(), Vec::new());
-        let mut grouper = Grouper::new();
-        for line in log.split(|byte| *byte == b'\n') {
-            let begins = matches!(grouper.push(line), Verdict::Alone | Verdict::Begins);
-            if begins && !text.is_empty() {
-                ends.push(u32::try_from(text.len()).expect("small"));
-            }
-            text.extend_from_slice(line);
+        for record in records(log) {
+            text.extend_from_slice(&record.join(&b'\n'));
             text.push(b'\n');
+            ends.push(u32::try_from(text.len()).expect("small"));
         }
-        ends.push(u32::try_from(text.len()).expect("small"));
         let mut found = Vec::new();
         detector.scan(&text, &ends, |_| Provenance::of(Source::Console), &mut found);
         found
@@ -159,6 +154,33 @@ fn crashes_of_the_corpus_are_found_in_records() {
             })
             .collect()
     });
+}
+
+/// The lines of a log as a shipper groups them.
+fn records(log: &[u8]) -> Vec<Vec<&[u8]>> {
+    let (mut grouper, mut gatherer) = (Grouper::new(), Gatherer::default());
+    let mut records = Vec::new();
+    let finish = |gatherer: &mut Gatherer<_>, records: &mut Vec<Vec<_>>| {
+        let (mut group, mut others) = (Vec::new(), Vec::new());
+        gatherer.finish(&mut group, &mut others);
+        records.extend(Some(group).filter(|group| !group.is_empty()));
+        records.extend(others.into_iter().map(|line| vec![line]));
+    };
+    for line in log.split(|byte| *byte == b'\n') {
+        let verdict = grouper.push(line);
+        if matches!(verdict, Verdict::Alone | Verdict::Begins) {
+            finish(&mut gatherer, &mut records);
+        }
+        match verdict {
+            Verdict::Alone => records.push(vec![line]),
+            verdict => gatherer.add(verdict, line),
+        }
+        if verdict == Verdict::Ends {
+            finish(&mut gatherer, &mut records);
+        }
+    }
+    finish(&mut gatherer, &mut records);
+    records
 }
 
 /// What an event is judged by.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use lastwords_record::envelope;
+
 /// The parts of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'a> {
@@ -123,6 +125,18 @@ fn of_tool(line: &str) -> Option<Parts<'_>> {
         && matches!(numbers.next(), Some("-" | "c" | "+"));
     let caller = numbers.find_map(|field| field.strip_prefix("caller=")).unwrap_or_default();
     is_record.then_some(Parts { caller, clock: true, text: line.get(fields.len() + 1..)? })
+}
+
+/// What stands behind a shell's prompt.
+pub fn behind_prompt(text: &str) -> Option<&str> {
+    text.get(text.len() - envelope::behind_prompt(text.as_bytes())?.len()..)
+}
+
+/// The kernel's own text in what a terminal shows last of a line with carriage returns in it.
+pub fn last_shown(text: &str) -> Option<&str> {
+    let text = text.trim_ascii_end();
+    let last = text.get(text.len() - envelope::last_shown(text.as_bytes())?.len()..)?;
+    Some(behind_program(parts(last).text).trim_start())
 }
 
 /// The hypervisor as a caller: its lines come in between those of the kernel of dom0.

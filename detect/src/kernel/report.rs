@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use lastwords_record::envelope::{self, Writer};
+
 use super::{details::Details, line, line::Parts, trace};
 use crate::fingerprint::plain_function;
 
@@ -140,36 +142,40 @@ pub fn read<'a>(lines: impl Iterator<Item = &'a [u8]>, lines_max: usize) -> Repo
     let mut printer = Printer::Anybody;
     let mut cpus_asked = false;
     let mut last_of_report = 0;
-    for (number, raw) in lines.take(lines_max.min(LINES_MAX)).enumerate() {
+    'report: for (number, raw) in lines.take(lines_max.min(LINES_MAX)).enumerate() {
         report.looked_at = number + 1;
-        let text = line::shown(raw.get(..raw.len().min(LINE_BYTES_MAX)).unwrap_or_default());
-        let parts = line::parts(&text);
-        let own = line::behind_xen(line::behind_program(parts.text));
-        if number == 0 {
-            printer = Printer::of(&parts);
-            report.details.take(own.trim_start());
-            if line::second_line(own).is_some() {
-                report.corrupted = Some(Corrupted::Merged);
+        let opened = envelope::open(raw);
+        for (within, inner) in opened.text.split(|byte| *byte == b'\n').enumerate() {
+            let text = line::shown(inner.get(..inner.len().min(LINE_BYTES_MAX)).unwrap_or_default());
+            let mut parts = line::parts(&text);
+            parts.clock |= opened.writer == Writer::Kernel && parts.caller.is_empty();
+            let own = line::behind_xen(line::behind_program(parts.text));
+            if number == 0 && within == 0 {
+                printer = Printer::of(&parts);
+                report.details.take(own.trim_start());
+                if line::second_line(own).is_some() {
+                    report.corrupted = Some(Corrupted::Merged);
+                }
+                continue;
             }
-            continue;
-        }
-        if !printer.printed(&parts, cpus_asked) {
-            continue;
-        }
-        cpus_asked |= own.contains("Sending NMI");
-        if is_end(own) {
-            last_of_report = number;
-            report.has_end = true;
-            break;
-        }
-        if FOREIGN.iter().any(|words| own.contains(words)) && !matches!(printer, Printer::Caller(_)) {
-            if !report.has_trace {
-                report.mark(Corrupted::Mixed);
+            if !printer.printed(&parts, cpus_asked) {
+                continue;
             }
-            break;
-        }
-        if report.line(own) {
-            last_of_report = number;
+            cpus_asked |= own.contains("Sending NMI");
+            if is_end(own) {
+                last_of_report = number;
+                report.has_end = true;
+                break 'report;
+            }
+            if FOREIGN.iter().any(|words| own.contains(words)) && !matches!(printer, Printer::Caller(_)) {
+                if !report.has_trace {
+                    report.mark(Corrupted::Mixed);
+                }
+                break 'report;
+            }
+            if report.line(own) {
+                last_of_report = number;
+            }
         }
     }
     if report.empty_since.is_some() {

@@ -200,14 +200,32 @@ impl BatchBuilder {
         Ok(())
     }
 
-    /// Whether so many records of an origin, with so many bytes of text, fit for certain: none has attributes, and all
-    /// name the same program or none.
-    pub fn has_room_for(&self, origin: OriginId, records: usize, text_bytes: usize) -> bool {
-        let origin_bytes = self.known.get(origin.0).map_or(0, origin_bytes);
-        let bytes = records * RECORD_OVERHEAD + text_bytes + origin_bytes + self.free;
-        self.records.len() + records <= BATCH_RECORDS_MAX
-            && self.dictionary.has_room(1 + 64)
-            && self.body_bytes() + bytes + self.dictionary.cost("") <= BATCH_BODY_BYTES_MAX
+    /// Adds records of one origin without attributes: all of them or none.
+    ///
+    /// # Errors
+    /// [`Full`] where they do not fit together; nothing has changed then.
+    pub fn push_all(&mut self, origin: OriginId, records: &[RecordRef<'_>]) -> Result<(), Full> {
+        let known = self.known.get(origin.0);
+        let origin_stored = self.origin_stored.get(origin.0).copied().unwrap_or(0);
+        let mut days = self.record_days.clone();
+        let mut size = Size {
+            body: known.map_or(0, origin_bytes),
+            header: known.map_or(0, |origin| self.header_bytes(&origin.host, origin.guest.as_ref())),
+            ..Size::default()
+        };
+        for record in records {
+            size.body += RECORD_OVERHEAD + record.body.len() + self.dictionary.cost(record.program);
+            size.stored += stored::record(record, origin_stored);
+            size.days += usize::from(days.lacks(record.time_ns));
+            days.add(record.time_ns);
+        }
+        let fits = self.records.len() + records.len() <= BATCH_RECORDS_MAX
+            && self.dictionary.has_room(64 + records.len());
+        if !fits {
+            return Err(Full);
+        }
+        self.reserve(size, self.free)?;
+        records.iter().try_for_each(|record| self.push(origin, record))
     }
 
     /// Adds a sample.

@@ -37,6 +37,8 @@ pub struct Opened<'a> {
     pub text: Cow<'a, [u8]>,
     /// Who wrote it, as far as an envelope says so.
     pub writer: Writer,
+    /// The name that it gives; empty where it gives none.
+    pub program: &'a [u8],
     /// Where in the line the text stands, as it is written there.
     start: usize,
     written: &'a [u8],
@@ -83,28 +85,34 @@ impl Opened<'_> {
 
 /// Takes a line out of its envelopes.
 pub fn open(line: &[u8]) -> Opened<'_> {
-    let mut opened =
-        Opened { text: Cow::Borrowed(line), writer: Writer::Unknown, start: 0, written: line, listed: false };
+    let mut opened = Opened {
+        text: Cow::Borrowed(line),
+        writer: Writer::Unknown,
+        program: b"",
+        start: 0,
+        written: line,
+        listed: false,
+    };
     for _ in 0..DEPTH_MAX {
         let Cow::Borrowed(text) = opened.text else { break };
         let Some(layer) = layer(text) else { break };
         match layer {
-            Layer::Front { rest, writer } => {
+            Layer::Front { rest, program } => {
                 opened.start += text.len() - rest.len();
                 opened.text = Cow::Borrowed(rest);
-                opened.writer = writer.or(opened.writer);
+                opened.is_from(program);
             }
-            Layer::Field { written, start, writer } => {
+            Layer::Field { written, start, program } => {
                 opened.start += start;
                 opened.written = written;
                 opened.text = escapes::unescape(written);
-                opened.writer = writer.or(opened.writer);
+                opened.is_from(program);
             }
-            Layer::List { bytes, start, writer } => {
+            Layer::List { bytes, start, program } => {
                 opened.start += start;
                 opened.listed = true;
                 opened.text = Cow::Owned(bytes);
-                opened.writer = writer.or(opened.writer);
+                opened.is_from(program);
             }
         }
     }
@@ -118,45 +126,49 @@ pub fn open(line: &[u8]) -> Opened<'_> {
     opened
 }
 
-impl Writer {
-    fn or(self, other: Writer) -> Writer {
-        if self == Writer::Unknown { other } else { self }
+impl<'a> Opened<'a> {
+    /// The innermost envelope that names somebody counts.
+    fn is_from(&mut self, program: &'a [u8]) {
+        if !program.is_empty() {
+            (self.writer, self.program) = (Writer::named(program), program);
+        }
     }
 }
 
 /// One envelope.
 enum Layer<'a> {
     /// Something stood in front.
-    Front { rest: &'a [u8], writer: Writer },
+    Front { rest: &'a [u8], program: &'a [u8] },
     /// The text is a field.
-    Field { written: &'a [u8], start: usize, writer: Writer },
+    Field { written: &'a [u8], start: usize, program: &'a [u8] },
     /// The text is a list of numbers: the journal's form of what is no UTF-8.
-    List { bytes: Vec<u8>, start: usize, writer: Writer },
+    List { bytes: Vec<u8>, start: usize, program: &'a [u8] },
 }
 
 /// The outermost envelope of a text.
 fn layer(text: &[u8]) -> Option<Layer<'_>> {
-    let front = |rest, writer| Some(Layer::Front { rest, writer });
+    let nobody: &[u8] = b"";
+    let front = |rest, program| Some(Layer::Front { rest, program });
     match text.first()? {
         b'{' => object(text),
-        0xef => front(text.strip_prefix("\u{feff}".as_bytes())?, Writer::Unknown),
-        0x1b => front(behind_colours(text)?, Writer::Unknown),
-        b'\r' => front(text.trim_ascii_start(), Writer::Unknown),
-        b'0'..=b'9' => front(behind_stream(text)?, Writer::Unknown),
+        0xef => front(text.strip_prefix("\u{feff}".as_bytes())?, nobody),
+        0x1b => front(behind_colours(text)?, nobody),
+        b'\r' => front(text.trim_ascii_start(), nobody),
+        b'0'..=b'9' => front(behind_stream(text)?, nobody),
         b'<' => {
             let (rest, app) = syslog::behind_header(text)?;
-            front(rest, Writer::named(app))
+            front(rest, app)
         }
-        b'[' => front(behind_pod(text).or_else(|| behind_prompt(text))?, Writer::Unknown),
+        b'[' => front(behind_pod(text).or_else(|| behind_prompt(text))?, nobody),
         _ => {
             if let Some((rest, facility)) = facility(text) {
-                let writer = if facility == b"kern" { Writer::Kernel } else { Writer::Program };
-                return front(syslog::behind_bracketed_date(rest), writer);
+                let program = if facility == b"kern" { b"kernel" } else { facility };
+                return front(syslog::behind_bracketed_date(rest), program);
             }
             if let Some(rest) = behind_name(text) {
-                return front(rest, Writer::Unknown);
+                return front(rest, nobody);
             }
-            fields(text).or_else(|| front(behind_prompt(text)?, Writer::Unknown))
+            fields(text).or_else(|| front(behind_prompt(text)?, nobody))
         }
     }
 }
@@ -176,34 +188,33 @@ fn fields(text: &[u8]) -> Option<Layer<'_>> {
 
 fn message<'a>(fields: impl Iterator<Item = (&'a [u8], json::Value<'a>)>) -> Option<Layer<'a>> {
     let mut found: Option<(usize, Layer<'a>)> = None;
-    let mut writer = Writer::Unknown;
+    let mut program: &[u8] = b"";
     for (name, value) in fields {
         if let Some(rank) = MESSAGES.iter().position(|known| *known == name)
             && found.as_ref().is_none_or(|(best, _)| rank < *best)
         {
             let layer = match value {
-                json::Value::Text(written, start) => Layer::Field { written, start, writer },
+                json::Value::Text(written, start) => Layer::Field { written, start, program },
                 json::Value::Nested(list, start) => {
                     let Some(bytes) = numbers(list) else { continue };
-                    Layer::List { bytes, start, writer }
+                    Layer::List { bytes, start, program }
                 }
                 json::Value::Bare(_) => continue,
             };
             found = Some((rank, layer));
         } else if let json::Value::Text(value, _) = value {
-            if WRITERS.contains(&name) && writer == Writer::Unknown {
-                writer = Writer::named(value);
-            } else if name == b"_TRANSPORT" && value == b"kernel" {
-                writer = Writer::Kernel;
+            let is_kernel = name == b"_TRANSPORT" && value == b"kernel";
+            if is_kernel || (WRITERS.contains(&name) && program.is_empty()) {
+                program = value;
             }
         }
     }
     let (rank, mut layer) = found?;
     // What a guest says on its console is not the program's that heard it.
-    let speaks = if rank == 0 { Writer::Unknown } else { writer };
+    let speaks: &[u8] = if rank == 0 { b"" } else { program };
     match &mut layer {
-        Layer::Field { writer, .. } | Layer::List { writer, .. } | Layer::Front { writer, .. } => {
-            *writer = speaks
+        Layer::Field { program, .. } | Layer::List { program, .. } | Layer::Front { program, .. } => {
+            *program = speaks;
         }
     }
     Some(layer)

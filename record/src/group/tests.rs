@@ -117,8 +117,11 @@ fn what_programs_print_on_a_console_within_a_report_is_theirs() {
     assert_eq!(records(&console(foreign_max + 1)), [&[3][..], &vec![1; foreign_max + 2]].concat());
 }
 
+/// A transport's name, a line of the kernel's in it, one of another writer, one of the kernel's an hour later.
+type Transport = (&'static str, fn(&str) -> String, &'static str, fn(&str) -> String);
+
 /// What transports put around lines, the lines of another writer, and of the same one an hour later.
-fn transports() -> Vec<(&'static str, fn(&str) -> String, &'static str, fn(&str) -> String)> {
+fn transports() -> Vec<Transport> {
     vec![
         (
             "syslog",

@@ -120,6 +120,12 @@ impl Stamper {
         Stamper { rules, state, minute: Minute { written: None, start_ns: 0 } }
     }
 
+    /// Goes back to what had been learned before.
+    pub fn restore(&mut self, state: StampState) {
+        self.state = state;
+        self.minute.written = None;
+    }
+
     /// What has been learned so far.
     pub fn state(&self) -> StampState {
         self.state

@@ -160,7 +160,7 @@ pub(super) fn epoch_number(text: &[u8]) -> Option<Form> {
             let count = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
             behind.split_at_checked(count)?
         }
-        _ => (&rest[..0], rest),
+        _ => (&[][..], rest),
     };
     // Zap writes 1.7825847925e+09.
     let exponent = match rest {

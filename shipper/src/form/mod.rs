@@ -176,39 +176,77 @@ impl<'b> Sink<'_, 'b> {
     /// Pushes the open group, if there is one, and what came in between behind it: all of that or nothing, since what
     /// was taken must be one piece. Whether there is room for more.
     fn finish_group(&mut self) -> bool {
-        let Some((first, last)) = self.former.gatherer.ends().map(|(first, last)| (*first, *last)) else {
+        if !self.former.gatherer.is_open() {
             return true;
-        };
-        let lines = self.former.gatherer.len();
-        if !self.builder.has_room_for(self.origin, lines, last.text_end - first.start)
-            && !self.builder.is_empty()
-        {
-            self.formed.full = true;
-            return false;
         }
         let (mut group, mut others) =
             (std::mem::take(&mut self.former.group), std::mem::take(&mut self.former.others));
         let mut joined = std::mem::take(&mut self.former.joined);
         self.former.gatherer.finish(&mut group, &mut others);
-        let first = group.first().map_or_else(Default::default, |place| self.text(*place));
-        let pushed = self.push_group(first, &group, &mut joined, last.end)
-            && others.iter().all(|place| self.push(self.text(*place), self.text(*place), last.end));
-        if pushed {
-            // The last record counts itself; the group's other lines are counted here.
-            self.formed.lines += group.len().saturating_sub(1) as u64;
-        }
+        let pushed = self.push_group(&group, &others, &mut joined);
         group.clear();
         others.clear();
+        joined.clear();
         (self.former.group, self.former.others, self.former.joined) = (group, others, joined);
         pushed
     }
 
-    fn push_group(&mut self, first: &[u8], group: &[Place], joined: &mut Vec<u8>, end: usize) -> bool {
-        let bytes = self.stretch.bytes;
+    fn push_group(&mut self, group: &[Place], others: &[Place], joined: &mut Vec<u8>) -> bool {
+        let body = self.body(group, joined);
+        let before = self.stamper.state();
+        let observed_ns = self.stretch.observed_ns;
+        let mut records = Vec::with_capacity(1 + others.len());
+        for (number, place) in group.iter().take(1).chain(others).enumerate() {
+            let text = self.text(*place);
+            let (time_ns, time_basis) = self.stamper.stamp(text, observed_ns);
+            let body = if number == 0 { body } else { text };
+            records.push(RecordRef {
+                time_ns,
+                observed_ns,
+                body,
+                severity: 0,
+                program: "",
+                time_basis,
+                attributes: &[],
+            });
+        }
+        // Lines of many days are no crash's, and no batch takes them together.
+        if count_days(&records) > GROUP_DAYS_MAX {
+            self.stamper.restore(before);
+            return self.push_each(group, others);
+        }
+        if self.builder.push_all(self.origin, &records).is_err() {
+            if self.builder.is_empty() {
+                self.stamper.restore(before);
+                return self.push_each(group, others);
+            }
+            self.formed.full = true;
+            self.before = Some(before);
+            return false;
+        }
+        let ends = group.iter().chain(others).map(|place| place.end);
+        self.formed.taken = ends.max().unwrap_or(self.formed.taken);
+        self.formed.lines += (group.len() + others.len()) as u64;
+        self.formed.records += records.len() as u64;
+        true
+    }
+
+    /// Pushes each line as a record of its own, in their order.
+    fn push_each(&mut self, group: &[Place], others: &[Place]) -> bool {
+        let mut places: Vec<Place> = group.iter().chain(others).copied().collect();
+        places.sort_unstable_by_key(|place| place.start);
+        places.iter().all(|place| self.push(self.text(*place), self.text(*place), place.end))
+    }
+
+    /// The text of a group: a slice where its lines lie in one piece, else joined.
+    fn body<'a>(&self, group: &[Place], joined: &'a mut Vec<u8>) -> &'a [u8]
+    where
+        'b: 'a,
+    {
         let whole =
             group.windows(2).all(|pair| matches!(pair, [one, next] if one.text_end + 1 == next.start));
         if let (true, Some(from), Some(to)) = (whole, group.first(), group.last()) {
-            return self.push(first, bytes.get(from.start..to.text_end).unwrap_or_default(), end);
+            return self.stretch.bytes.get(from.start..to.text_end).unwrap_or_default();
         }
         joined.clear();
         for (number, place) in group.iter().enumerate() {
@@ -217,7 +255,7 @@ impl<'b> Sink<'_, 'b> {
             }
             joined.extend_from_slice(self.text(*place));
         }
-        self.push(first, joined, end)
+        joined
     }
 
     fn text(&self, place: Place) -> &'b [u8] {
@@ -241,6 +279,20 @@ impl<'b> Sink<'_, 'b> {
         self.formed.records += 1;
         true
     }
+}
+
+/// Days that a crash and the lines in between may have: fewer than a batch.
+const GROUP_DAYS_MAX: usize = 3;
+
+/// How many days records have, up to one more than a group may.
+fn count_days(records: &[RecordRef<'_>]) -> usize {
+    let mut days: Vec<i64> = Vec::with_capacity(GROUP_DAYS_MAX + 1);
+    for day in records.iter().map(|record| record.time_ns.div_euclid(86_400_000_000_000)) {
+        if days.len() <= GROUP_DAYS_MAX && !days.contains(&day) {
+            days.push(day);
+        }
+    }
+    days.len()
 }
 
 /// Dates the lines of one voice, and can be put back.

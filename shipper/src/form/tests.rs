@@ -111,3 +111,23 @@ fn a_crash_that_does_not_fit_takes_its_neighbours_into_the_next_batch() {
         Former::default().form(&mut builder, origin, &mut dater, stretch(&text.as_bytes()[first.taken..]));
     assert_eq!((rest.full, rest.taken, rest.lines, rest.records), (false, crash.len(), 401, 201));
 }
+
+#[test]
+fn lines_of_many_days_are_no_crash_and_none_is_lost() {
+    let days: String =
+        (10..30).map(|day| format!("2026-11-{day}T15:02:11Z app says x\n [   12.0]  f+0x1/0x2\n")).collect();
+    let text = format!("[   12.0] Kernel panic - not syncing: x\n{days}");
+    let mut builder = BatchBuilder::new();
+    let origin = builder.origin(&voice().origin());
+    let mut dater = Dater::new(&voice(), None);
+    let (mut taken, mut lines) = (0, 0);
+    while taken < text.len() {
+        let stretch = Stretch { bytes: &text.as_bytes()[taken..], ending: Ending::All, observed_ns: 7 };
+        let formed = Former::default().form(&mut builder, origin, &mut dater, stretch);
+        (taken, lines) = (taken + formed.taken, lines + formed.lines);
+        assert!(formed.taken > 0 || formed.full);
+        let id = BatchId { shipper: ShipperId::of("a", "b"), epoch: 1, sequence: 1 };
+        builder.finish(id, 1, Clock::default());
+    }
+    assert_eq!(lines, 41);
+}

@@ -37,7 +37,8 @@ fn count(text: &[u8]) -> (usize, usize, usize) {
         groups += usize::from(verdict == Verdict::Begins);
         let line = String::from_utf8_lossy(line.text);
         if line.contains("+0x") && line.contains("/0x") {
-            *(if verdict == Verdict::Alone { &mut outside } else { &mut inside }) += 1;
+            let out = matches!(verdict, Verdict::Alone | Verdict::Between);
+            *(if out { &mut outside } else { &mut inside }) += 1;
         }
     }
     (inside, outside, groups)

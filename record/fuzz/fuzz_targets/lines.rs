@@ -1,7 +1,8 @@
-//! Whatever bytes come as a log: framing, grouping and dating never panic, and no byte of a line is lost.
+//! Whatever bytes come as a log: framing, opening, grouping and dating never panic, and no byte of a line is lost.
 #![no_main]
 
 use lastwords_record::{
+    envelope,
     frame::Lines,
     group::Grouper,
     stamp::{StampRules, Stamper},
@@ -17,6 +18,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         assert!(line.end > end && line.text.len() <= line.end - end);
         end = line.end;
         grouper.push(line.text);
+        let opened = envelope::open(line.text);
+        assert!((0..=opened.text.len()).all(|place| opened.place_in_line(place) <= line.text.len()));
         stamper.stamp(line.text, 0);
     }
     assert_eq!(end, lines.taken());

@@ -17,7 +17,7 @@
 //!
 //! - few ([`STRAY_LINES_MAX`]) where the stack has been seen already, or nothing but the first line has,
 //! - more ([`UNFINISHED_LINES_MAX`]) where a report has begun in earnest and its stack is still to come,
-//! - many ([`FOREIGN_LINES_MAX`]) where they come from elsewhere.
+//! - many where another caller of the kernel's wrote them ([`FOREIGN_LINES_MAX`]), or a program ([`NAMED_LINES_MAX`]).
 
 mod gather;
 mod shape;
@@ -52,9 +52,9 @@ pub enum Verdict {
 const STRAY_LINES_MAX: u32 = 4;
 /// The same while the report's stack is still to come.
 const UNFINISHED_LINES_MAX: u32 = 16;
-/// The same for lines that come from elsewhere.
+/// The same for lines of other callers of the kernel's.
 const FOREIGN_LINES_MAX: u32 = 32;
-/// The same for lines that name who wrote them.
+/// The same for lines that are certainly others': they name who wrote them, or have no clock.
 const NAMED_LINES_MAX: u32 = 256;
 /// Milliseconds between two lines of a report, at most.
 const GAP_MS: i64 = 10_000;
@@ -162,7 +162,7 @@ impl Grouper {
             self.foreign_lines += 1;
             return self.keep(line, Verdict::Between);
         }
-        if words.boot.is_match(line) || self.is_rebooted(shape) {
+        if words.boot.is_match(line) || self.is_rebooted(words, shape) {
             return self.begin(words, line, shape);
         }
         // A report after one that is over is another one; but a panic is what the first has led to.
@@ -193,7 +193,8 @@ impl Grouper {
     fn stray(&mut self, words: &Words, line: &[u8], shape: &Shape<'_>) -> Verdict {
         let is_unclocked = self.clock_ms.is_some() && shape.clock_ms.is_none();
         let (count, count_max) = if is_unclocked || self.is_other_caller(shape) {
-            (&mut self.foreign_lines, if self.in_earnest { FOREIGN_LINES_MAX } else { STRAY_LINES_MAX })
+            let foreign_max = if is_unclocked { NAMED_LINES_MAX } else { FOREIGN_LINES_MAX };
+            (&mut self.foreign_lines, if self.in_earnest { foreign_max } else { STRAY_LINES_MAX })
         } else {
             let unfinished = self.in_earnest && !self.stack;
             (&mut self.stray_lines, if unfinished { UNFINISHED_LINES_MAX } else { STRAY_LINES_MAX })
@@ -230,11 +231,13 @@ impl Grouper {
             || by_line.is_some_and(|passed| passed > read_gap_ms)
     }
 
-    /// Whether the kernel's clock began anew.
-    fn is_rebooted(&self, shape: &Shape<'_>) -> bool {
-        self.clock_ms
-            .zip(shape.clock_ms)
-            .is_some_and(|(before, now)| now + CLOCK_DISORDER_MS < before || (now == 0 && before > 0))
+    /// Whether the kernel's clock began anew. What looks like a report in the middle is none of a kernel that starts.
+    fn is_rebooted(&self, words: &Words, shape: &Shape<'_>) -> bool {
+        self.clock_ms.zip(shape.clock_ms).is_some_and(|(before, now)| {
+            let back = now + CLOCK_DISORDER_MS < before;
+            (now == 0 && before > 0)
+                || (back && !is_frame(shape.text()) && !words.body.is_match(shape.text()))
+        })
     }
 
     fn is_other_caller(&self, shape: &Shape<'_>) -> bool {

@@ -110,7 +110,7 @@ fn an_unfinished_report_waits_for_its_stack_longer() {
 
 #[test]
 fn what_programs_print_on_a_console_within_a_report_is_theirs() {
-    let foreign_max = FOREIGN_LINES_MAX as usize;
+    let foreign_max = NAMED_LINES_MAX as usize;
     let report = ["[    1.000000] BUG: x", "[    1.000001] Call Trace:", "[    1.000002]  f+0x1/0x2"];
     let console = |strays| format!("{}\n{}{}\n", report.join("\n"), "app: x\n".repeat(strays), report[2]);
     assert_eq!(records(&console(foreign_max)), [&[4][..], &vec![1; foreign_max]].concat());

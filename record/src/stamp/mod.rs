@@ -106,7 +106,9 @@ const STEP_BACK_NS: i64 = 180 * DAY_NS;
 /// Lines of several writers are not in their order to the second: a step back of less is none.
 const DISORDER_NS: i64 = 600 * SECOND_NS;
 /// What is read so long after a line with a time does not belong to that.
-const MOMENTS_NS: i64 = 5 * SECOND_NS;
+const MOMENTS_NS: i64 = SECOND_NS;
+/// A boot that a reading agrees with to so much is right.
+const AGREED_NS: i64 = 5 * SECOND_NS;
 
 impl Stamper {
     /// A stamper that has seen no line.
@@ -190,7 +192,7 @@ impl Stamper {
             match self.state.boot_ns {
                 Some(boot_ns) if boot_ns <= latest_ns => {
                     // A line that was read as soon as it was written, by what was thought: that is right.
-                    self.state.boot_by_age &= latest_ns - boot_ns > MOMENTS_NS;
+                    self.state.boot_by_age &= latest_ns - boot_ns > AGREED_NS;
                 }
                 _ => (self.state.boot_ns, self.state.boot_by_age) = (Some(latest_ns), false),
             }

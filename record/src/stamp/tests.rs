@@ -103,9 +103,9 @@ fn a_line_without_a_time_takes_the_one_before_only_where_it_follows_within_momen
     let mut stamper = Stamper::new(rules("UTC"));
     assert_eq!(stamper.stamp(b"no time", observed), (observed, TimeBasis::Observed));
     let (time, _) = stamper.stamp(b"2026-11-20T15:02:11Z x", observed);
-    let soon = observed + 2 * SECOND_NS;
+    let soon = observed + SECOND_NS / 2;
     assert_eq!(stamper.stamp(b"  at Foo.bar(Foo.java:1)", soon), (time, TimeBasis::Carried));
-    let later = observed + 3_600 * SECOND_NS;
+    let later = observed + 2 * SECOND_NS;
     assert_eq!(stamper.stamp(b"Kernel panic - not syncing: x", later), (later, TimeBasis::Observed));
     // A shipper that was away meanwhile.
     let mut resumed = Stamper::resume(rules("UTC"), stamper.state());

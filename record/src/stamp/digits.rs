@@ -69,6 +69,7 @@ pub(super) fn fraction(text: &[u8]) -> (i64, &[u8]) {
     }
 }
 
+#[inline]
 fn decimals(digits: &[u8]) -> (i64, &[u8]) {
     let (mut nanoseconds, mut unit, mut count) = (0, 100_000_000, 0);
     for byte in digits {
@@ -109,6 +110,7 @@ pub(super) fn zone(text: &[u8]) -> (Zone, &[u8], bool) {
 }
 
 /// `+01:00`, `+0100`, `+01`.
+#[inline]
 fn offset(text: &[u8]) -> Option<(i16, &[u8])> {
     let (sign, digits) = text.split_first()?;
     let (hours, minutes, rest) = match digits {
@@ -130,6 +132,7 @@ fn offset(text: &[u8]) -> Option<(i16, &[u8])> {
     Some((if *sign == b'-' { -minutes } else { minutes }, rest))
 }
 
+#[cold]
 fn named_zone(text: &[u8]) -> Option<(Zone, &[u8], bool)> {
     let length = text.iter().take(6).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (name, rest) = text.split_at_checked(length)?;

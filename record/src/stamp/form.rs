@@ -30,11 +30,12 @@ pub enum Form {
 /// A minute as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
+    // First what differs most often between lines.
+    pub(super) minute: i8,
     pub(super) year: Option<i16>,
     pub(super) month: i8,
     pub(super) day: i8,
     pub(super) hour: i8,
-    pub(super) minute: i8,
     pub(super) zone: Zone,
     /// Day and month may be the other way round (`06/07/2026`).
     pub(super) swappable: bool,
@@ -80,6 +81,7 @@ impl Form {
 
 impl Written {
     /// A minute within a calendar's bounds; which days a month has is seen later, when the year is known.
+    #[inline]
     pub(super) fn new(
         year: Option<i64>,
         month: i64,

@@ -122,6 +122,7 @@ fn without_priority(line: &[u8]) -> &[u8] {
 }
 
 /// `[20/Nov/2026:15:02:11 +0100]`, as web servers write it behind the client's address.
+#[inline]
 fn common_log(line: &[u8]) -> Option<Form> {
     let within = line.get(..BRACKET_WITHIN.min(line.len()))?;
     let bracket = memchr::memchr_iter(b'[', within).find(|at| line.get(at + 3) == Some(&b'/'))?;

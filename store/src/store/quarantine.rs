@@ -114,8 +114,8 @@ impl Store {
     ) -> Result<(), QueryError> {
         let (batches, on_cluster) = self.stored_table("batches");
         let Settled { records, samples, events, placements, bytes, hosts } = settled;
-        let names = hosts.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
-        let hosts = names.replace("\\n", ",");
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
+        let (names, hosts) = (escape(hosts), escape(&hosts.replace('\n', ",")));
         let update = format!(
             "ALTER TABLE {batches}{on_cluster} UPDATE Records = {records}, Samples = {samples}, Events = {events}, \
              Placements = {placements}, Bytes = {bytes}, Hosts = '{hosts}', \

@@ -47,7 +47,8 @@ const TEMPLATES: &[Template] = &[
     changes("ALTER TABLE placement REMOVE TTL"),
     changes(
         "ALTER TABLE batches UPDATE Records = {n}, Samples = {n}, Events = {n}, Placements = {n}, Bytes = {n}, \
-         Hosts = '{s}', Quarantined = '' WHERE Shipper = unhex('{h}') AND Epoch = {n} AND Sequence = {n}",
+         Hosts = '{s}', HostNames = '{s}', Quarantined = '' \
+         WHERE Shipper = unhex('{h}') AND Epoch = {n} AND Sequence = {n}",
     ),
     changes("ALTER TABLE quarantine DELETE WHERE Shipper = unhex('{h}') AND Epoch = {n} AND Sequence = {n}"),
 ];
@@ -102,14 +103,14 @@ fn filling(place: &str, text: &str) -> Option<usize> {
     }
 }
 
-/// The length of a text that stands within quotes, up to the one that closes it: only `\\` and `\'` are escapes there.
+/// The length of a text that stands within quotes, up to the one that closes it: only `\\`, `\'` and `\n` are escapes there.
 fn quoted(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {
         match bytes.get(at)? {
             b'\'' => return Some(at),
-            b'\\' if matches!(bytes.get(at + 1), Some(b'\\' | b'\'')) => at += 2,
+            b'\\' if matches!(bytes.get(at + 1), Some(b'\\' | b'\'' | b'n')) => at += 2,
             b'\\' => return None,
             _ => at += 1,
         }
@@ -148,7 +149,7 @@ mod tests {
         let release = |hosts: &str, epoch: &str| {
             format!(
                 "ALTER TABLE batches UPDATE Records = 1, Samples = 2, Events = 3, Placements = 4, Bytes = 5, Hosts = '{hosts}', \
-                 Quarantined = '' WHERE Shipper = unhex('00ff') AND Epoch = {epoch} AND Sequence = 7"
+                 HostNames = 'hv01\\nhv02', Quarantined = '' WHERE Shipper = unhex('00ff') AND Epoch = {epoch} AND Sequence = 7"
             )
         };
         check(&release("hv01,it\\'s", "6"), Some(Kind::Changes));

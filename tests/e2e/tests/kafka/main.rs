@@ -283,7 +283,7 @@ fn poison_is_set_aside_and_standard_tools_see_what_is_on_the_topic() {
             headers.split(',').filter_map(|header| header.split_once('=')).collect();
         let names: Vec<&str> = headers.keys().copied().collect();
         assert_eq!(names, ["epoch", "format", "records", "sequence", "shipper"]);
-        assert_eq!(headers["format"], "1.0");
+        assert_eq!(headers["format"], "1.1");
         assert_eq!(headers["shipper"].len(), 32);
         records += headers["records"].parse::<u64>().unwrap();
     }

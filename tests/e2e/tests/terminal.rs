@@ -86,7 +86,9 @@ fn nothing_in_a_log_steers_the_terminal_and_pipes_get_the_very_bytes() {
     let here = data.to_str().unwrap();
     let log = write_log(folder.path());
     let file = log.to_str().unwrap();
-    let _ = run(["import", "--host", "hv\u{1b}[31mred\u{202e}01", "--data", here, file]).expect(0);
+    let refused = run(["import", "--host", "hv\u{1b}[31mred01", "--data", here, file]).expect(3);
+    assert!(refused.stderr.contains("control characters"), "{}", refused.stderr);
+    let _ = run(["import", "--host", "hv\u{202e}01", "--data", here, file]).expect(0);
     let sql = "SELECT Host, Body FROM logs ORDER BY Timestamp";
     let on_them = |arguments: &[&str]| {
         let all = [&["query", "--data", here], arguments].concat();

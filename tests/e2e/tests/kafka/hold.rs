@@ -3,7 +3,10 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -23,6 +26,8 @@ pub struct Hold {
     state: Arc<(Mutex<State>, Condvar)>,
     /// What the store answered to what was held.
     answer: Arc<Mutex<Vec<u8>>>,
+    /// Whether the store has hung up on it.
+    hung_up: Arc<AtomicBool>,
 }
 
 impl Hold {
@@ -61,10 +66,16 @@ impl Hold {
         String::from_utf8_lossy(&self.answer.lock().unwrap()).into_owned()
     }
 
+    /// Whether the store is done with what was held: it has answered or hung up.
+    pub fn is_settled(&self) -> bool {
+        self.hung_up.load(Ordering::SeqCst) || !self.answer.lock().unwrap().is_empty()
+    }
+
     fn serve(&self, mut client: TcpStream, mut server: TcpStream) {
         let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         let held = Arc::new(Mutex::new(false));
         let (is_held, answer) = (Arc::clone(&held), Arc::clone(&self.answer));
+        let hung_up = Arc::clone(&self.hung_up);
         thread::spawn(move || {
             let mut buffer = [0; 16_384];
             while let Ok(read @ 1..) = from_server.read(&mut buffer) {
@@ -74,6 +85,9 @@ impl Hold {
                 if to_client.write_all(&buffer[..read]).is_err() {
                     break;
                 }
+            }
+            if *is_held.lock().unwrap() {
+                hung_up.store(true, Ordering::SeqCst);
             }
             let _ = to_client.shutdown(Shutdown::Both);
         });

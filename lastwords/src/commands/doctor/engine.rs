@@ -15,8 +15,8 @@ const MEMORY: &str = "engine's memory";
 const WAY_OUT: &str = "the confinement of SQL holds without it; a newer kernel gives a second line";
 
 /// What an engine that was just started said of its cage.
-pub fn started(config: &Config, cage: Option<&Cage>) -> Vec<Finding> {
-    let Some(cage) = cage else { return vec![within(config)] };
+pub fn started(cage: Option<&Cage>) -> Vec<Finding> {
+    let Some(cage) = cage else { return vec![within()] };
     let mut findings = vec![Finding::ok(CHECK, "of its own, started again where it ends")];
     findings.extend(cage.layers.iter().map(|layer| {
         let check = match layer.name.as_str() {
@@ -36,7 +36,7 @@ pub fn started(config: &Config, cage: Option<&Cage>) -> Vec<Finding> {
 /// What can be seen from outside of the engine that this process has started.
 pub fn running(config: &Config, holder: Option<u32>) -> Vec<Finding> {
     if config.engine.in_process {
-        return vec![within(config)];
+        return vec![within()];
     }
     let Some((pid, status)) = holder.and_then(child) else {
         return vec![Finding::warn(
@@ -68,14 +68,10 @@ pub fn running(config: &Config, holder: Option<u32>) -> Vec<Finding> {
     findings
 }
 
-fn within(config: &Config) -> Finding {
-    let reason =
-        if config.engine.in_process { "engine.in_process = true" } else { "this command needs it so" };
+fn within() -> Finding {
     Finding::warn(
         CHECK,
-        format!(
-            "none of its own ({reason}): a statement that crashes or fills memory takes the whole process"
-        ),
+        "none of its own (engine.in_process = true): a statement that crashes or fills memory takes the whole process",
         "set engine.in_process = false",
     )
 }

@@ -120,7 +120,7 @@ async fn at_rest(config: &Config) -> Vec<Finding> {
     let contents = match OpenStore::open_as_it_is(config, lock).await {
         Ok(open) => {
             let cage = open.store.process().map(|process| process.cage());
-            findings.extend(super::engine::started(config, cage.as_ref()));
+            findings.extend(super::engine::started(cage.as_ref()));
             Contents::of(&open.store).await
         }
         Err(error) => Err(error),

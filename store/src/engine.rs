@@ -2,7 +2,9 @@
 //!
 //! - [`library`] (private): the C API by name, and nothing else unsafe.
 //! - [`connection`] (private): one statement on one connection.
-//! - [`watchdog`] (private): statements that do not end.
+//! - [`merge_threads`] (private): merges take what others leave over.
+//! - [`watchdog`] (private): ends them, and the process where that does not help.
+//! - [`running`] (private): the statements that run, and which of them are to end.
 //! - [`process`]: the engine in a process of its own, in a cage; what most programs use.
 //!
 //! One process can open one folder, once. A connection runs one statement at a time and is cheap (0.3 ms), so each
@@ -10,7 +12,10 @@
 
 mod connection;
 mod library;
+mod merge_threads;
+mod options;
 pub mod process;
+pub(crate) mod running;
 pub(crate) mod watchdog;
 
 use std::path::{Path, PathBuf};
@@ -18,74 +23,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use thiserror::Error;
-
 pub use connection::{Answer, Chunk, Statement, StatementError, Statistics};
 pub(crate) use connection::{Class, Connection, Streaming, exception_code};
 use library::Library;
 pub(crate) use library::preload;
+pub(crate) use options::default_memory;
+pub use options::{ENGINE_VERSION, EngineError, EngineOptions, find_library};
 pub use process::{ChildOptions, EngineProcess, EngineState, ProcessOptions, serve_child};
-use watchdog::Running;
-
-/// Version of the engine that this program was made for.
-pub const ENGINE_VERSION: &str = "26.7.3";
-
-/// How the engine is opened.
-#[derive(Debug, Clone)]
-pub struct EngineOptions {
-    /// The library; none: `LASTWORDS_ENGINE`, then the cache folder, then the system's folders.
-    pub library: Option<PathBuf>,
-    /// The data folder. Made if it does not exist.
-    pub path: PathBuf,
-    /// What the engine may use; none: a third of the machine's memory, at least 1 GiB.
-    pub memory_bytes_max: Option<u64>,
-    /// Statements of our own that run at the same time; others wait. Questions, SQL of the command line and the API, and
-    /// SQL of the port have a quarter as many places each, of their own, so that readers keep no insert waiting.
-    pub statements_max: usize,
-    /// A user's statement waits so long for a place; then it is told to come again.
-    pub port_wait_max: Duration,
-}
-
-impl EngineOptions {
-    /// The defaults for a data folder.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        EngineOptions {
-            library: None,
-            path: path.into(),
-            memory_bytes_max: None,
-            statements_max: 16,
-            port_wait_max: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Why the engine could not be opened.
-#[derive(Debug, Error)]
-#[allow(missing_docs)]
-pub enum EngineError {
-    #[error(
-        "the engine (libchdb.so {ENGINE_VERSION}) was not found; looked for: {looked}. Run scripts/engine to install it, or set LASTWORDS_ENGINE to its path"
-    )]
-    Missing { looked: String },
-    #[error("the engine {} could not be loaded: {reason}. Run scripts/engine to install version {ENGINE_VERSION}", path.display())]
-    Load { path: PathBuf, reason: String },
-    #[error("the engine could not open the data folder {}: {reason}", path.display())]
-    Open { path: PathBuf, reason: String },
-    #[error("the data folder {} is held by another process{holder}; stop it, or talk to it over its sockets", path.display())]
-    Held { path: PathBuf, holder: String },
-    #[error("this process has already opened {}; an engine has one data folder per process", path.display())]
-    AlreadyOpen { path: PathBuf },
-    #[error("the data folder {} could not be made: {source}", path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
-    #[error(
-        "the engine's process could not be started: {source}; with engine.in_process = true there is none"
-    )]
-    Process { source: std::io::Error },
-    #[error("the engine's socket {} could not be made: {source}", path.display())]
-    Socket { path: PathBuf, source: std::io::Error },
-    #[error("{reason}")]
-    Child { reason: String },
-}
+use running::Running;
 
 /// The engine of this process, open on its data folder.
 #[derive(Debug)]
@@ -119,8 +64,6 @@ impl Engine {
             ("path", path.display().to_string()),
             ("max_server_memory_usage", memory.to_string()),
             ("mark_cache_size", cache.to_string()),
-            // Merges take what inserts and questions leave over.
-            ("os_threads_nice_value_merge_mutate", "15".to_owned()),
         ];
         let mut arguments = vec![c_string("lastwords")];
         arguments.extend(settings.iter().map(|(name, value)| c_string(&format!("--{name}={value}"))));
@@ -225,33 +168,6 @@ impl Drop for Engine {
     }
 }
 
-/// Where the library is: the given path, `LASTWORDS_ENGINE`, the cache, the system's folders.
-pub fn find_library(given: Option<&Path>) -> Result<PathBuf, EngineError> {
-    let mut looked = Vec::new();
-    if let Some(path) =
-        given.map(Path::to_path_buf).or_else(|| std::env::var_os("LASTWORDS_ENGINE").map(PathBuf::from))
-    {
-        looked.push(path);
-    } else {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let cache = std::env::var_os("LASTWORDS_CACHE")
-            .map(PathBuf::from)
-            .or_else(|| home.map(|home| home.join(".cache/lastwords")));
-        looked.extend(cache.map(|cache| cache.join("engine").join(ENGINE_VERSION).join("libchdb.so")));
-        looked.extend(
-            ["/usr/lib/lastwords/libchdb.so", "/usr/local/lib/libchdb.so", "/usr/lib/libchdb.so"]
-                .map(PathBuf::from),
-        );
-    }
-    match looked.iter().find(|path| path.is_file()) {
-        Some(path) => Ok(path.clone()),
-        None => {
-            let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
-            Err(EngineError::Missing { looked: looked.join(", ") })
-        }
-    }
-}
-
 /// The engine gives no reason of its own; the usual one is another process, which holds a lock on the file `status`.
 fn open_error(path: PathBuf, reason: String) -> EngineError {
     let status = path.join("status");
@@ -269,14 +185,4 @@ fn open_error(path: PathBuf, reason: String) -> EngineError {
 fn c_string(text: &str) -> std::ffi::CString {
     // A folder's name cannot hold a NUL, and the other arguments are ours.
     std::ffi::CString::new(text.replace('\0', "")).unwrap_or_default()
-}
-
-/// A third of the machine's memory, at least 1 GiB.
-pub(crate) fn default_memory() -> u64 {
-    let total_kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        text.lines().find_map(|line| {
-            line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-        })
-    });
-    total_kib.map_or(2 << 30, |kib| (kib * 1024 / 3).max(1 << 30))
 }

@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::EngineError;
+use super::options::EngineError;
 
 /// `chdb_connection *`: what connect returns and close takes; the connection itself is what it points to.
 pub(super) type ConnectionBox = *mut ConnectionPointer;

@@ -14,65 +14,19 @@ pub mod cage;
 mod child;
 mod relay;
 mod report;
+mod state;
 mod supervise;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{EngineError, EngineOptions};
+use super::EngineError;
 use cage::Cage;
 pub use child::{ChildOptions, serve_child};
+pub use state::{EngineState, ProcessOptions};
 use supervise::Control;
-
-/// How the engine's process is started.
-#[derive(Debug, Clone)]
-pub struct ProcessOptions {
-    /// The engine's folder, the library and its memory.
-    pub engine: EngineOptions,
-    /// The socket that the engine serves. Made anew at every start; its path has at most 107 bytes.
-    pub socket: PathBuf,
-    /// The program that serves it, and what it is told before the options of [`ChildOptions`]. By default this one,
-    /// even where its file has been replaced meanwhile.
-    pub program: PathBuf,
-    /// The words before the options.
-    pub words: Vec<String>,
-}
-
-impl ProcessOptions {
-    /// This program as `engine`.
-    pub fn new(engine: EngineOptions, socket: PathBuf) -> Self {
-        ProcessOptions {
-            engine,
-            socket,
-            program: PathBuf::from("/proc/self/exe"),
-            words: vec!["engine".to_owned()],
-        }
-    }
-}
-
-/// How the engine's process is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EngineState {
-    /// It is being started.
-    Starting,
-    /// It takes statements.
-    Up {
-        /// Its process id.
-        pid: u32,
-    },
-    /// It ended, and is started again in a moment.
-    Down {
-        /// How often it has ended in a row.
-        in_a_row: u32,
-        /// Why, as far as is known.
-        reason: Arc<str>,
-    },
-    /// It was asked to end: it will not be started again.
-    Ended,
-}
 
 /// The engine's process, kept running until this is dropped.
 #[derive(Debug)]
@@ -152,8 +106,3 @@ impl Drop for EngineProcess {
         self.end();
     }
 }
-
-/// Statements under way may go on for so long when the engine is asked to end.
-const DRAIN: Duration = Duration::from_secs(5);
-/// After so long it is ended whatever it does.
-const END_MAX: Duration = Duration::from_secs(10);

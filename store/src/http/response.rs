@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::encoding::Coding;
-use crate::engine::watchdog::ClientHere;
+use crate::engine::running::ClientHere;
 use crate::engine::{ENGINE_VERSION, StatementError, Statistics};
 
 /// Whoever is told to come again is told when.

@@ -19,7 +19,7 @@ use super::lanes::Lane;
 use super::request::{Call, STATEMENT_BYTES_MAX};
 use super::response::{self, Chunks, Failure, Head, Reply};
 use super::words::{self, insert_head};
-use crate::engine::watchdog::{Kind, Watched};
+use crate::engine::running::{Kind, Watched};
 use crate::engine::{Class, Connection, Engine, Statement, StatementError, Statistics};
 use stream::{send, tag, whole};
 

@@ -386,3 +386,23 @@ fn doctor_says_how_the_cage_stands() {
         "{at_rest}"
     );
 }
+
+/// The caged engine may not lower its threads itself.
+#[test]
+fn merges_take_what_inserts_and_questions_leave_over() {
+    let around = Around::start();
+    let engine = engine_of(around.up.pid()).unwrap();
+    let niceness = |name: &str| {
+        let tasks = fs::read_dir(format!("/proc/{engine}/task")).unwrap().flatten();
+        let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+        let named = stats.filter(|stat| stat.contains(&format!("({name})")));
+        // The 19th field (proc_pid_stat(5)); the second ends with the bracket.
+        let nice = |stat: String| stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse::<i32>().ok();
+        named.filter_map(nice).collect::<Vec<i32>>()
+    };
+    eventually("the merging threads have the lowest priority", Duration::from_secs(60), || {
+        let merging = niceness("MergeMutate");
+        (!merging.is_empty() && merging.iter().all(|nice| *nice == 15)).then_some(())
+    });
+    assert!(niceness("tokio-rt-worker").iter().all(|nice| *nice == 0), "nothing else is lowered");
+}

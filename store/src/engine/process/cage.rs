@@ -9,55 +9,17 @@
 
 mod calls;
 mod files;
+mod layers;
 mod limits;
 
 use std::fs::File;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use files::landlock_version;
+pub(super) use layers::Openings;
+pub use layers::{Hold, Layer};
 pub(super) use limits::close_others;
-
-/// What the cage has to leave open.
-#[derive(Debug, Clone)]
-pub(super) struct Openings {
-    /// The engine's folder: read and written.
-    pub(super) folder: PathBuf,
-    /// The library: read.
-    pub(super) library: PathBuf,
-    /// What the kernel lets the process allocate, where that can be bounded.
-    pub(super) memory_bytes_max: u64,
-}
-
-/// How a layer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hold {
-    /// As it should be.
-    Whole,
-    /// The kernel is too old for a part of it.
-    Partly,
-    /// Not there.
-    None,
-}
-
-/// A layer of the cage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
-    /// What it is: `privileges`, `memory`, `files`, `calls`.
-    pub name: String,
-    /// How it stands.
-    pub hold: Hold,
-    /// What was found, in a line.
-    pub found: String,
-}
-
-impl Layer {
-    fn new(name: &str, hold: Hold, found: impl Into<String>) -> Layer {
-        Layer { name: name.to_owned(), hold, found: found.into() }
-    }
-}
 
 /// The cage that a process is in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,9 +13,9 @@ use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::DRAIN;
 use super::cage::{self, Openings};
 use super::report::Report;
+use super::state::DRAIN;
 use crate::engine::watchdog::{self, Ends, Resident};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http::{Served, serve_stream};

@@ -21,7 +21,8 @@ use super::backoff::Backoff;
 use super::cage::Cage;
 use super::relay::{Tail, relay};
 use super::report::{LINE_BYTES_MAX, Report};
-use super::{END_MAX, EngineState, ProcessOptions};
+use super::state::{END_MAX, EngineState, ProcessOptions};
+use crate::engine::merge_threads::MergeThreads;
 use crate::engine::watchdog::{EXIT_MEMORY, EXIT_STUCK};
 use crate::engine::{EngineError, default_memory, find_library};
 
@@ -337,7 +338,11 @@ impl Supervisor {
         }
         let mut reader = BufReader::new(connection);
         let mut line = String::new();
+        let mut merges = MergeThreads::of_process(Some(child.id()));
         loop {
+            if ready.is_some() {
+                merges.look(Instant::now());
+            }
             let late = ready.is_none() && begun.elapsed() > START_MAX;
             let since = ending_since.get_or_insert_with(Instant::now);
             if !self.control.is_ending() {

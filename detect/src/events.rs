@@ -3,17 +3,18 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use lastwords_record::{Severity, envelope};
+use lastwords_record::envelope;
 
 use crate::{
     fingerprint,
+    found::{Found, Hit, titled},
     kernel::{
         blame::{self, Blame},
         line,
         report::{self, Corrupted, Report},
     },
     rules::Rule,
-    runs::{Runs, Second},
+    runs::Runs,
 };
 
 /// Frames of a trace that an event carries.
@@ -44,55 +45,6 @@ const XEN_DUMP_BYTES: usize = 64 * 1024;
 /// make work grow with their number's square; and at least so many.
 const BYTES_PER_LINE_READ: usize = 8;
 const LINES_READ_MIN: usize = 100_000;
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The record's row.
-    pub record: u32,
-    /// The first line within the record, from 0.
-    pub line_start: u32,
-    /// The last line, inclusive.
-    pub line_end: u32,
-    /// What kind of thing happened.
-    pub class: Arc<str>,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What happened, for people.
-    pub title: String,
-    /// The function to blame.
-    pub function: Option<String>,
-    /// Equal for equal events on different machines.
-    pub fingerprint: u64,
-    /// What the rule captures; of reports also kernel, taint, process, pid, cpu, hardware, modules, trace (functions, one
-    /// a line), and `corrupted` with the reason where a report is not whole.
-    pub attributes: Vec<(String, String)>,
-    /// The index of the earlier event that led to this one.
-    pub cause: Option<usize>,
-    /// The rule that found it.
-    pub rule: String,
-}
-
-/// A line that a rule found.
-pub(crate) struct Hit {
-    pub(crate) record: u32,
-    pub(crate) line: u32,
-    /// Where the line starts, and where its record starts and ends.
-    pub(crate) start: usize,
-    pub(crate) record_start: usize,
-    pub(crate) record_end: usize,
-    pub(crate) rule: usize,
-    pub(crate) title: String,
-    pub(crate) function: Option<String>,
-    pub(crate) captures: Vec<(String, String)>,
-    pub(crate) caller: String,
-    /// The kernel's clock or name stands in front of the line.
-    pub(crate) of_kernel: bool,
-    /// The log that its record comes from.
-    pub(crate) stream: u32,
-    /// Its time.
-    pub(crate) second: Option<Second>,
-}
 
 /// Makes events of lines.
 pub(crate) fn of_hits(rules: &[Rule], text: &[u8], hits: &[Hit], out: &mut Vec<Found>) {
@@ -210,14 +162,6 @@ fn complete(rules: &[Rule], event: Option<&mut Found>, hit: &Hit) {
     }
     if event.attributes.len() > before {
         event.title = titled(rule.title_with(&event.attributes), event.function.as_deref());
-    }
-}
-
-/// A title, and the function that is to blame, where it does not name it already.
-pub(crate) fn titled(title: String, function: Option<&str>) -> String {
-    match function {
-        Some(function) if !title.contains(function) => format!("{title} in {function}"),
-        _ => title,
     }
 }
 

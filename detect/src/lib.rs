@@ -2,8 +2,9 @@
 //!
 //! - [`scan`]: one search of the whole text for literals; only lines that have one are looked at closer,
 //! - `search`: that search,
+//! - `provenance`, `second`, `found`: what is known of a record, of a line's time, of what was found,
 //! - [`speaker`]: who says a line; what somebody repeats is no event,
-//! - [`events`]: what was found becomes events; further lines of a report are read with it,
+//! - `events`: what was found becomes events; further lines of a report are read with it,
 //! - `runs`: lines that are one event,
 //! - [`kernel`]: a parser of the Linux kernel's (and Xen's) crash reports,
 //! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own,
@@ -16,17 +17,21 @@
 mod bugchecks;
 pub mod check;
 pub mod classes;
-pub mod events;
+mod events;
 pub mod fingerprint;
+mod found;
 pub mod kernel;
+mod provenance;
 pub mod rules;
 mod runs;
 pub mod scan;
 mod search;
+mod second;
 pub mod speaker;
 pub mod template;
 
 pub use classes::{ClassNames, is_under};
-pub use events::Found;
+pub use found::Found;
+pub use provenance::Provenance;
 pub use rules::RulesError;
-pub use scan::{Detector, LogFound, Provenance};
+pub use scan::{Detector, LogFound};

@@ -3,11 +3,13 @@
 use lastwords_record::{Severity, Source, envelope};
 
 use crate::{
-    events::{self, Found, Hit},
+    events,
+    found::{Found, Hit},
     kernel::line,
+    provenance::Provenance,
     rules::{self, Matched, Rule, RulesError},
-    runs::Second,
     search::{Occurrence, Search},
+    second::Second,
     speaker::{self, Speaker},
 };
 
@@ -16,26 +18,6 @@ const LINE_BYTES_MAX: usize = 2048;
 
 /// Bytes of a line in which a literal is looked for: other fields may stand in front of a message.
 const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
-
-/// What is known about a record beside its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Provenance<'a> {
-    /// Where it was read.
-    pub source: Source,
-    /// The program that wrote it; empty: unknown.
-    pub program: &'a str,
-    /// Records with the same number come from the same log.
-    pub stream: u32,
-    /// Its time, UTC nanoseconds, where it is known.
-    pub time_ns: Option<i64>,
-}
-
-impl Provenance<'_> {
-    /// Of a record of which nothing but the kind of its source is known.
-    pub fn of(source: Source) -> Self {
-        Self { source, program: "", stream: 0, time_ns: None }
-    }
-}
 
 /// An event in a raw log; lines count from 1, both ends inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]

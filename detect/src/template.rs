@@ -12,6 +12,7 @@
 //!
 //! Spaces in a row are one.
 
+mod bounds;
 mod kinds;
 mod masked;
 mod message;
@@ -20,11 +21,9 @@ mod reference;
 
 use xxhash_rust::xxh3::Xxh3;
 
+pub use bounds::BODY_BYTES_MAX;
 use masked::{MASK_BYTES_MAX, Mask, Pieces, pieces};
 use message::message;
-
-/// Bytes of a message that its template looks at.
-pub const BODY_BYTES_MAX: usize = 4096;
 
 /// The fingerprint of a message's template: equal for messages that differ only in what is masked. Nothing is allocated.
 pub fn template(body: &[u8]) -> u64 {

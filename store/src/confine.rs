@@ -13,7 +13,9 @@ mod formats;
 mod functions;
 mod lexer;
 pub mod limits;
+mod names;
 mod parse;
+mod policy;
 mod predicate;
 mod print;
 mod refusal;
@@ -28,34 +30,18 @@ mod tests;
 
 pub use formats::FORMATS;
 pub use functions::listed as listed_functions;
+pub use policy::{Audience, MatchesCall, Policy};
 pub use predicate::confine_predicate;
 pub use refusal::Refusal;
 pub use settings::{is_allowed as is_allowed_setting, names as allowed_settings};
 pub use tables::{LOGS_COLUMNS, TABLES};
 
 use check::Checker;
+use names::{Name, quoted_name, quoted_text};
 use parse::Statement;
-use print::{Printer, quoted_name, quoted_text};
+use print::Printer;
 use refusal::Place;
-use tree::{Name, Query};
-
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// The command line and the HTTP API.
-    Asker,
-    /// ClickHouse's own clients on the ClickHouse port: parameters, and what they want to know of their server.
-    Port,
-}
-
-/// What a statement may reach.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy<'a> {
-    /// The database of our tables.
-    pub database: &'a str,
-    /// Who asks.
-    pub audience: Audience,
-}
+use tree::Query;
 
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +50,6 @@ pub enum StatementKind {
     Select,
     /// `DESCRIBE`.
     Describe,
-}
-
-/// A call of `correlate(…)` in a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchesCall {
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// Its bytes in the user's text.
-    pub place: std::ops::Range<usize>,
 }
 
 /// Columns of `correlate(…)`: one row for each event asked for that matched, with the partner nearest to it.

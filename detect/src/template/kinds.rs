@@ -1,7 +1,7 @@
 //! Of which kinds the bytes of a text are, a bit each: found out for many bytes at once, so that what is plain is passed
 //! over without a look at its bytes.
 
-use super::BODY_BYTES_MAX;
+use super::bounds::BODY_BYTES_MAX;
 
 /// Bytes of a block, one for each bit.
 const BLOCK_BYTES: usize = 64;

@@ -1,7 +1,7 @@
 //! What of a text differs from one time to the next, and what stands for it.
 
 use super::{
-    BODY_BYTES_MAX,
+    bounds::BODY_BYTES_MAX,
     kinds::{Block, Kinds, Room},
 };
 

@@ -1,6 +1,6 @@
 //! What stands in front of a message and differs between machines and sources: dates, names, clocks.
 
-use super::BODY_BYTES_MAX;
+use super::bounds::BODY_BYTES_MAX;
 
 /// How far into a line a program's name is looked for.
 const PREFIX_BYTES_MAX: usize = 128;

@@ -1,6 +1,6 @@
 //! Templates one byte at a time: what the fast way has to give.
 
-use super::BODY_BYTES_MAX;
+use super::bounds::BODY_BYTES_MAX;
 
 /// Bytes of an address or a path that are looked at to tell that it is one.
 const RUN_BYTES_MAX: usize = 256;

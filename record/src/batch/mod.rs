@@ -42,6 +42,7 @@
 
 mod builder;
 mod codec;
+mod columns;
 mod days;
 mod dictionary;
 mod header;
@@ -51,7 +52,8 @@ pub mod stored;
 mod survey;
 
 pub use builder::{BatchBuilder, Full, OriginId};
-pub use codec::{Batch, Records, SealError};
+pub use codec::SealError;
+pub use columns::{Batch, Records};
 pub use days::Days;
 pub use header::{Compression, FORMAT_VERSION, Header, OpenError};
 pub use identity::{BatchId, Clock, ShipperId};

@@ -79,7 +79,7 @@ fn is_clock(text: &[u8]) -> bool {
 fn is_of_time(word: &[u8]) -> bool {
     let year = word.len() == 4 && word.iter().all(u8::is_ascii_digit);
     let offset = matches!(word, [b'+' | b'-', digits @ ..] if digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b':'));
-    year || offset || matches!(word, b"AM" | b"PM") || crate::stamp::is_zone(word)
+    year || offset || matches!(word, b"AM" | b"PM") || crate::stamp::zones::find(word).is_some()
 }
 
 fn word(text: &[u8]) -> Option<&[u8]> {

@@ -1,6 +1,6 @@
 //! Times that stand in a field: of JSON, of logfmt.
 
-use super::{form::Form, numeric::epoch_number, table::dated};
+use super::{dates::dated, form::Form, numeric::epoch_number};
 use crate::envelope::{json, logfmt};
 use json::Value;
 

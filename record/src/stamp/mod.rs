@@ -21,6 +21,7 @@
 //!   A time that has not come yet is never taken over.
 
 pub mod boots;
+mod dates;
 mod digits;
 mod fields;
 mod form;
@@ -29,7 +30,7 @@ mod numeric;
 mod reading;
 mod table;
 mod worded;
-mod zones;
+pub(crate) mod zones;
 
 use jiff::tz::TimeZone;
 
@@ -42,11 +43,6 @@ use reading::Readings;
 #[inline]
 pub fn find(line: &[u8]) -> Option<Form> {
     table::find(line)
-}
-
-/// Whether a word is an abbreviation of a time zone.
-pub(crate) fn is_zone(word: &[u8]) -> bool {
-    zones::find(word).is_some()
 }
 
 /// What a source knows about the times of its lines.

@@ -3,6 +3,7 @@
 //! must begin with. A time within a message is none of the line's.
 
 use super::{
+    dates::dated,
     digits::leading_number,
     fields,
     form::{Form, Written, Zone},
@@ -99,17 +100,6 @@ fn rare(line: &[u8], depth: u8) -> Option<Form> {
 
 fn deeper(line: &[u8], depth: u8) -> Option<Form> {
     within(line, depth.checked_sub(1)?)
-}
-
-/// A date that begins right here.
-pub(super) fn dated(text: &[u8]) -> Option<Form> {
-    match *text.first()? {
-        b'0'..=b'9' => iso(text).or_else(|| digits_first(text)).or_else(|| worded::date(text)),
-        b'[' => dated(text.get(1..)?),
-        _ => worded::english(text)
-            .or_else(|| worded::date(text))
-            .or_else(|| iso(worded::behind_weekday(text)?)),
-    }
 }
 
 fn without_priority(line: &[u8]) -> &[u8] {

@@ -90,7 +90,7 @@ const ZONES: &[(&str, &[i16])] = &[
 ];
 
 /// The number of an abbreviation.
-pub(super) fn find(name: &[u8]) -> Option<u8> {
+pub(crate) fn find(name: &[u8]) -> Option<u8> {
     let place = ZONES.binary_search_by(|(known, _)| known.as_bytes().cmp(name)).ok()?;
     u8::try_from(place).ok()
 }

@@ -5,10 +5,11 @@ mod source;
 
 use std::collections::{HashMap, HashSet};
 
+use super::names::Name;
 use super::refusal::{Place, Refusal};
 use super::tree::{
-    Block, Distinct, Expression, Fill, From, Grouping, Join, JoinOn, Kind, Name, OrderBy, OrderKey, Over,
-    Query, Select, Star, StarColumns, Table, Transformer, Window, With,
+    Block, Distinct, Expression, Fill, From, Grouping, Join, JoinOn, Kind, OrderBy, OrderKey, Over, Query,
+    Select, Star, StarColumns, Table, Transformer, Window, With,
 };
 use super::{Audience, MatchesCall, Policy, functions, settings, tables};
 

@@ -13,8 +13,9 @@ mod window;
 use std::collections::{HashMap, HashSet};
 
 use super::lexer::{self, Placed, Token};
+use super::names::Name;
 use super::refusal::{Place, Refusal};
-use super::tree::{Expression, Kind, Measure, Name, Over, Query, Star, StarColumns, Transformer};
+use super::tree::{Expression, Kind, Measure, Over, Query, Star, StarColumns, Transformer};
 
 /// Highest tree, and deepest nesting of brackets.
 pub(super) const HEIGHT_MAX: usize = 80;

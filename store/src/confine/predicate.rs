@@ -1,9 +1,10 @@
 //! A `{predicate}` of a question: one expression over one record of `logs`, whose value follows from that record alone.
 
 use super::functions::FunctionKind;
+use super::names::Name;
 use super::refusal::{Place, Refusal, nearest};
 use super::tables::{LOGS_COLUMNS, PARTED_COLUMNS};
-use super::tree::{Call, Expression, Kind, Name};
+use super::tree::{Call, Expression, Kind};
 use super::{Checker, Policy, bounded, functions, limits, parse, print::Printer, stack};
 
 /// Reads a condition over records of `logs`, checks it and prints it anew.

@@ -2,51 +2,11 @@
 
 mod expression;
 
-use std::fmt::Write as _;
-
+use super::names::{Name, quoted_name, quoted_text};
 use super::tree::{
-    Block, Distinct, Expression, From, GroupBy, Grouping, Join, JoinOn, LimitBy, Name, OrderBy, OrderKey,
-    Query, Select, SetOperation, SettingValue, Source, Table, With,
+    Block, Distinct, Expression, From, GroupBy, Grouping, Join, JoinOn, LimitBy, OrderBy, OrderKey, Query,
+    Select, SetOperation, SettingValue, Source, Table, With,
 };
-
-/// A name in backquotes.
-pub(super) fn quoted_name(name: &str) -> String {
-    quoted(name.as_bytes(), '`')
-}
-
-/// A text in quotation marks.
-pub(super) fn quoted_text(text: &[u8]) -> String {
-    quoted(text, '\'')
-}
-
-fn quoted(bytes: &[u8], mark: char) -> String {
-    let mut out = String::with_capacity(bytes.len() + 2);
-    out.push(mark);
-    for chunk in bytes.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match letter {
-                '\\' => out.push_str("\\\\"),
-                letter if letter == mark => {
-                    out.push('\\');
-                    out.push(mark);
-                }
-                '\n' => out.push_str("\\n"),
-                '\t' => out.push_str("\\t"),
-                letter if letter.is_ascii_control() => push_hex(&mut out, u32::from(letter)),
-                letter => out.push(letter),
-            }
-        }
-        for byte in chunk.invalid() {
-            push_hex(&mut out, u32::from(*byte));
-        }
-    }
-    out.push(mark);
-    out
-}
-
-fn push_hex(out: &mut String, byte: u32) {
-    let _ = write!(out, "\\x{byte:02X}");
-}
 
 /// A statement's text, in pieces: between two of them stands a question's matches.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Tables that a statement may read: ours, and what may be known of the store itself.
 
+use super::names::quoted_text;
 use super::parse::{self, Statement};
-use super::print::quoted_text;
 use super::refusal::Refusal;
 use super::tree::Query;
 use super::{Audience, settings};

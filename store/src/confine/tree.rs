@@ -2,21 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::names::Name;
 use super::refusal::Place;
 use super::types::Type;
-
-/// A name without quotation marks.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Name {
-    pub(super) text: String,
-    pub(super) place: Place,
-}
-
-impl Name {
-    pub(super) fn new(text: impl Into<String>) -> Name {
-        Name { text: text.into(), place: Place::default() }
-    }
-}
 
 /// SELECTs that are put together.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::print;
+use super::names::{Name, quoted_name, quoted_text};
 use super::refusal::{Place, Refusal, nearest};
-use super::tree::Name;
 
 /// A type as it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,12 +212,12 @@ impl fmt::Display for Type {
                     if is_plain_word(&name.text) {
                         write!(out, "{} {inner}", name.text)?;
                     } else {
-                        write!(out, "{} {inner}", print::quoted_name(&name.text))?;
+                        write!(out, "{} {inner}", quoted_name(&name.text))?;
                     }
                 }
                 Argument::Number(number) => out.write_str(number)?,
-                Argument::Text(text) => out.write_str(&print::quoted_text(text))?,
-                Argument::Enumerated(text, number) => write!(out, "{} = {number}", print::quoted_text(text))?,
+                Argument::Text(text) => out.write_str(&quoted_text(text))?,
+                Argument::Enumerated(text, number) => write!(out, "{} = {number}", quoted_text(text))?,
             }
         }
         out.write_str(")")

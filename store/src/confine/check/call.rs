@@ -4,10 +4,11 @@ use super::Checker;
 use crate::confine::Audience;
 use crate::confine::formats::ROW_FORMATS;
 use crate::confine::functions::{self, FunctionKind};
+use crate::confine::names::Name;
 use crate::confine::parse;
 use crate::confine::refusal::Refusal;
 use crate::confine::tables;
-use crate::confine::tree::{Call, Expression, Kind, Name};
+use crate::confine::tree::{Call, Expression, Kind};
 
 impl Checker<'_> {
     /// Refuses a function that is on no list.

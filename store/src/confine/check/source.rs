@@ -1,10 +1,11 @@
 //! What stands behind FROM: our tables, what WITH names, table functions that only make rows.
 
 use super::Checker;
+use crate::confine::names::Name;
 use crate::confine::parse;
 use crate::confine::refusal::{Refusal, nearest};
 use crate::confine::tables::{self, TABLE_FUNCTIONS, TABLES};
-use crate::confine::tree::{Expression, Kind, Name, Source, Table};
+use crate::confine::tree::{Expression, Kind, Source, Table};
 use crate::confine::{Audience, MatchesCall};
 
 impl Checker<'_> {
@@ -104,7 +105,7 @@ fn structure(argument: &mut Expression) -> Result<bool, Refusal> {
     let mut anew = Vec::with_capacity(columns.len());
     for (name, data_type) in &columns {
         data_type.check().map_err(at)?;
-        anew.push(format!("{} {data_type}", crate::confine::print::quoted_name(&name.text)));
+        anew.push(format!("{} {data_type}", crate::confine::names::quoted_name(&name.text)));
     }
     *text = anew.join(", ").into_bytes();
     Ok(true)

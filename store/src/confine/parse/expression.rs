@@ -2,10 +2,9 @@
 
 use super::Parser;
 use crate::confine::lexer::Token;
+use crate::confine::names::Name;
 use crate::confine::refusal::{Place, Refusal};
-use crate::confine::tree::{
-    Block, Call, Expression, From, Kind, Measure, Name, Query, Select, Source, Table,
-};
+use crate::confine::tree::{Block, Call, Expression, From, Kind, Measure, Query, Select, Source, Table};
 
 /// How tight operators bind, as in ClickHouse's parser.
 mod precedence {

@@ -2,8 +2,9 @@
 
 use super::Parser;
 use crate::confine::lexer::Token;
+use crate::confine::names::Name;
 use crate::confine::refusal::{Place, Refusal};
-use crate::confine::tree::{Call, Expression, Kind, Name, Over, Star, StarColumns, Transformer};
+use crate::confine::tree::{Call, Expression, Kind, Over, Star, StarColumns, Transformer};
 
 /// Words that never are a column's name unless quoted.
 const NOT_NAMES: &[&str] = &[

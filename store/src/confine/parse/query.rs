@@ -2,10 +2,11 @@
 
 use super::{Parser, SELECTS_DEEP_MAX};
 use crate::confine::lexer::Token;
+use crate::confine::names::Name;
 use crate::confine::refusal::Refusal;
 use crate::confine::tree::{
-    Block, Distinct, Expression, Fill, GroupBy, Grouping, Limit, LimitBy, Measure, Name, OrderBy, OrderKey,
-    Query, Select, SetOperation, Setting, SettingValue, With,
+    Block, Distinct, Expression, Fill, GroupBy, Grouping, Limit, LimitBy, Measure, OrderBy, OrderKey, Query,
+    Select, SetOperation, Setting, SettingValue, With,
 };
 
 /// Words that cannot be a name without AS before it.

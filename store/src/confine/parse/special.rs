@@ -2,8 +2,9 @@
 
 use super::Parser;
 use crate::confine::lexer::Token;
+use crate::confine::names::Name;
 use crate::confine::refusal::{Place, Refusal};
-use crate::confine::tree::{Expression, Kind, Name};
+use crate::confine::tree::{Expression, Kind};
 
 /// Units of time: the words, the function that makes an interval of it, the function that takes it out of a time.
 const UNITS: &[(&[&str], &str, &str)] = &[

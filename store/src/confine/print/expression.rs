@@ -1,6 +1,7 @@
 //! Prints expressions.
 
-use super::{Printer, quoted_text};
+use super::Printer;
+use crate::confine::names::quoted_text;
 use crate::confine::tree::{Bound, Call, Expression, Kind, Over, Star, StarColumns, Transformer, Window};
 
 impl Printer {

@@ -33,7 +33,8 @@ libfuzzer_sys::fuzz_target!(|body: &[u8]| {
     // What it becomes is bounded, and no row says otherwise.
     let stored_bytes = batch.stored_bytes();
     assert!(stored_bytes <= lastwords_record::limits::BATCH_STORED_BYTES_MAX);
-    let attributes = (0..batch.records.len()).flat_map(|row| batch.records.attributes(row, &batch.dictionary));
+    let attributes =
+        (0..batch.records.len()).flat_map(|row| batch.records.attributes(row, &batch.dictionary));
     let texts: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
     assert!(texts + batch.records.text.len() <= stored_bytes);
     for row in 0..batch.records.len() {

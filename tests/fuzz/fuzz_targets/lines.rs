@@ -10,7 +10,8 @@ use lastwords_record::{
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut grouper = Grouper::new();
-    let rules = StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boots: Vec::new() };
+    let rules =
+        StampRules { time_zone: jiff::tz::TimeZone::UTC, year: None, modified_ns: None, boots: Vec::new() };
     let mut stamper = Stamper::new(rules);
     let mut lines = Lines::new(bytes);
     let mut end = 0;

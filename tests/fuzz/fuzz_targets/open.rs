@@ -6,9 +6,9 @@ use bytes::Bytes;
 use lastwords_record::{Batch, Compression};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(batch) = Batch::open(&Bytes::copy_from_slice(bytes)) {
-        if let Ok(sealed) = batch.seal(Compression::None) {
-            Batch::open(&sealed).expect("what was sealed opens");
-        }
+    if let Ok(batch) = Batch::open(&Bytes::copy_from_slice(bytes))
+        && let Ok(sealed) = batch.seal(Compression::None)
+    {
+        Batch::open(&sealed).expect("what was sealed opens");
     }
 });

@@ -13,5 +13,6 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     for rule in &rules {
         let _ = check::examples(&detector, rule);
     }
-    let _ = detector.scan_log(b"[    1.000000] Kernel panic - not syncing: x\n[    1.000000] f+0x1/0x2\n", true);
+    let _ =
+        detector.scan_log(b"[    1.000000] Kernel panic - not syncing: x\n[    1.000000] f+0x1/0x2\n", true);
 });

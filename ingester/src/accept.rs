@@ -9,7 +9,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lastwords_tls::Leaf;
+use lastwords_runtime::{
+    places::{Full, Place, Places},
+    quiet::{Quiet, bounded},
+    tls::Leaf,
+};
 use rustls::CertificateError;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -25,8 +29,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 use crate::{
-    places::{Full, Place, Places},
-    quiet::{Quiet, bounded},
     refusals::{ConnectionReason, Refusals, Refused},
     tls::{Looked, ServerTls},
 };

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lastwords_proto::v1::{Hello, rejection::Reason};
 use lastwords_record::{Guest, Header, Host, NameError, OpenError, ShipperId, batch::FORMAT_VERSION};
-use lastwords_tls::Leaf;
+use lastwords_runtime::tls::Leaf;
 use thiserror::Error;
 
 use crate::{

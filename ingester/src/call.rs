@@ -17,6 +17,11 @@ use lastwords_proto::v1::{
     ship_response::Message,
 };
 use lastwords_record::{BatchId, limits::ENVELOPE_BYTES_MAX};
+use lastwords_runtime::{
+    link::{Link, Welcomed},
+    now_ns,
+    quiet::bounded,
+};
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -27,13 +32,10 @@ use crate::{
     admit::{Admission, AdmitOptions, Rejected},
     budget::{Holder, Lease},
     grpc::QuietCalls,
-    link::{Link, Welcomed},
     messages::{Broken, Messages},
     queue::{Durability, Pending, Queue, WriteError, Written},
-    quiet::bounded,
     refusals::{CallReason, ConnectionReason, Refused},
     turns::{Turn, Turns},
-    write::now_ns,
 };
 
 /// Bytes of a message: envelopes above their own bound are rejected one by one, what is above this ends the call.
@@ -465,7 +467,7 @@ pub(crate) fn stopping() -> Status {
 
 #[cfg(test)]
 mod tests {
-    use lastwords_tls::Leaf;
+    use lastwords_runtime::tls::Leaf;
     use tonic::Code;
 
     use super::*;

@@ -21,6 +21,10 @@ use lastwords_proto::v1::{
     shipping_server::{Shipping, ShippingServer},
 };
 use lastwords_record::{batch::FORMAT_VERSION, limits::ENVELOPE_BYTES_MAX};
+use lastwords_runtime::{
+    link::{Link, Watched},
+    quiet::{Quiet, bounded},
+};
 use prost::Message as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -39,10 +43,8 @@ use crate::{
     budget::Holder,
     call::{Call, Drain, Replies, response, stopping},
     limits::{Limits, WINDOW_BYTES},
-    link::{Link, Watched},
     messages::{Broken, Messages},
     queue::Queue,
-    quiet::{Quiet, bounded},
     refusals::{CallReason, ConnectionReason, Refused},
 };
 

@@ -1,8 +1,8 @@
 //! Takes batches in and stores them, exactly once. The stages in flow order:
 //!
-//! 1. [`accept`]: connections, with or without TLS ([`tls`]), each on one of the [`places`]; who may not connect is
-//!    refused here.
-//! 2. [`grpc`]: shippers' calls over TCP and unix sockets; `link`: what a connection may do; `messages`: no byte
+//! 1. [`accept`]: connections, with or without TLS ([`tls`]), each on one of the places; who may not connect is refused
+//!    here.
+//! 2. [`grpc`]: shippers' calls over TCP and unix sockets; `messages`: no byte
 //!    without room for it; `call`: acknowledgements in the order of the stream.
 //! 3. [`admit`]: a call is judged by its Hello, a batch by its header alone.
 //! 4. [`queue`]: bounded in bytes: the direct one, which feeds the writer of this process, or [`kafka`], which feeds the
@@ -11,33 +11,26 @@
 //! 6. [`write`]: columns become blocks, and blocks are stored by a plan that survives every kill.
 //! 7. [`quarantine`]: poison is set aside, and the stream goes on.
 //!
-//! [`limits`] says how much memory, how many places and how much time there are, [`budget`] who may have which bytes,
-//! [`descriptors`] how many connections the system allows, [`quiet`] what outsiders can make the log say.
+//! [`limits`] says how much memory, how many places and how much time there are, [`budget`] who may have which bytes.
 //!
 //! `turns` keeps calls that send what has to be set aside from holding up the others.
 //!
 //! [`rescan`] looks for events in what is stored already, with newer rules.
 //!
-//! [`metrics`] counts, [`refusals`] counts what was refused and why, [`health`] tells both over HTTP.
+//! [`metrics`] counts, [`refusals`] counts what was refused and why.
 
 pub mod accept;
 pub mod admit;
 pub mod budget;
 mod call;
-pub mod descriptors;
 pub mod detect;
 pub mod grpc;
-pub mod health;
-pub mod http;
 pub mod kafka;
 pub mod limits;
-mod link;
 mod messages;
 pub mod metrics;
-pub mod places;
 pub mod quarantine;
 pub mod queue;
-pub mod quiet;
 pub mod refusals;
 pub mod rescan;
 pub mod tls;
@@ -47,7 +40,8 @@ pub mod write;
 pub use accept::connections;
 pub use admit::{AdmitOptions, Speakers};
 pub use grpc::serve_grpc;
-pub use health::{Health, serve_health};
+// Where those who serve and measure have always found them.
+pub use lastwords_runtime::{Health, descriptors, http, serve_health};
 pub use limits::{Deadlines, Limits, MemoryPlan};
 pub use metrics::Counters;
 pub use queue::{

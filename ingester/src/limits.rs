@@ -10,12 +10,14 @@ use std::{
 };
 
 use lastwords_record::ShipperId;
+use lastwords_runtime::{
+    descriptors::{self, DescriptorPlan},
+    places::{PlaceLimits, Places},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     budget::{Budget, BudgetLimits},
-    descriptors::DescriptorPlan,
-    places::{PlaceLimits, Places},
     turns::Turns,
 };
 
@@ -168,7 +170,7 @@ impl Limits {
 impl Default for Limits {
     /// For half a GiB, whatever machine this is.
     fn default() -> Self {
-        Limits::new(MemoryPlan::new(512 << 20, &crate::descriptors::current()))
+        Limits::new(MemoryPlan::new(512 << 20, &descriptors::current()))
     }
 }
 
@@ -226,7 +228,6 @@ impl Drop for Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::descriptors;
 
     #[test]
     fn the_parts_of_memory_never_exceed_the_whole() {

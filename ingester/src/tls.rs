@@ -7,7 +7,9 @@ use std::{
     time::SystemTime,
 };
 
-use lastwords_tls::{CertificateError, IdentityError, PemError, PemFile, certificate, check_pair, provider};
+use lastwords_runtime::tls::{
+    CertificateError, IdentityError, PemError, PemFile, certificate, check_pair, provider,
+};
 use rustls::{
     ServerConfig,
     server::{NoServerSessionStorage, WebPkiClientVerifier},

@@ -22,7 +22,6 @@ use lastwords_ingester::{
     budget::{Budget, BudgetLimits},
     descriptors,
     limits::MEMORY_BYTES_MIN,
-    places::{PlaceLimits, Places},
     refusals::{CallReason as Call, ConnectionReason as Connection, Refused},
     serve_grpc,
 };
@@ -31,6 +30,7 @@ use lastwords_record::{
     BatchBuilder, BatchId, Clock, Compression, Origin, RecordRef, ShipperId, Source, TimeBasis,
     batch::FORMAT_VERSION,
 };
+use lastwords_runtime::places::{PlaceLimits, Places};
 use lastwords_shipper::Uplink;
 use prost::Message as _;
 use tokio::{

@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lastwords_shipper::private::{self, PrivateError};
+use lastwords_runtime::private::{self, PrivateError};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// Longest path of a unix socket, in bytes, less the terminating zero (Linux: 108).

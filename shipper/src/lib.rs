@@ -11,16 +11,13 @@
 //! - [`run`](run()): the steps driven by time, feeds and the uplink,
 //! - [`import`]: the same for finished files, by content.
 //!
-//! Beside them, [`private`]: folders for their owner alone, [`address`]: what may be shown of an address, and [`zone`]:
-//! this machine's time zone.
+//! Beside them, [`zone`]: this machine's time zone.
 
-pub mod address;
 pub mod config;
 pub mod discover;
 pub mod form;
 pub mod import;
 pub mod plan;
-pub mod private;
 mod run;
 pub mod sample;
 pub mod shipper;
@@ -30,5 +27,6 @@ pub mod zone;
 
 pub use config::{ConfigError, ShipperConfig};
 pub use import::{ImportError, ImportOptions, Imported, Input, Progress};
+pub use lastwords_runtime::{address, private};
 pub use run::{ShipperError, run};
 pub use uplink::{Deliver, DeliverError, DeliverFuture, Delivered, Uplink};

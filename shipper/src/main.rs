@@ -6,8 +6,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lastwords_shipper::{config, private, run};
-use tokio::signal::unix::{SignalKind, signal};
+use lastwords_runtime::{private, shutdown::stop_signal};
+use lastwords_shipper::{config, run};
 
 const USAGE: &str = "\
 Ships the logs of this machine to a Lastwords ingester.
@@ -79,13 +79,9 @@ fn ship(file: PathBuf) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let stop = stop_signal()?;
         let shutdown = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            stop.await;
         };
         run(loaded.shipper, loaded.uplink, shutdown).await.map_err(anyhow::Error::from)
     })

@@ -3,10 +3,11 @@
 
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use lastwords_record::Compression;
+use lastwords_runtime::{Backoff, now_ns};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     runtime::Handle,
@@ -20,7 +21,7 @@ use crate::{
     sample::network::Network,
     shipper::{OutboxError, Shipper, settle},
     source::{Feed, FeedSender, FeedSource, Stop, journald::Journald, kmsg::Kmsg},
-    uplink::{self, Backoff, Identity, Outgoing, Report, Uplink},
+    uplink::{self, Identity, Outgoing, Report, Uplink},
 };
 
 /// Batches between the steps and the uplink. The window of bytes is what bounds them.
@@ -364,11 +365,6 @@ fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: 
             }
         }
     }
-}
-
-pub(crate) fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lastwords_record::{BatchId, ShipperId};
+use lastwords_runtime::now_ns;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     metrics::Counters,
-    write::{Prepared, Unit, now_ns, planning_time_s},
+    write::{Prepared, Unit, planning_time_s},
 };
 
 /// A finished block waits so long for the next one before it is committed by itself.

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
+use lastwords_runtime::now_ns;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::time::sleep;
 
 use super::group::Context;
-use crate::write::now_ns;
 
 /// How often the end of the log is asked for.
 const LAG_EVERY: Duration = Duration::from_secs(2);

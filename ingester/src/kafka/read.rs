@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use lastwords_detect::Detector;
 use lastwords_record::{BatchId, Header, limits::BATCH_STORED_BYTES_MAX};
+use lastwords_runtime::now_ns;
 use rdkafka::{
     Message as _, Offset,
     consumer::{BaseConsumer, Consumer as _, base_consumer::PartitionQueue},
@@ -19,7 +20,7 @@ use super::{group::Context, message::foreign};
 use crate::{
     quarantine::Aside,
     queue::Incoming,
-    write::{Prepared, now_ns, prepare},
+    write::{Prepared, prepare},
 };
 
 /// A queue that is said to be empty is looked at again after so long.

@@ -284,5 +284,5 @@ fn age(
     consumer.assign(&at)?;
     let message = consumer.poll(LOOK).transpose()?;
     let stamp_ms = message.and_then(|message| message.timestamp().to_millis());
-    Ok(stamp_ms.map(|stamp_ms| (crate::write::now_ns() / 1_000_000 - stamp_ms).max(0) / 1_000))
+    Ok(stamp_ms.map(|stamp_ms| (lastwords_runtime::now_ns() / 1_000_000 - stamp_ms).max(0) / 1_000))
 }

@@ -1,13 +1,11 @@
 //! Forms the units of a block: columns of opened batches are copied into the store's blocks, each of which holds one
 //! table's rows of one day.
 
-use std::{
-    collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::BTreeMap;
 
 use lastwords_detect::Found;
 use lastwords_record::{Batch, BatchId, Guest, Host, ShipperEvent};
+use lastwords_runtime::now_ns;
 use lastwords_store::{
     NativeBlock,
     rows::{
@@ -439,11 +437,6 @@ fn guest(guest: Option<&Guest>) -> (&str, &str) {
 
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-pub(crate) fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Names of hosts, a line each, as the ledger has them.

@@ -13,6 +13,7 @@ use lastwords_record::{
     Batch, BatchId, ShipperId,
     limits::{BATCH_STORED_BYTES_MAX, RETRY_STORED_BYTES_MAX},
 };
+use lastwords_runtime::now_ns;
 use lastwords_store::{NativeBlock, Store, rows::day};
 use tokio::{
     sync::{
@@ -24,7 +25,7 @@ use tokio::{
 
 use super::{
     BlockLimits, Shared, Unit,
-    block::{self, Prepared, now_ns},
+    block::{self, Prepared},
     footprint::{self, Footprint},
     insert::{ATTEMPT, SLACK},
     turns::{Filling, Lane, Turns, Weight},

@@ -9,6 +9,7 @@ use std::{
 };
 
 use lastwords_record::BatchId;
+use lastwords_runtime::now_ns;
 use lastwords_store::{InsertError, Inserting, NativeBlock, Store};
 use tokio::{
     sync::{Mutex, mpsc},
@@ -17,7 +18,7 @@ use tokio::{
 
 use super::{
     Shared, Unit,
-    block::{Prepared, now_ns},
+    block::Prepared,
     gather::{Block, Ways, attempt_over, form_units, planning_time_s},
     intent::{Intent, Intents},
     plan::{Outcome, Plan, Step},

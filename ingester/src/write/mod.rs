@@ -39,7 +39,7 @@ use tokio::{
 };
 
 pub use block::{EventFound, Prepared, form};
-pub(crate) use block::{FoundAgain, host_names, now_ns};
+pub(crate) use block::{FoundAgain, host_names};
 pub use footprint::Footprint;
 pub use gather::prepare;
 pub(crate) use gather::{Bounds, attempt_over, planning_time_s, prepare_within};

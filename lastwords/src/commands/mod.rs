@@ -21,6 +21,7 @@ mod write;
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
+use lastwords_runtime::shutdown::stop_signal;
 
 use crate::{
     args::{Args, Command, ConfigCommand, KafkaCommand, PlacementCommand, RulesCommand, StoreCommand},
@@ -45,7 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         // One thread, and nothing opened yet: what is in force from now on is in force for all that follows.
         return engine::run(engine, &args.global);
     }
-    lastwords_shipper::private::keep_files_private();
+    lastwords_runtime::private::keep_files_private();
     telemetry::start(&args.global, default_level)?;
     match args.command {
         Command::Up(up) => block_on(up::run(&up)),
@@ -80,22 +81,6 @@ fn block_on(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Resu
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(LEFTOVERS);
     ended
-}
-
-/// Resolves at the first SIGTERM or SIGINT.
-///
-/// # Errors
-/// Where signals cannot be listened to.
-fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened to")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened to")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
 }
 
 /// Looks up an environment variable; empty counts as not set.

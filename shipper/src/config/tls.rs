@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lastwords_tls::is_server_name;
+use lastwords_runtime::tls::is_server_name;
 use serde::Deserialize;
 use toml::Spanned;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lastwords_record::{BatchBuilder, Clock, Compression, FOUND_BY, Placement, Source, stamp::boots::Boot};
+use lastwords_runtime::now_ns;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
@@ -16,7 +17,6 @@ use super::{
 use crate::{
     form::{Dater, Ending, Former, Stretch},
     plan::{Entry, Extent, Planned, Voice},
-    run::now_ns,
     shipper::Outbox,
     source::{
         boots,

@@ -10,6 +10,7 @@ use std::{
 };
 
 use lastwords_record::Host;
+use lastwords_runtime::now_ns;
 
 use super::{
     direction::{Direction, Subject, Way},
@@ -156,11 +157,6 @@ impl FeedSource for Network {
         let _ = feed.send(rows);
         Ok(())
     }
-}
-
-fn now_ns() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 #[cfg(test)]

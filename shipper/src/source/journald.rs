@@ -9,6 +9,7 @@ use std::{
 };
 
 use lastwords_record::{Host, Origin, Source, TimeBasis};
+use lastwords_runtime::now_ns;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::{
@@ -187,11 +188,6 @@ fn is_readable(output: &impl AsFd) -> Result<bool, SourceError> {
             Err(SourceError::Io { what: "cannot wait for journalctl".to_owned(), source: error.into() })
         }
     }
-}
-
-fn now_ns() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use lastwords_record::{Host, Origin, Source, TimeBasis};
+use lastwords_runtime::now_ns;
 use rustix::{
     event::{PollFd, PollFlags, Timespec},
     fs::{Mode, OFlags},
@@ -160,11 +161,6 @@ fn wait_readable(device: &OwnedFd) -> Result<(), SourceError> {
 fn boot_time_ns() -> i64 {
     let monotonic = clock_gettime(ClockId::Monotonic);
     now_ns() - (monotonic.tv_sec * 1_000_000_000 + monotonic.tv_nsec)
-}
-
-fn now_ns() -> i64 {
-    let now = clock_gettime(ClockId::Realtime);
-    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 /// Whether the ring can be read at all: what `doctor` asks.

@@ -1,16 +1,13 @@
 //! The way over gRPC: one call of `lastwords.v1.Shipping/Ship` after another, as shipping.proto describes it.
 
-use std::{
-    collections::VecDeque,
-    path::PathBuf,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use lastwords_proto::v1::{
     self, ShipRequest, ShipResponse, ship_request, ship_response, shipping_client::ShippingClient,
 };
 use lastwords_record::{BatchId, batch::FORMAT_VERSION};
+use lastwords_runtime::{Backoff, now_ns};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior},
@@ -22,7 +19,7 @@ use tonic::{
 };
 
 use super::{
-    Backoff, ClockFilter, Delivered, Identity, Outgoing, Report,
+    ClockFilter, Delivered, Identity, Outgoing, Report,
     tls::{ClientTls, TlsError},
 };
 
@@ -331,9 +328,4 @@ async fn welcome(responses: &mut Streaming<ShipResponse>) -> Result<v1::Welcome,
 
 fn request(message: ship_request::Message) -> ShipRequest {
     ShipRequest { message: Some(message) }
-}
-
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

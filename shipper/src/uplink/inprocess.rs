@@ -8,9 +8,10 @@ use std::{
 };
 
 use lastwords_record::{Batch, BatchId};
+use lastwords_runtime::Backoff;
 use tokio::sync::mpsc;
 
-use super::{Backoff, Content, Deliver, DeliverError, Delivered, Outgoing, Report};
+use super::{Content, Deliver, DeliverError, Delivered, Outgoing, Report};
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Delivered, DeliverError>> + Send>>;
 

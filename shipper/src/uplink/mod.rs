@@ -5,7 +5,6 @@
 //!   not acknowledged,
 //! - reports come in the order of the numbers.
 
-mod backoff;
 mod clock;
 mod grpc;
 mod inprocess;
@@ -19,7 +18,6 @@ use bytes::Bytes;
 use lastwords_record::{Batch, BatchId, Clock, Compression, Host, SealError};
 use tokio::sync::mpsc;
 
-pub use backoff::Backoff;
 pub use clock::ClockFilter;
 use tls::ClientTls;
 pub use tls::{IdentityFiles, TlsError, TlsOptions};

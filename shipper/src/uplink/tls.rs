@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lastwords_tls::{IdentityError, Leaf, PemError, PemFile, check_pair};
+use lastwords_runtime::tls::{IdentityError, Leaf, PemError, PemFile, check_pair};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 /// From so few days on, the log warns.

@@ -9,11 +9,11 @@
 //! the child reports and whose end is the child's end (its standard output), and the child's standard error, which
 //! becomes lines of the parent's log ([`relay`]).
 
-mod backoff;
 pub mod cage;
 mod child;
 mod relay;
 mod report;
+mod restarts;
 mod state;
 mod supervise;
 

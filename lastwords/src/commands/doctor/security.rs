@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
+use lastwords_runtime::{descriptors, tls::certificate::days_left};
 use lastwords_shipper::uplink::TlsOptions;
-use lastwords_tls::certificate::days_left;
 
 use super::Finding;
 use crate::config::Config;
@@ -95,7 +95,7 @@ const CONNECTIONS_WARN: usize = 64;
 
 fn limits(config: &Config) -> Finding {
     const CHECK: &str = "limits";
-    let (plan, descriptors) = (&config.listen.memory, lastwords_ingester::descriptors::current().limit);
+    let (plan, descriptors) = (&config.listen.memory, descriptors::current().limit);
     let found = format!("{}; {descriptors} descriptors", plan.describe());
     if config.listen.grpc.is_some() && plan.connections < CONNECTIONS_WARN {
         return Finding::warn(

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, time::Duration};
 
-use lastwords_shipper::private;
+use lastwords_runtime::private;
 use lastwords_store::{
     engine::{ENGINE_VERSION, find_library},
     schema::SCHEMA_VERSION,

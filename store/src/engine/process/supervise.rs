@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tokio::sync::watch;
 
-use super::backoff::Backoff;
 use super::cage::Cage;
 use super::relay::{Tail, relay};
 use super::report::{LINE_BYTES_MAX, Report};
+use super::restarts::Restarts;
 use super::state::{END_MAX, EngineState, ProcessOptions};
 use crate::engine::merge_threads::MergeThreads;
 use crate::engine::watchdog::{EXIT_MEMORY, EXIT_STUCK};
@@ -204,7 +204,7 @@ enum Ended {
 
 impl Supervisor {
     fn run(self, first: &SyncSender<Result<(), EngineError>>) {
-        let (mut backoff, mut waiting) = (Backoff::default(), Some(first));
+        let (mut restarts, mut waiting) = (Restarts::default(), Some(first));
         let since = Instant::now();
         loop {
             let ended = self.live(&mut waiting);
@@ -226,19 +226,19 @@ impl Supervisor {
                     None => (None, error.to_string()),
                 },
             };
-            let pause = backoff.ended(served, chance());
-            if backoff.in_a_row() > 1 {
+            let pause = restarts.ended(served);
+            if restarts.in_a_row() > 1 {
                 // Whoever waits in the queue does not wait for an engine that may never come: it is told to ask again.
                 self.turn_away();
             }
             tracing::warn!(
                 reason,
-                in_a_row = backoff.in_a_row(),
+                in_a_row = restarts.in_a_row(),
                 again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "the engine's process ended; it is started again"
             );
             self.control.restarts.fetch_add(1, Ordering::Relaxed);
-            let down = EngineState::Down { in_a_row: backoff.in_a_row(), reason: reason.into() };
+            let down = EngineState::Down { in_a_row: restarts.in_a_row(), reason: reason.into() };
             self.control.state.send_replace(down);
             self.control.pause(pause);
         }
@@ -470,11 +470,4 @@ fn with_tail(reason: String, tail: &Tail) -> String {
         text if text.is_empty() => reason,
         text => format!("{reason}: {text}"),
     }
-}
-
-/// A number from 0 up to 1.
-fn chance() -> f64 {
-    use std::hash::{BuildHasher, Hasher};
-    let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }

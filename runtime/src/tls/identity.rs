@@ -5,7 +5,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use crate::{CertificateError, Leaf, PemError, PemFile, provider};
+use super::{CertificateError, Leaf, PemError, PemFile, provider};
 
 /// Why a certificate and a key cannot be used together.
 #[derive(Debug, thiserror::Error)]

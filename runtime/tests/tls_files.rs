@@ -17,7 +17,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use lastwords_tls::{Leaf, PemFile, certificate, check_pair};
+use lastwords_runtime::tls::{Leaf, PemFile, certificate, check_pair};
 use proptest::prelude::*;
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, SanType, date_time_ymd};
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     places::{Kept, Place},
-    refusals::ConnectionReason,
+    refusal::ConnectionReason,
 };
 
 /// Bytes that a connection without a call that is welcome may send: HTTP/2's own, headers and a Hello.
@@ -30,7 +30,7 @@ const UNWELCOME_BYTES_MAX: u64 = 64 * 1024;
 
 /// A connection, as its calls and its socket see it.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub struct Link {
     number: u64,
     /// None once it has ended: calls may outlive their connection.
     place: Mutex<Option<Arc<Place>>>,
@@ -42,7 +42,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(place: Option<Arc<Place>>) -> Arc<Link> {
+    /// A new one, with its place where it has one.
+    pub fn new(place: Option<Arc<Place>>) -> Arc<Link> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Arc::new(Link {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -55,12 +56,12 @@ impl Link {
     }
 
     /// Its number in this process.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
     /// A call is welcome for as long as the result lives.
-    pub(crate) fn welcome(self: &Arc<Self>) -> Welcomed {
+    pub fn welcome(self: &Arc<Self>) -> Welcomed {
         self.unwelcome_bytes.store(0, Ordering::Relaxed);
         self.calls.send_modify(|calls| *calls += 1);
         Welcomed { link: Arc::clone(self), _kept: self.place().as_deref().map(Place::keep) }
@@ -71,19 +72,19 @@ impl Link {
     }
 
     /// The connection has ended: its place is free.
-    pub(crate) fn ended(&self) {
+    pub fn ended(&self) {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Ends the connection; the first reason counts.
-    pub(crate) fn doom(&self, reason: ConnectionReason) {
+    pub fn doom(&self, reason: ConnectionReason) {
         let _ = self.reason.set(reason);
         self.doom.cancel();
     }
 
     /// Resolves when the connection has to end, with the reason. `patience` is how long it may be without a welcome
     /// call, at its begin and later.
-    pub(crate) async fn must_end(&self, patience: Duration) -> ConnectionReason {
+    pub async fn must_end(&self, patience: Duration) -> ConnectionReason {
         let place = self.place();
         let leave = async {
             match &place {
@@ -122,7 +123,7 @@ impl Link {
 
 /// A call that is welcome.
 #[derive(Debug)]
-pub(crate) struct Welcomed {
+pub struct Welcomed {
     link: Arc<Link>,
     _kept: Option<Kept>,
 }
@@ -135,7 +136,7 @@ impl Drop for Welcomed {
 
 /// A connection's bytes under watch.
 #[derive(Debug)]
-pub(crate) struct Watched<IO> {
+pub struct Watched<IO> {
     io: IO,
     link: Arc<Link>,
     /// How long the other side may take nothing.
@@ -144,7 +145,8 @@ pub(crate) struct Watched<IO> {
 }
 
 impl<IO> Watched<IO> {
-    pub(crate) fn new(io: IO, link: Arc<Link>, stall_max: Duration) -> Watched<IO> {
+    /// Watches over the bytes of a connection; who takes nothing for so long is let go.
+    pub fn new(io: IO, link: Arc<Link>, stall_max: Duration) -> Watched<IO> {
         Watched { io, link, stall_max, stalled: None }
     }
 

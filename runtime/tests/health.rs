@@ -12,15 +12,15 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use lastwords_ingester::{
+use lastwords_runtime::{
     http::{HttpLimits, Listener, serve_http_within},
     places::{PlaceLimits, Places},
-    refusals::{ConnectionReason, Refused},
+    refusal::ConnectionReason,
     serve_health,
 };
 use tokio::{
@@ -85,8 +85,12 @@ async fn a_process_tells_how_it_is_until_it_ends() {
 async fn connections_without_a_request_make_way_and_never_exceed_their_places() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let limits =
-        HttpLimits { places: Places::new(PlaceLimits { total: 4, per_address: 4 }), ..HttpLimits::default() };
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let hear = Arc::clone(&refused);
+    let limits = HttpLimits {
+        places: Places::new(PlaceLimits { total: 4, per_address: 4 }),
+        refused: Arc::new(move |reason| hear.lock().unwrap().push(reason)),
+    };
     let answer = |_| {
         let body = http_body_util::Full::new(bytes::Bytes::from_static(b"here"));
         std::future::ready(hyper::Response::new(body))
@@ -105,8 +109,7 @@ async fn connections_without_a_request_make_way_and_never_exceed_their_places() 
     }
     let (status, answer) = ask(address, "GET /").await;
     assert!(status == 200 && answer.ends_with("here"), "{answer}");
-    let counted = |reason| limits.refusals.of(Refused::Connection(reason));
-    assert!(counted(ConnectionReason::GaveWay) > 0);
+    assert!(refused.lock().unwrap().contains(&ConnectionReason::GaveWay));
     drop(idle);
     stop.cancel();
     serving.await.unwrap();

@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     error::Error,
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::{Pin, pin},
     sync::Arc,
@@ -34,7 +34,7 @@ use crate::{
     link::{Link, Watched, Welcomed},
     places::{PlaceLimits, Places},
     quiet::Quiet,
-    refusals::{ConnectionReason, Refusals, Refused},
+    refusal::ConnectionReason,
 };
 
 /// A client that sends no whole request head for so long is let go, also between two requests.
@@ -61,20 +61,29 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
-/// Who may come, and where it is counted who may not.
-#[derive(Debug, Clone)]
+/// Who may come, and who hears of those who may not.
+#[derive(Clone)]
 pub struct HttpLimits {
     /// Places of the listener.
     pub places: Places,
-    /// Counts.
-    pub refusals: Arc<Refusals>,
+    /// Hears why a connection is refused, or let go.
+    pub refused: OnRefused,
+}
+
+/// Hears why a connection is refused.
+pub type OnRefused = Arc<dyn Fn(ConnectionReason) + Send + Sync>;
+
+impl fmt::Debug for HttpLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpLimits").field("places", &self.places).finish_non_exhaustive()
+    }
 }
 
 impl Default for HttpLimits {
     /// As many as the descriptors of this process allow.
     fn default() -> Self {
         let places = Places::new(PlaceLimits::new(descriptors::current().http));
-        HttpLimits { places, refusals: Arc::default() }
+        HttpLimits { places, refused: Arc::new(|_| {}) }
     }
 }
 
@@ -114,12 +123,12 @@ pub async fn serve_http_within<A, F, B>(
                         let link = Link::new(Some(Arc::new(place)));
                         let stall_max = if address.is_some() { STALL_MAX } else { NO_STALL };
                         let stream = Watched::new(stream, Arc::clone(&link), stall_max);
-                        let (answer, refusals) = (Arc::clone(&answer), Arc::clone(&limits.refusals));
-                        connections.spawn(connection(stream, link, refusals, answer, shutdown.clone()));
+                        let (answer, refused) = (Arc::clone(&answer), Arc::clone(&limits.refused));
+                        connections.spawn(connection(stream, link, refused, answer, shutdown.clone()));
                     }
                     Err(error) => {
                         let reason = ConnectionReason::TooMany;
-                        limits.refusals.count(Refused::Connection(reason));
+                        (limits.refused)(reason);
                         if let Some(unsaid) = full.may_say(Instant::now()) {
                             tracing::warn!(?address, reason = reason.as_str(), detail = %error, unsaid, "an HTTP connection is refused");
                         }
@@ -155,7 +164,7 @@ async fn accept(listener: &Listener) -> io::Result<(Box<dyn Stream>, Option<Sock
 async fn connection<A, F, B>(
     stream: Watched<Box<dyn Stream>>,
     link: Arc<Link>,
-    refusals: Arc<Refusals>,
+    refused: OnRefused,
     answer: Arc<A>,
     shutdown: CancellationToken,
 ) where
@@ -187,7 +196,7 @@ async fn connection<A, F, B>(
             reason = &mut must_end => {
                 // A connection that is done is no refusal.
                 if reason != ConnectionReason::NoCall {
-                    refusals.count(Refused::Connection(reason));
+                    refused(reason);
                 }
                 break;
             }

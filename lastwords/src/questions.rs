@@ -4,7 +4,7 @@ use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
-use lastwords_query::{AskError, AskOptions, Look, language::Vocabulary, machines::Attributes};
+use lastwords_query::{AskError, AskOptions, Attributes, Look, language::Vocabulary};
 use lastwords_store::{Lane, Store};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -205,7 +205,7 @@ async fn answer(store: &Store, question: &str, ask: &Ask, known: &Known) -> Resu
     let mut document = serde_json::to_vec(&answer).map_err(|error| Refusal::failed(error.to_string()))?;
     if let Some(render) = ask.render {
         // The wording joins the object as its last key.
-        let rendered = answer.render(&render.look());
+        let rendered = lastwords_query::render(&answer, &render.look());
         let rendered =
             serde_json::to_string(&rendered).map_err(|error| Refusal::failed(error.to_string()))?;
         if document.pop() == Some(b'}') {

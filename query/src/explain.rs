@@ -1,17 +1,20 @@
 //! How a question is understood, and what is asked of the store for it.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use lastwords_store::Store;
 use serde::Deserialize;
 
 use crate::{
-    ask::{self, AskError, AskOptions},
-    correlate::Events,
+    ask::understand,
+    context::Context,
+    error::AskError,
+    event::{Events, Row},
+    fetch::partners::{PARTNERS_BYTES_MAX, prepare},
+    forms::{matches, opening::Opening},
     language::{self, Bounds, Near, Question},
-    matching::Begun,
-    partners,
-    plan::{self, Fetch},
+    options::AskOptions,
+    plan::statement::{self, Fetch},
 };
 
 /// Words the question as it is understood, then each statement with the number of rows that it gives.
@@ -19,24 +22,25 @@ use crate::{
 /// # Errors
 /// Where it is not understood, or the store fails.
 pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<String, AskError> {
-    let (question, asked) = ask::understood(store, text, options).await?;
+    let (question, asked) = understand(store, text, options).await?;
     let mut out = format!("understood as: {question}\n");
     match &question {
         Question::Matches(question) => {
-            let fetch = plan::anchors(&question.anchors, &question.bounds, question.by.as_ref());
-            told(&mut out, "the events asked for", "kept in memory", (store, &fetch)).await?;
-            if let Some(begun) = Begun::of(&asked, question).await? {
+            let fetch = statement::anchors(&question.anchors, &question.bounds, question.by.as_ref());
+            describe(&mut out, "the events asked for", "kept in memory", (store, &fetch)).await?;
+            if let Some(Opening { context, anchors, .. }) = matches::open(&asked, question).await? {
                 for (at, near) in question.conditions.iter().enumerate() {
                     let with_windows = options.statistics && Some(at) == question.main();
-                    condition(&mut out, store, &begun, (near, &question.bounds), with_windows).await?;
+                    condition(&mut out, store, (&context, &anchors), (near, &question.bounds), with_windows)
+                        .await?;
                 }
             }
         }
         Question::Precedes(language::Precedes { anchors, bounds, .. })
         | Question::Distinguishes(language::Distinguishes { anchors, bounds, .. })
         | Question::Change(language::Change { anchors, bounds, .. }) => {
-            let fetch = plan::anchors(anchors, bounds, None);
-            told(&mut out, "the events asked about", "kept in memory", (store, &fetch)).await?;
+            let fetch = statement::anchors(anchors, bounds, None);
+            describe(&mut out, "the events asked about", "kept in memory", (store, &fetch)).await?;
         }
         Question::Silent(_) | Question::Messages(_) => {}
     }
@@ -71,18 +75,17 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
 async fn condition(
     out: &mut String,
     store: &Store,
-    begun: &Begun,
+    (context, anchors): (&Arc<Context>, &[Row]),
     (near, bounds): (&Near, &Bounds),
     with_windows: bool,
 ) -> Result<(), AskError> {
-    let Begun { world, anchors, .. } = begun;
-    let (comparison, narrow) = partners::begun(world, near, anchors.clone(), with_windows).await?;
-    let fetch = world.fetch(near, bounds, &narrow);
+    let (comparison, narrow) = prepare(context, near, anchors.to_vec(), with_windows).await?;
+    let fetch = context.fetch(near, bounds, &narrow);
     let rows = count(store, &fetch.sql).await?;
     let bytes = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(Events::ROW_BYTES);
-    let names = &world.names;
-    let fits = names.keep(comparison.bytes()).and_then(|()| names.keep(bytes)).is_ok();
-    let kept = fits && bytes <= partners::PARTNERS_BYTES_MAX;
+    let budget = &context.budget;
+    let fits = budget.keep(comparison.bytes()).and_then(|()| budget.keep(bytes)).is_ok();
+    let kept = fits && bytes <= PARTNERS_BYTES_MAX;
     let mut how = String::new();
     if let Some(hosts) = &narrow.hosts {
         let _ = write!(how, "only of the {} hosts that had what is asked for, ", hosts.len());
@@ -92,12 +95,12 @@ async fn condition(
         let _ = write!(how, "only of the {} five minutes in which {looked} for them, ", buckets.len());
     }
     let whether = if kept { "all kept" } else { "none kept; those listed are fetched again" };
-    let _ = write!(how, "in pieces of {}, {whether}", names.piece_rows());
+    let _ = write!(how, "in pieces of {}, {whether}", budget.piece_rows());
     let _ = write!(out, "\n{near}: {rows} rows, {how}\n  {}\n", fetch.sql);
     Ok(())
 }
 
-async fn told(
+async fn describe(
     out: &mut String,
     what: &str,
     how: &str,

@@ -7,14 +7,15 @@ mod correlate;
 
 use bytes::Bytes;
 use lastwords_store::{
-    QueryError, Store,
-    confine::{self, Audience, Confined, Policy, limits},
+    Store,
+    confine::{self, Audience, Confined, Policy},
     store::AnswerBytes,
 };
 
 use crate::{
-    ask::{AskError, AskOptions},
-    language::{Predicate, Set, SyntaxError},
+    error::AskError,
+    fetch::predicate::{refused, settings},
+    options::AskOptions,
 };
 
 /// Words that a statement begins with.
@@ -58,7 +59,7 @@ impl Rows {
     pub async fn next(&mut self) -> Result<Option<Bytes>, AskError> {
         match self.first.take() {
             Some(first) => Ok(Some(first)),
-            None => self.rest.next().await.map_err(of_statement),
+            None => self.rest.next().await.map_err(refused),
         }
     }
 
@@ -98,19 +99,12 @@ pub async fn sql(store: &Store, text: &str, format: &str, options: &AskOptions) 
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let format = stated_format.as_deref().unwrap_or(format);
     let mut rest = store.query_bytes(&statement, &[], format, &settings)?;
-    let first = rest.next().await.map_err(of_statement)?;
+    let first = rest.next().await.map_err(refused)?;
     Ok(Rows { first, rest, stated_format })
 }
 
 fn policy(store: &Store) -> Policy<'_> {
     Policy { database: store.database(), audience: Audience::Asker }
-}
-
-/// What a statement of so many bytes runs under.
-fn settings(bytes: usize) -> Vec<(&'static str, String)> {
-    let mut settings = limits::settings(Audience::Asker);
-    settings.push(("max_query_size", (bytes + 1024).to_string()));
-    settings
 }
 
 /// The statement with each question's matches in the place of its call.
@@ -124,57 +118,9 @@ async fn with_matches(
     let explain = format!("EXPLAIN QUERY TREE {}", confined.text);
     let settings = settings(explain.len());
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    store.query_bytes(&explain, &[], "Null", &settings)?.collect().await.map_err(of_statement)?;
+    store.query_bytes(&explain, &[], "Null", &settings)?.collect().await.map_err(refused)?;
     let tables = correlate::tables(store, text, &confined.calls, options).await?;
     Ok(confined.with_tables(|number| tables.get(number).map_or("", String::as_str)))
-}
-
-/// Lets the store say whether a `{predicate}`'s names and types are right; that it is nothing more than an expression
-/// over one record was seen when the question was read.
-///
-/// # Errors
-/// Pointing at the predicate.
-pub async fn check_predicate(
-    store: &Store,
-    question: &str,
-    set: &Set,
-    predicate: &Predicate,
-) -> Result<(), AskError> {
-    let statement = format!("SELECT 1 FROM logs WHERE {} LIMIT 0", predicate.sql());
-    let settings = settings(statement.len());
-    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let tried = match store.query_bytes(&statement, &[], "Null", &settings) {
-        Ok(answer) => answer.collect().await,
-        Err(error) => Err(error),
-    };
-    tried.map(|_| ()).map_err(|error| match of_statement(error) {
-        AskError::Statement(message) => {
-            AskError::Syntax(SyntaxError::of_predicate(question, set.place.clone(), &message))
-        }
-        other => other,
-    })
-}
-
-/// A statement that the store refuses is the asker's matter, but for what passes or is ours.
-fn of_statement(error: QueryError) -> AskError {
-    const PASSING: &[i32] = &[
-        159, // too slow
-        160, 202, // too many statements
-        209, 210, 236, 241, // memory
-        242, 243, 252, 394, 999,
-    ];
-    match error {
-        QueryError::Statement { code, text } if !PASSING.contains(&code) => AskError::Statement(short(&text)),
-        other => AskError::Store(other),
-    }
-}
-
-/// The store's message without its code and version.
-fn short(text: &str) -> String {
-    let text = text.trim();
-    let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
-    let text = text.rsplit_once(" (version ").map_or(text, |(rest, _)| rest);
-    text.trim().to_owned()
 }
 
 #[cfg(test)]

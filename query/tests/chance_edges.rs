@@ -9,8 +9,9 @@
 )]
 
 use jiff::tz::TimeZone;
-use lastwords_query::chance::{
-    Assessment, Basis, Input, Intervals, OPEN, Relation, Verdict, Windows, assess, seed, words,
+use lastwords_query::{
+    chance::{Assessment, Basis, Input, Intervals, OPEN, Relation, Verdict, Windows, assess, seed},
+    words::chance as words,
 };
 
 const MINUTE_NS: i64 = 60_000_000_000;

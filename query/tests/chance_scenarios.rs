@@ -15,7 +15,10 @@
 mod chance_generator;
 
 use chance_generator::{Random, Rhythm, Scenario, dataset};
-use lastwords_query::chance::{ALPHA, Assessment, Basis, Verdict, words};
+use lastwords_query::{
+    chance::{ALPHA, Assessment, Basis, Verdict},
+    words::chance as words,
+};
 
 const DATASETS: u64 = 1_000;
 const SEED: u64 = 2;

@@ -6,12 +6,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use lastwords_query::{
+    Attributes,
     chance::{OPEN, Relation},
-    conditions::{Comparison, Evaluation, LATENESS_NS, Numbered},
-    correlate::{NO_GUEST, Row},
-    fetch::Names,
+    correlate::{
+        comparison::{self, Comparison},
+        conditions::{Evaluation, LATENESS_NS},
+        placement::{Placement, Stay},
+        scope::Numbered,
+    },
+    event::{NO_GUEST, Row},
     language::{Matches, Members, Near, Scope, Set},
-    machines::{Attributes, Machines, Stay},
+    names::Names,
 };
 use proptest::prelude::*;
 
@@ -147,7 +152,7 @@ fn set() -> Set {
 }
 
 fn rows(events: &[Event], names: &Names) -> Vec<Row> {
-    let (mut hosts, mut guests) = (names.hosts.lock().unwrap(), names.guests.lock().unwrap());
+    let Names { hosts, guests, .. } = names;
     let one = |event: &Event| Row {
         unit: 0,
         host: hosts.number(HOSTS[event.host]),
@@ -194,22 +199,21 @@ proptest! {
             end_ns: stay.end,
             attributes: Attributes::new(),
         });
-        let machines = Machines::new(placed.collect(), labels.collect::<HashMap<_, _>>());
+        let placement = Placement::new(placed.collect(), labels.collect::<HashMap<_, _>>());
         let names = Names::default();
         let mut anchor_rows = rows(&anchors, &names);
-        machines.place(&mut anchor_rows, &names);
+        placement.place(&mut anchor_rows, &names);
         let partner_rows: Vec<Vec<Row>> = partners
             .iter()
             .take(conditions.len())
             .map(|events| {
                 let mut rows = rows(events, &names);
-                machines.place(&mut rows, &names);
+                placement.place(&mut rows, &names);
                 rows
             })
             .collect();
         let question = Matches { anchors: set(), conditions, bounds: Default::default(), by: None };
-        let (hosts, guests) = (names.hosts.lock().unwrap(), names.guests.lock().unwrap());
-        let numbered = Numbered { hosts: &hosts, guests: guests.len(), machines: &machines };
+        let numbered = Numbered { hosts: &names.hosts, guests: names.guests.len(), placement: &placement };
         let mut evaluation = Evaluation::new(&question, anchor_rows, WATERMARK);
         while let Some((at, rows)) = evaluation.condition() {
             let near = &question.conditions[at];
@@ -224,12 +228,12 @@ proptest! {
             prop_assert_eq!(pairs.len() as u64, counted);
             let kept = side.partners.iter().flatten();
             let mut kept: Vec<_> =
-                kept.flat_map(|piece| lastwords_query::conditions::pairs(near, &side.anchors, piece)).collect();
+                kept.flat_map(|piece| comparison::pairs(near, &side.anchors, piece)).collect();
             kept.sort_by_key(|(id, partner)| (*id, partner.id));
             prop_assert_eq!(kept, pairs);
             evaluation.take(side);
         }
-        let found = evaluation.finish(&hosts);
+        let found = evaluation.finish(names.hosts.len());
         let matched: BTreeSet<u64> =
             found.main.found.matches.iter().map(|one| found.main.anchors.id[one.anchor as usize]).collect();
         prop_assert_eq!(matched.len(), found.main.found.matches.len(), "each is counted once");

@@ -8,7 +8,10 @@
 )]
 
 use lastwords_query::chance::{Input, OPEN, Relation, Windows, assess};
-use lastwords_query::correlate::{Events, Found, Match, Partner, Row, nearness, pairs, sweep};
+use lastwords_query::{
+    correlate::sweep::{Found, Hit, Nearest, nearness, pairs, sweep},
+    event::{Events, NO_GUEST, Row},
+};
 use proptest::prelude::*;
 
 const UNITS: u32 = 3;
@@ -47,9 +50,9 @@ fn brute_force(
         }
         near.sort_unstable();
         if let Some(&((gap, between), start, id, _)) = near.first() {
-            let nearest = Partner { nearness: (gap as i64, between as i64), start_ns: start as i64, id };
+            let nearest = Nearest { nearness: (gap as i64, between as i64), start_ns: start as i64, id };
             let partners = near.len() as u32;
-            found.matches.push(Match { anchor: a as u32, partners, nearest: Some(nearest) });
+            found.matches.push(Hit { anchor: a as u32, partners, nearest: Some(nearest) });
         }
         let mut list: Vec<usize> = near.into_iter().map(|(.., p)| p).collect();
         list.sort_unstable();
@@ -67,7 +70,7 @@ fn events(first_id: u64) -> impl Strategy<Value = Vec<Row>> {
             .map(|(unit, start_ns, length, id)| Row {
                 unit,
                 host: unit,
-                guest: lastwords_query::correlate::NO_GUEST,
+                guest: NO_GUEST,
                 key: 0,
                 start_ns,
                 end_ns: if length < 0 { OPEN } else { start_ns + length },

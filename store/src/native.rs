@@ -6,6 +6,7 @@
 //! offsets, its keys and its values (facts from ClickHouse's format reference).
 
 mod columns;
+pub mod read;
 
 pub use columns::{Fixed, LowCardinality, Map, NullableI64, Strings};
 

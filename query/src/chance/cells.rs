@@ -146,8 +146,11 @@ fn reach(offset_ns: i64, cell_ns: i64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::assessment::Basis;
+    use super::super::input::Input;
+    use super::super::judge::assess;
+    use super::super::relation::Relation;
     use super::super::windows::Intervals;
-    use super::super::{Basis, Input, Relation};
     use super::*;
     use proptest::prelude::*;
 
@@ -208,7 +211,7 @@ mod tests {
             prop_assert_eq!(&found.counts, &expected);
 
             // K' is what offset 0 counts, and K is counted anew from the partners.
-            let assessed = super::super::assess(&input);
+            let assessed = assess(&input);
             let heads_matched: u32 = expected.iter().step_by(OFFSETS).sum();
             prop_assert_eq!(assessed.heads_matched, u64::from(heads_matched));
             let near = |u: u32, s: i64, e: i64| closed.iter().any(|&(pu, ps, pe)| pu == u && match relation {

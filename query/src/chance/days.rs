@@ -258,8 +258,9 @@ struct Moved {
 
 #[cfg(test)]
 mod tests {
+    use super::super::input::Input;
+    use super::super::relation::Relation;
     use super::super::windows::Intervals;
-    use super::super::{Input, Relation};
     use super::*;
     use jiff::ToSpan;
     use jiff::civil::{DateTime, date};

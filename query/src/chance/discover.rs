@@ -3,7 +3,11 @@
 //! Benjamini and Hochberg, 1995: of the claims at `q ≤ 0.05` at most 5 % are expected to be false, for tests that are
 //! independent or depend positively. `m` counts every candidate that could have matched, those that never did included.
 
-use super::{Assessment, Basis, Input, assess, judge::assess_drawing};
+use super::{
+    assessment::{Assessment, Basis},
+    input::Input,
+    judge::{assess, assess_drawing},
+};
 
 /// The false-discovery rate of what is claimed.
 pub const RATE: f64 = 0.05;

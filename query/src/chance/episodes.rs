@@ -8,7 +8,8 @@
     reason = "all columns of `Probes` have one length and `begins` ends with it"
 )]
 
-use super::{Input, Relation};
+use super::input::Input;
+use super::relation::Relation;
 
 /// Anchors reduced to what is tested: an instant, and for what looks ahead a length after it.
 #[derive(Debug, Default)]

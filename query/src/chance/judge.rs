@@ -2,14 +2,15 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts of anchors stay far below 2^53")]
 
+use super::assessment::{ALPHA, Assessment, Basis, Verdict};
 use super::cells::{Grid, Local, OFFSETS, local};
 use super::days::{Calendar, Days, days};
 use super::episodes::Probes;
 use super::hosts::{Hosts, hosts, hosts_floor};
+use super::input::Input;
 use super::permute::{DRAWS, FLOOR_MAX, days_needed, permute};
 use super::tail::{self, Tail};
 use super::windows::Windows;
-use super::{ALPHA, Assessment, Basis, Input, Verdict};
 
 /// A range that ends further ahead of the watermark than this is cut there; less is the ordinary
 /// delay of a range that ends now, whose whole days must stay whole.

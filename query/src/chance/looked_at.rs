@@ -5,10 +5,10 @@ use super::cells::Grid;
 use super::days::{Calendar, days};
 use super::episodes::Probes;
 use super::hosts::hosts_floor;
+use super::input::Input;
 use super::judge::compared;
 use super::permute::FLOOR_MAX;
 use super::windows::Windows;
-use super::{Input, Relation};
 
 /// Where windows are looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,26 +43,14 @@ pub fn looked_at(input: &Input<'_>, spans_max: usize) -> Option<LookedAt> {
     Some(LookedAt { spans, other_units })
 }
 
-impl Relation {
-    /// Instants at which partners begin that last no time and whose windows touch a span.
-    pub fn partners_of(self, (from_ns, to_ns): (i64, i64), within_ns: i64) -> (i64, i64) {
-        let within_ns = within_ns.max(0);
-        let (before, after) = match self {
-            Relation::After => (within_ns, 0),
-            Relation::Before => (0, within_ns),
-            Relation::Of => (within_ns, within_ns),
-        };
-        (from_ns.saturating_sub(before), to_ns.saturating_add(after))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
-    use super::super::Intervals;
     use super::super::judge::assess_drawing;
+    use super::super::relation::Relation;
+    use super::super::windows::Intervals;
     use super::*;
 
     const MINUTE_NS: i64 = 60_000_000_000;

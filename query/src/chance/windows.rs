@@ -9,7 +9,7 @@
     reason = "columns are cut to one length on entry, and `begins` has units + 1 entries, the last of which is their length"
 )]
 
-use super::Relation;
+use super::relation::Relation;
 
 /// The end of an interval that had not ended when the data were read.
 pub const OPEN: i64 = i64::MAX;

@@ -1,6 +1,12 @@
 //! Clauses that several forms of question share: conditions, scopes, places, ranges, groupings.
 
-use super::{Grouping, Near, Place, PlaceKind, Scope, SyntaxError, lexer::Piece, moment, parser::Parser};
+use super::{
+    error::SyntaxError,
+    lexer::Piece,
+    moment,
+    parser::Parser,
+    question::{Grouping, Near, Place, PlaceKind, Scope},
+};
 use crate::chance::Relation;
 
 impl Parser<'_> {

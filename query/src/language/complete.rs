@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{Asker, SyntaxError, Vocabulary, parser::parse};
+use super::{error::SyntaxError, parser::parse, question::Asker, vocabulary::Vocabulary};
 
 /// Candidates for the word under the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,7 +142,7 @@ fn may_stand(asked: &str, vocabulary: &Vocabulary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Names;
+    use crate::language::names::Names;
 
     fn texts(question: &str) -> (Range<usize>, Vec<String>) {
         let names = Names::new([("panics", "kernel.panic"), ("network saturation", "network.saturation")]);

@@ -4,8 +4,8 @@ use std::fmt::{Display, Formatter, Result};
 
 use jiff::Timestamp;
 
-use super::{
-    Bounds, Change, Distinguishes, Grouping, Machines, Matches, Members, Messages, Near, Place, PlaceKind,
+use super::question::{
+    Bounds, Change, Distinguishes, Grouping, MachineKind, Matches, Members, Messages, Near, Place, PlaceKind,
     Precedes, Question, Scope, Set, Silent,
 };
 use crate::chance::Relation;
@@ -105,11 +105,11 @@ impl Display for Place {
     }
 }
 
-impl Display for Machines {
+impl Display for MachineKind {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
         out.write_str(match self {
-            Machines::Hosts => "hosts",
-            Machines::Guests => "guests",
+            MachineKind::Hosts => "hosts",
+            MachineKind::Guests => "guests",
         })
     }
 }

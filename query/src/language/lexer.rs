@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::SyntaxError;
+use super::error::SyntaxError;
 
 /// A piece of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use super::Asker;
+use super::question::Asker;
 
 const SECOND_NS: f64 = 1e9;
 /// Names of units with their length in seconds.

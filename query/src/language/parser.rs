@@ -4,11 +4,15 @@
 use std::ops::Range;
 
 use super::{
-    Asker, Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, Machines, Matches, Messages, Precedes,
-    QUESTION_BYTES_MAX, Question, Scope, Silent, SyntaxError, Vocabulary, WITHIN_NS_MAX,
+    error::SyntaxError,
     lexer::{Piece, Token, tokens},
     moment,
     names::nearest,
+    question::{
+        Asker, Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, MachineKind, Matches, Messages,
+        Precedes, QUESTION_BYTES_MAX, Question, Scope, Silent, WITHIN_NS_MAX,
+    },
+    vocabulary::Vocabulary,
 };
 
 /// Words that end a set's name.
@@ -235,10 +239,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn machines(&mut self, wanted: &str) -> Result<Machines, SyntaxError> {
+    fn machines(&mut self, wanted: &str) -> Result<MachineKind, SyntaxError> {
         let machines = match self.words().first().copied() {
-            Some("guests") => Machines::Guests,
-            Some("hosts") => Machines::Hosts,
+            Some("guests") => MachineKind::Guests,
+            Some("hosts") => MachineKind::Hosts,
             _ => return Err(self.wanted(wanted).suggest(self.spelling(&["guests", "hosts"]))),
         };
         self.at += 1;

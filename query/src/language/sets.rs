@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::{
-    Members, Predicate, Set, SyntaxError,
+    error::SyntaxError,
     lexer::{Piece, Token},
     names::nearest,
     parser::{AFTER_SET, EXAMPLE, Parser},
+    predicate::Predicate,
+    question::{Members, Set},
 };
 
 impl Parser<'_> {

@@ -1,8 +1,14 @@
 //! What a question may name beside the language's own words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
-use super::{Asker, Members, Names, Question, SyntaxError, names::nearest, parser::parse};
+use super::{
+    names::{Names, nearest},
+    question::Members,
+};
 
 /// Names of classes, saved sets and labels.
 #[derive(Debug, Clone, Default)]
@@ -36,33 +42,17 @@ impl Vocabulary {
     pub fn label(&self, word: &str) -> Option<&str> {
         self.labels.iter().find(|label| label.eq_ignore_ascii_case(word)).map(String::as_str)
     }
-
-    /// Adds a saved set: its definition is a class, one of its names, another saved set, quoted text or a predicate.
-    ///
-    /// # Errors
-    /// Where the definition is no set.
-    pub fn save(&mut self, name: &str, definition: &str) -> Result<(), SyntaxError> {
-        let asker = Asker { now_ns: 0, time_zone: jiff::tz::TimeZone::UTC };
-        let members = match parse(definition, self, &asker)? {
-            Question::Matches(found)
-                if found.conditions.is_empty()
-                    && found.by.is_none()
-                    && found.bounds == Default::default() =>
-            {
-                found.anchors.members
-            }
-            _ => {
-                let message = "A saved set is a class, \"text\" or {condition}, and nothing more.";
-                return Err(SyntaxError::new(definition, 0..definition.len(), message));
-            }
-        };
-        self.sets.insert(name.to_ascii_lowercase(), members);
-        Ok(())
-    }
 }
 
 impl From<Names> for Vocabulary {
     fn from(names: Names) -> Vocabulary {
         Vocabulary { names, ..Vocabulary::default() }
     }
+}
+
+/// What classes are called in questions, whatever is configured.
+pub fn built_in() -> &'static Vocabulary {
+    static VOCABULARY: LazyLock<Vocabulary> =
+        LazyLock::new(|| Names::new(lastwords_detect::ClassNames.names()).into());
+    &VOCABULARY
 }

@@ -11,8 +11,10 @@ use lastwords_store::{
 use serde::Serialize;
 
 use crate::{
-    answer::{Answer, Match},
-    ask::{self, AskError, AskOptions, Reply},
+    answer::{Answer, Match, Reply},
+    ask,
+    error::AskError,
+    options::AskOptions,
 };
 
 /// Bytes of all tables of a statement.

@@ -190,7 +190,7 @@ async fn recent_open_and_stray_events_are_told_apart(week: &Week) {
 
 async fn terminals(week: &Week) {
     let question = "panics within 5 minutes of network saturation";
-    let answer = ask(&week.store, question, &options()).await.unwrap().events().unwrap();
+    let answer = ask(&week.store, question, &options()).await.unwrap();
     let plain = render(&answer, &Look { width: 80, colour: false });
     assert!(plain.starts_with("4 of 8 panics (50 %)"), "{plain}");
     assert!(

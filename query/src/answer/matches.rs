@@ -1,0 +1,174 @@
+//! The answer: its figures, its matches, its sentence. Serialises to the JSON that other programs depend on.
+
+use serde::Serialize;
+
+use super::range::{Range, instant, maybe_instant};
+use crate::chance::{Assessment, Basis, Verdict};
+
+/// What came of a question.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// As it was asked.
+    pub question: String,
+    /// The time that the answer speaks of: half-open.
+    pub range: Range,
+    /// The asker's time zone, in which hours and days are counted.
+    pub time_zone: String,
+    /// Events asked for.
+    pub anchors: u64,
+    /// Those of them that have a partner; all where the question names none.
+    pub matched: u64,
+    /// How many chance alone would give; null without statistics.
+    pub expected_by_chance: Option<f64>,
+    /// `matched` over expected, of what is decided; null where chance gives 0.
+    pub lift: Option<f64>,
+    /// How often chance alone gives as many; null without statistics.
+    pub p_value: Option<f64>,
+    /// What that rests on.
+    pub chance: Chance,
+    /// The one sentence.
+    pub sentence: String,
+    /// What else a reader must know, each a sentence.
+    pub notes: Vec<String>,
+    /// In order of time.
+    pub matches: Vec<Match>,
+    /// Whether `matches` is shorter than `matched`.
+    pub truncated: bool,
+    /// Matches by the lag of their nearest partner.
+    pub lag_histogram: Vec<Bar>,
+    /// Matches by the hour of the asker's day in which they start.
+    pub hour_of_day: [u64; 24],
+    /// Matches by the asker's day of week, Monday first.
+    pub day_of_week: [u64; 7],
+    /// Hosts with the most matches.
+    pub top_hosts: Vec<Counted>,
+    /// Guests with the most matches.
+    pub top_guests: Vec<Counted>,
+    /// Counts by what the question says `by`; null without.
+    pub by: Option<Groups>,
+}
+
+/// What the figures rest on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chance {
+    /// What was compared with.
+    pub basis: Basis,
+    /// What may be said; null without statistics.
+    pub verdict: Option<Verdict>,
+    /// Against other days at the same time of day.
+    pub p_day: Option<f64>,
+    /// Against other hosts at the same moment.
+    pub p_host: Option<f64>,
+    /// Against each anchor's surroundings.
+    pub p_local: Option<f64>,
+    /// What the surroundings alone would give.
+    pub expected_local: Option<f64>,
+    /// Whole days compared.
+    pub days: Option<u32>,
+    /// Anchors too recent for a partner to be ruled out; neither the sentence nor chance counts them.
+    pub undecided: u64,
+    /// Those of them that have a partner already.
+    pub undecided_matched: u64,
+    /// First anchors of episodes, which alone are tested.
+    pub episodes: Option<u64>,
+}
+
+/// An anchor with its partners.
+#[derive(Debug, Clone, Serialize)]
+pub struct Match {
+    /// Its class; `record` for a record in which nothing was recognised.
+    pub class: String,
+    /// Its start.
+    #[serde(serialize_with = "instant")]
+    pub start: i64,
+    /// Its end; null while it lasts.
+    #[serde(serialize_with = "maybe_instant")]
+    pub end: Option<i64>,
+    /// Its host.
+    pub host: String,
+    /// Its guest; null for the host itself.
+    pub guest: Option<String>,
+    /// What happened, in a line.
+    pub title: String,
+    /// How bad that is.
+    pub severity: String,
+    /// Nearest first.
+    pub partners: Vec<Partner>,
+    /// What its source said just before; this and the next two for the first matches only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// The lines behind it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// What its source said just after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+/// An event near an anchor.
+#[derive(Debug, Clone, Serialize)]
+pub struct Partner {
+    /// Its class.
+    pub class: String,
+    /// Its start.
+    #[serde(serialize_with = "instant")]
+    pub start: i64,
+    /// Its end; null while it lasts.
+    #[serde(serialize_with = "maybe_instant")]
+    pub end: Option<i64>,
+    /// Its host.
+    pub host: String,
+    /// Its guest; null for the host itself.
+    pub guest: Option<String>,
+    /// What happened, in a line.
+    pub title: String,
+    /// Start of the anchor minus start of the partner.
+    pub lag_seconds: f64,
+}
+
+/// Matches whose lag is at least `from_seconds` and below `to_seconds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Bar {
+    pub from_seconds: i64,
+    pub to_seconds: i64,
+    pub count: u64,
+}
+
+/// Counts of one host, guest, class, hour or day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Which.
+    pub name: String,
+    /// Events asked for.
+    pub anchors: u64,
+    /// Those that matched.
+    pub matched: u64,
+}
+
+/// What the question says `by`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Groups {
+    /// The words for it.
+    pub of: String,
+    /// In their natural order: hours and days by time, others most matches first.
+    pub groups: Vec<Counted>,
+}
+
+impl Chance {
+    /// From the statistics, if there were any.
+    pub fn of(assessed: Option<&Assessment>, undecided: u64, undecided_matched: u64) -> Chance {
+        Chance {
+            basis: assessed.map_or(Basis::None, |a| a.basis),
+            verdict: assessed.map(|a| a.verdict),
+            p_day: assessed.and_then(|a| a.p_day),
+            p_host: assessed.and_then(|a| a.p_host),
+            p_local: assessed.and_then(|a| a.p_local),
+            expected_local: assessed.filter(|a| a.p.is_some()).map(|a| a.expected_local),
+            days: assessed.map(|a| a.days),
+            undecided,
+            undecided_matched,
+            episodes: assessed.map(|a| a.heads),
+        }
+    }
+}

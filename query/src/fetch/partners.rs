@@ -1,0 +1,210 @@
+//! Fetches the partners of one condition piece by piece, and compares each piece while the next one comes.
+//!
+//! Pieces are small enough to stay near the processor. Where they are few they are kept for the list of partners. Where
+//! they are many nothing is kept but what each gave, and the partners of the events that are listed are fetched once
+//! more: memory that is new costs more than reading again. What need not be known is not fetched at all
+//! ([`crate::plan::narrow`]).
+
+use std::{collections::HashSet, sync::Arc};
+
+use lastwords_store::Store;
+
+use super::pieces::Pieces;
+use crate::{
+    context::{Context, compute},
+    correlate::comparison::{self, Comparison, Side},
+    error::AskError,
+    event::{Events, Row},
+    language::{Bounds, Near},
+    plan::{
+        narrow::Narrow,
+        statement::{self, Fetch, Several},
+    },
+};
+
+/// Partners of one condition are kept up to so many bytes.
+pub(crate) const PARTNERS_BYTES_MAX: usize = 64 << 20;
+
+/// Compares events asked for with the partners under a condition; also gives the bytes that are kept of them, which are
+/// taken from the question's memory. `with_windows`: whether chance is to be told of it.
+pub(crate) async fn compare(
+    store: &Store,
+    context: &Arc<Context>,
+    (near, bounds): (&Near, &Bounds),
+    anchors: Vec<Row>,
+    with_windows: bool,
+) -> Result<(Side, usize), AskError> {
+    let (comparison, narrow) = prepare(context, near, anchors, with_windows).await?;
+    let at_any_time = narrow.buckets_s.is_none();
+    let (side, kept) =
+        compare_pieces(store, context, &context.fetch(near, bounds, &narrow), comparison).await?;
+    if !with_windows || at_any_time || side.any_window() {
+        return Ok((side, kept));
+    }
+    // Whether there is none at all on these hosts is told apart from none where chance looks.
+    context.budget.release(kept);
+    let anchors = (0..side.anchors.len()).map(|at| side.anchors.row(at)).collect();
+    let (comparison, _) = prepare(context, near, anchors, with_windows).await?;
+    let fetch = context.fetch(near, bounds, &narrow.at_any_time());
+    let (again, kept) = compare_pieces(store, context, &fetch, comparison).await?;
+    Ok((Side { without_unit: side.without_unit, ..again }, kept))
+}
+
+async fn compare_pieces(
+    store: &Store,
+    context: &Arc<Context>,
+    fetch: &Fetch,
+    mut comparison: Comparison,
+) -> Result<(Side, usize), AskError> {
+    let mut pieces = Pieces::start(store, fetch, context)?;
+    let rows_max = context.budget.piece_rows();
+    let mut kept = 0;
+    let mut piece = if comparison.is_idle() { None } else { pieces.next(rows_max).await? };
+    while let Some(mut rows) = piece {
+        let of = Arc::clone(context);
+        let adding = compute(move || {
+            of.place(&mut rows);
+            comparison.add(rows, of.numbered());
+            comparison
+        });
+        let (added, next) = tokio::join!(adding, pieces.next(rows_max));
+        (comparison, piece) = (added?, next?);
+        context.budget.release(kept);
+        if comparison.partners_bytes() > PARTNERS_BYTES_MAX {
+            comparison.forget_partners();
+        }
+        if context.budget.keep(comparison.bytes()).is_err() {
+            comparison.forget_partners();
+            context.budget.keep(comparison.bytes())?;
+        }
+        kept = comparison.bytes();
+    }
+    let of = Arc::clone(context);
+    let side = compute(move || comparison.finish(of.numbered())).await?;
+    Ok((side, kept))
+}
+
+/// Compares events asked for with each of several sets, which come in one statement; nothing is kept of them but what
+/// chance looks at. `near` is the condition, whichever its set is.
+pub(crate) async fn compare_each(
+    store: &Store,
+    context: &Arc<Context>,
+    (near, bounds): (&Near, &Bounds),
+    anchors: Vec<Row>,
+    several: &Several,
+) -> Result<Vec<Side>, AskError> {
+    let (mut base, narrow) = prepare(context, near, anchors, true).await?;
+    base.forget_partners();
+    let guest = context.by_guest(near);
+    let fetch = several.partners(near, bounds, guest, &context.sql(&narrow));
+    let mut sides = compare_each_piece(store, context, &fetch, base.clone(), several).await?;
+    let none: Vec<usize> =
+        (0..).zip(&sides).filter(|(_, side)| !side.any_window()).map(|(at, _)| at).collect();
+    if narrow.buckets_s.is_some() && !none.is_empty() {
+        // As in `compare`: none at all is told apart from none where chance looks.
+        let rest = several.only(&none);
+        let fetch = rest.partners(near, bounds, guest, &context.sql(&narrow.at_any_time()));
+        for (at, side) in none.into_iter().zip(compare_each_piece(store, context, &fetch, base, &rest).await?)
+        {
+            if let Some(place) = sides.get_mut(at) {
+                *place = side;
+            }
+        }
+    }
+    Ok(sides)
+}
+
+async fn compare_each_piece(
+    store: &Store,
+    context: &Arc<Context>,
+    fetch: &Fetch,
+    base: Comparison,
+    several: &Several,
+) -> Result<Vec<Side>, AskError> {
+    let mut pieces = Pieces::start(store, fetch, context)?;
+    let rows_max = context.budget.piece_rows();
+    let mut comparisons = vec![base; several.len()];
+    let mut kept = 0;
+    let mut piece = pieces.next(rows_max).await?;
+    while let Some(rows) = piece {
+        let (of, sets) = (Arc::clone(context), several.clone());
+        let adding = compute(move || {
+            add_each(&of, rows, &sets, &mut comparisons);
+            comparisons
+        });
+        let (added, next) = tokio::join!(adding, pieces.next(rows_max));
+        (comparisons, piece) = (added?, next?);
+        context.budget.release(kept);
+        kept = comparisons.iter().map(Comparison::pieces_bytes).sum();
+        context.budget.keep(kept)?;
+    }
+    context.budget.release(kept);
+    let of = Arc::clone(context);
+    compute(move || comparisons.into_iter().map(|one| one.finish(of.numbered())).collect()).await
+}
+
+/// Adds rows to the comparisons of the sets that they are of.
+fn add_each(context: &Context, mut rows: Vec<Row>, several: &Several, comparisons: &mut [Comparison]) {
+    context.place(&mut rows);
+    rows.sort_by_key(|row| row.key);
+    for of_key in rows.chunk_by(|a, b| a.key == b.key) {
+        let Some(key) = of_key.first().map(|row| context.names.keys.name(row.key).to_owned()) else {
+            continue;
+        };
+        for (_, one) in comparisons.iter_mut().enumerate().filter(|(at, _)| several.has(*at, &key)) {
+            one.add(of_key.to_vec(), context.numbered());
+        }
+    }
+}
+
+/// The partners of those events asked for that have these ids, each with the id.
+pub(crate) async fn pairs(
+    store: &Store,
+    context: &Arc<Context>,
+    near: &Near,
+    side: &Side,
+    ids: &HashSet<u64>,
+) -> Result<Vec<(u64, Row)>, AskError> {
+    let anchors = side.anchors_of(ids);
+    if let Some(partners) = &side.partners {
+        let anchors = Events::sorted(anchors, side.units);
+        return Ok(partners.iter().flat_map(|piece| comparison::pairs(near, &anchors, piece)).collect());
+    }
+    let guest = context.by_guest(near);
+    let times = statement::times_of_partners(near, &anchors);
+    let (mut comparison, narrow) = prepare(context, near, anchors, false).await?;
+    let Some(times) = times else { return Ok(Vec::new()) };
+    let fetch = statement::partners_within(near, times, guest, &context.sql(&narrow));
+    let mut pieces = Pieces::start(store, &fetch, context)?;
+    let rows_max = context.budget.piece_rows();
+    let mut found = Vec::new();
+    while let Some(mut rows) = pieces.next(rows_max).await? {
+        let of = Arc::clone(context);
+        let adding = compute(move || {
+            of.place(&mut rows);
+            let pairs = comparison.pairs(rows, of.numbered());
+            (comparison, pairs)
+        });
+        let (now, pairs) = adding.await?;
+        comparison = now;
+        found.extend(pairs);
+    }
+    Ok(found)
+}
+
+/// What events asked for are compared by, and which partners suffice.
+pub(crate) async fn prepare(
+    context: &Arc<Context>,
+    near: &Near,
+    anchors: Vec<Row>,
+    with_windows: bool,
+) -> Result<(Comparison, Narrow), AskError> {
+    let (of, near) = (Arc::clone(context), near.clone());
+    let watermark_ns = context.watermark_ns;
+    compute(move || {
+        let comparison = Comparison::new(&near, anchors, of.numbered(), watermark_ns, with_windows);
+        let narrow = of.narrow(&comparison, &near, with_windows);
+        (comparison, narrow)
+    })
+    .await
+}

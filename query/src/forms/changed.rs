@@ -1,0 +1,284 @@
+//! Answers `SET before and after T`: episodes and observed machine-days on both sides, here and elsewhere.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+
+use super::opening::{Opening, Wanted};
+use crate::{
+    answer::{Listing, Range, rfc3339, row},
+    chance::change::{self, EPISODE_NS, Input, Side, Sides},
+    context::Asked,
+    error::AskError,
+    event::{NO_GUEST, Row},
+    language::{Change, Set},
+    names::Interner,
+    words::{
+        numbers::{grouped, local},
+        set::name_set,
+    },
+};
+
+const DAY_NS: i64 = 86_400_000_000_000;
+
+/// When a machine was heard of first and last.
+#[derive(Debug, Deserialize)]
+struct Heard {
+    host: String,
+    guest: String,
+    first_ns: i64,
+    last_ns: i64,
+}
+
+pub(crate) async fn answer(asked: &Asked<'_>, question: Change) -> Result<Listing, AskError> {
+    let bounds = &question.bounds;
+    let wanted =
+        Wanted { anchors: &question.anchors, partners: Vec::new(), bounds, by: None, compares: true };
+    let opening = Opening::read(asked, wanted).await?;
+    let range = opening
+        .as_ref()
+        .map_or(Range { from: asked.now_ns, to: asked.now_ns }, |opening| opening.context.range);
+    let at_ns = question.at_ns;
+    let (true, Some(Opening { context, anchors, .. })) = (range.from < at_ns && at_ns < range.to, opening)
+    else {
+        return Err(AskError::Statement(format!(
+            "There is nothing to compare: {} has to lie within what was observed, from {} to {}.",
+            local(at_ns, &asked.options.time_zone),
+            local(range.from, &asked.options.time_zone),
+            local(range.to, &asked.options.time_zone)
+        )));
+    };
+    // A guest's events are counted by days of guests; a host's own by days of hosts.
+    let of_guests = anchors.iter().any(|row| row.guest != NO_GUEST);
+    let (mut machines, hosts, guests) = heard(asked, range, of_guests).await?;
+    let mut here = anchors.clone();
+    context.only_at(bounds, &mut here);
+    let here_ids: HashSet<u64> = here.iter().map(|row| row.id).collect();
+    let elsewhere: Vec<Row> = anchors.into_iter().filter(|row| !here_ids.contains(&row.id)).collect();
+    let all = machines.clone();
+    asked.placement.only_at(&bounds.places, &mut machines, &hosts, &guests);
+    let machines_here: HashSet<u64> = machines.iter().map(|row| row.id).collect();
+    let others: Vec<Row> = all.into_iter().filter(|row| !machines_here.contains(&row.id)).collect();
+    let control = (!bounds.places.is_empty() && !others.is_empty()).then(|| {
+        let input = input(&elsewhere, &context.names.hosts, &others, &hosts, at_ns, range);
+        let sum = |pick: fn(&Sides) -> Side| {
+            input.hosts.iter().map(pick).fold(Side::default(), |sum, one| Side {
+                episodes: sum.episodes + one.episodes,
+                days: sum.days + one.days,
+            })
+        };
+        Sides { before: sum(|sides| sides.before), after: sum(|sides| sides.after) }
+    });
+    let input = Input { control, ..input(&here, &context.names.hosts, &machines, &hosts, at_ns, range) };
+    let changed = change::change(&input);
+    Ok(told(asked, &question, range, &changed, of_guests))
+}
+
+/// Machines with the time in which they were heard of, as events on their hosts.
+async fn heard(
+    asked: &Asked<'_>,
+    range: Range,
+    of_guests: bool,
+) -> Result<(Vec<Row>, Interner, Interner), AskError> {
+    let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({time_ns}), 'UTC')");
+    let (guest, which) = if of_guests {
+        (
+            "multiIf(GuestUuid != '', lower(toString(GuestUuid)), Guest != '', concat(Host, '/', Guest), '')",
+            "guest != ''",
+        )
+    } else {
+        ("''", "Host != ''")
+    };
+    let of = |table: &str| {
+        format!(
+            "SELECT toString(Host) AS host, {guest} AS guest, min(toUnixTimestamp64Nano(Timestamp)) AS first, \
+             max(toUnixTimestamp64Nano(Timestamp)) AS last FROM {table} \
+             WHERE {which} AND Timestamp >= {} AND Timestamp < {} GROUP BY host, guest",
+            instant(range.from),
+            instant(range.to)
+        )
+    };
+    let sql = format!(
+        "SELECT host, guest, min(first) AS first_ns, max(last) AS last_ns FROM ({} UNION ALL {}) GROUP BY host, guest",
+        of("logs"),
+        of("samples")
+    );
+    let found: Vec<Heard> = asked.store.rows(&sql).await?;
+    let (hosts, guests) = (Interner::default(), Interner::default());
+    let rows = (0_u64..)
+        .zip(found)
+        .map(|(id, heard)| Row {
+            unit: 0,
+            host: hosts.number(&heard.host),
+            guest: if heard.guest.is_empty() { NO_GUEST } else { guests.number(&heard.guest) },
+            key: 0,
+            start_ns: heard.first_ns,
+            end_ns: heard.last_ns,
+            id,
+        })
+        .collect();
+    Ok((rows, hosts, guests))
+}
+
+/// Counts episodes and days of each host and of each day. Hosts of both sides are joined by their names.
+fn input(
+    anchors: &[Row],
+    anchor_hosts: &Interner,
+    machines: &[Row],
+    machine_hosts: &Interner,
+    at_ns: i64,
+    range: Range,
+) -> Input {
+    // In order of names, so that sums are the same each time.
+    let mut hosts: BTreeMap<&str, Sides> = BTreeMap::new();
+    let days_of = |from_ns: i64, to_ns: i64| {
+        usize::try_from(to_ns.saturating_sub(from_ns).div_euclid(DAY_NS) + 1).unwrap_or(1)
+    };
+    let mut days = (
+        vec![Side::default(); days_of(range.from, at_ns.saturating_sub(1))],
+        vec![Side::default(); days_of(at_ns, range.to.saturating_sub(1))],
+    );
+    #[allow(clippy::cast_precision_loss, reason = "days to a double's precision")]
+    let overlap = |machine: &Row, from_ns: i64, to_ns: i64| {
+        // The last instant was heard of.
+        let to_ns = to_ns.min(machine.end_ns.saturating_add(1));
+        to_ns.saturating_sub(from_ns.max(machine.start_ns)).max(0) as f64 / DAY_NS as f64
+    };
+    for machine in machines {
+        let sides = hosts.entry(machine_hosts.name(machine.host)).or_default();
+        sides.before.days += overlap(machine, range.from, at_ns);
+        sides.after.days += overlap(machine, at_ns, range.to);
+        for (start_ns, end_ns, days) in [(range.from, at_ns, &mut days.0), (at_ns, range.to, &mut days.1)] {
+            for (number, day) in (0_i64..).zip(days.iter_mut()) {
+                let from_ns = start_ns.saturating_add(number.saturating_mul(DAY_NS));
+                day.days += overlap(machine, from_ns, from_ns.saturating_add(DAY_NS).min(end_ns));
+            }
+        }
+    }
+    let mut sorted: Vec<(u32, i64)> = anchors.iter().map(|row| (row.host, row.start_ns)).collect();
+    sorted.sort_unstable();
+    let mut last: Option<(u32, i64)> = None;
+    for (host, start_ns) in sorted {
+        let same =
+            last.is_some_and(|(of, before)| of == host && start_ns.saturating_sub(before) <= EPISODE_NS);
+        last = Some((host, start_ns));
+        if same {
+            continue;
+        }
+        let sides = hosts.entry(anchor_hosts.name(host)).or_default();
+        let (side, days, from_ns) = if start_ns < at_ns {
+            (&mut sides.before, &mut days.0, range.from)
+        } else {
+            (&mut sides.after, &mut days.1, at_ns)
+        };
+        side.episodes += 1;
+        let number = usize::try_from(start_ns.saturating_sub(from_ns).div_euclid(DAY_NS)).unwrap_or(0);
+        days.get_mut(number).into_iter().for_each(|day| day.episodes += 1);
+    }
+    Input { hosts: hosts.into_values().collect(), days, control: None }
+}
+
+fn told(
+    asked: &Asked<'_>,
+    question: &Change,
+    range: Range,
+    changed: &change::Change,
+    of_guests: bool,
+) -> Listing {
+    let zone = &asked.options.time_zone;
+    let what = with_places(&question.anchors, question);
+    let machine = if of_guests { "guest" } else { "host" };
+    let Sides { before, after } = changed.sides;
+    let rate = |side: &Side| if side.days > 0.0 { 100.0 * side.episodes as f64 / side.days } else { 0.0 };
+    let moment = local(question.at_ns, zone);
+    let mut notes = Vec::new();
+    let sentence = if before.episodes + after.episodes == 0 {
+        format!("There were no {what} before or after {moment}: a ratio is undefined.")
+    } else if before.days <= 0.0 || after.days <= 0.0 {
+        format!("Nothing was observed on one side of {moment}: nothing can be compared.")
+    } else {
+        let counts = format!(
+            "{what}: {} episodes in {:.0} {machine}-days before {moment}, {} in {:.0} after ({:.2} and {:.2} per 100 {machine}-days)",
+            grouped(before.episodes),
+            before.days,
+            grouped(after.episodes),
+            after.days,
+            rate(&before),
+            rate(&after)
+        );
+        let to = changed.ratio_to.map_or("∞".to_owned(), |to| format!("{to:.2}"));
+        let ratio = changed.ratio.map_or("the ratio is undefined".to_owned(), |ratio| {
+            format!("{ratio:.2} times the rate (95 %: {:.2} to {to})", changed.ratio_from)
+        });
+        let p = changed.p.unwrap_or(1.0);
+        let p_words = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
+        let fewer = changed.ratio.is_some_and(|ratio| ratio < 1.0);
+        let verdict = match (p <= 0.05, changed.p_control) {
+            (false, _) => "that is not more of a change than chance makes.".to_owned(),
+            (true, Some(control)) if control > 0.05 => {
+                format!(
+                    "but where nothing was changed it went the same way (p = {control:.2}): no effect is shown."
+                )
+            }
+            (true, Some(_)) => {
+                format!(
+                    "they became {}, also compared with the rest.",
+                    if fewer { "rarer" } else { "more frequent" }
+                )
+            }
+            (true, None) => format!("they became {}.", if fewer { "rarer" } else { "more frequent" }),
+        };
+        format!("{counts}; {ratio}, {p_words}: {verdict}")
+    };
+    if let Some(control) = &changed.control {
+        notes.push(format!(
+            "Elsewhere: {} episodes in {:.0} {machine}-days before, {} in {:.0} after.",
+            grouped(control.before.episodes),
+            control.before.days,
+            grouped(control.after.episodes),
+            control.after.days
+        ));
+    } else if changed.p.is_some_and(|p| p <= 0.05) {
+        notes.push(
+            "There is no control: name the places that were changed (on rack b7) to compare with the rest. A moment chosen \
+             after a bad spell looks like an improvement by itself."
+                .to_owned(),
+        );
+    }
+    if changed.dispersion > 1.0 {
+        notes.push(format!(
+            "Episodes come in clusters ({:.1} times the variance of independent ones), which is allowed for.",
+            changed.dispersion
+        ));
+    }
+    let line = |side: &str, where_: &str, of: &Side| {
+        row(
+            serde_json::json!({ "where": where_, "side": side, "episodes": of.episodes, "days": of.days, "per_100_days": rate(of) }),
+        )
+    };
+    let mut rows = vec![line("before", "here", &before), line("after", "here", &after)];
+    if let Some(control) = &changed.control {
+        rows.extend([
+            line("before", "elsewhere", &control.before),
+            line("after", "elsewhere", &control.after),
+        ]);
+    }
+    let mut figures = row(changed);
+    figures.insert("at".to_owned(), rfc3339(question.at_ns).into());
+    Listing {
+        question: asked.text.to_owned(),
+        range,
+        time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+        matched: before.episodes + after.episodes,
+        sentence,
+        notes,
+        figures,
+        columns: vec!["where", "side", "episodes", "days", "per_100_days"],
+        rows,
+        truncated: false,
+    }
+}
+
+fn with_places(set: &Set, question: &Change) -> String {
+    question.bounds.places.iter().fold(name_set(set), |words, place| format!("{words} {place}"))
+}

@@ -1,0 +1,391 @@
+//! Answers `what precedes SET within D`: every class and every message template is tested as if it had been asked for.
+
+use std::sync::Arc;
+
+use lastwords_detect::template;
+use serde::{Deserialize, Serialize};
+
+use super::opening::{Opening, Wanted};
+use crate::{
+    answer::{Listing, Range, row},
+    chance::{
+        Basis, Relation, Verdict,
+        discover::{self, Tested},
+    },
+    context::{Asked, Context, compute},
+    correlate::comparison::Side,
+    error::AskError,
+    event::Row,
+    fetch::partners,
+    language::{Members, Near, Precedes, Predicate, Scope, Set},
+    plan::statement::Several,
+    words::{
+        numbers::{duration, grouped},
+        set::name_set,
+    },
+};
+
+/// Templates looked at at most: those seen before the most anchors.
+const TEMPLATES_MAX: u64 = 500;
+/// A template with more records than this in the range is nearly everywhere, and nothing can be told of it.
+const TEMPLATE_RECORDS_MAX: u64 = 3_000_000;
+/// Anchors whose surroundings are searched for templates at most.
+const TEMPLATE_ANCHORS_MAX: usize = 2_000;
+/// Rows of the sets that are fetched together; a larger set comes alone.
+const GROUP_ROWS_MAX: u64 = 4_000_000;
+/// Rows listed unless told otherwise.
+const ROWS: usize = 20;
+
+/// One candidate of the answer.
+#[derive(Debug, Clone, Serialize)]
+struct Candidate {
+    what: String,
+    kind: &'static str,
+    matched: u64,
+    anchors: u64,
+    expected: f64,
+    lift: Option<f64>,
+    p: Option<f64>,
+    q: Option<f64>,
+    basis: Basis,
+    verdict: Verdict,
+    claimed: bool,
+    same_anchors: Vec<String>,
+    ask: String,
+}
+
+/// What may precede.
+struct Source {
+    what: String,
+    kind: &'static str,
+    set: Set,
+    /// Where it is one.
+    template: Option<u64>,
+    /// How many rows it has.
+    rows: u64,
+}
+
+/// What all candidates are tested with.
+struct Shared {
+    anchors: Vec<Row>,
+    context: Arc<Context>,
+}
+
+pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<Listing, AskError> {
+    let (store, now_ns) = (asked.store, asked.now_ns);
+    let (anchors, bounds) = (&question.anchors, &question.bounds);
+    let wanted = Wanted { anchors, partners: Vec::new(), bounds, by: None, compares: true };
+    let Some(Opening { context, mut anchors, .. }) = Opening::read(asked, wanted).await? else {
+        return Ok(told(asked, &question, Range { from: now_ns, to: now_ns }, 0, &[], 0));
+    };
+    context.only_at(bounds, &mut anchors);
+    let range = context.range;
+    let shared = Arc::new(Shared { anchors, context });
+    let count = shared.anchors.len();
+    if count == 0 {
+        return Ok(told(asked, &question, range, 0, &[], 0));
+    }
+    let mut sources = classes(asked, &question, range).await?;
+    let (templates, seen) = templates(asked, &question, &shared).await?;
+    sources.extend(templates);
+    // Templates that were never seen before an anchor are tests, too: they match none.
+    let mut m = sources.len() + seen;
+    let mut tested: Vec<(Source, Tested)> = Vec::new();
+    let mut drawn = 0;
+    for group in groups(sources) {
+        let Some(near) = group.first().map(|first| near(first, &question)) else { continue };
+        let (of, several) = ((&near, &question.bounds), several(&group));
+        let sides =
+            partners::compare_each(store, &shared.context, of, shared.anchors.clone(), &several).await?;
+        for (source, side) in group.into_iter().zip(sides) {
+            let (testing, near) = (Arc::clone(&shared), near.clone());
+            let (one, now_drawn) = compute(move || testing.test(&side, &near, m, drawn)).await?;
+            drawn = now_drawn;
+            // Without windows where the anchors are it could not have matched.
+            if one.assessment.none_on_these_hosts || one.assessment.verdict == Verdict::SameEvents {
+                m -= 1;
+            } else {
+                tested.push((source, one));
+            }
+        }
+    }
+    let figures: Vec<Tested> = tested.iter().map(|(_, one)| one.clone()).collect();
+    let ranked = discover::rank(&figures, m);
+    let candidates: Vec<Candidate> = ranked
+        .iter()
+        .filter_map(|ranked| {
+            let (source, one) = tested.get(ranked.candidate)?;
+            let same =
+                ranked.same.iter().filter_map(|at| tested.get(*at)).map(|(other, _)| other.what.clone());
+            Some(candidate(source, one, ranked.q, same.collect(), &question))
+        })
+        .filter(|candidate| candidate.matched > 0)
+        .collect();
+    Ok(told(asked, &question, range, count, &candidates, m))
+}
+
+/// Sets that are fetched together: of one kind, and few enough that what is kept of them fits.
+fn groups(sources: Vec<Source>) -> Vec<Vec<Source>> {
+    let mut groups: Vec<Vec<Source>> = Vec::new();
+    let mut rows = 0_u64;
+    for source in sources {
+        rows = rows.saturating_add(source.rows);
+        let kind = groups.last().and_then(|group| group.first()).map(|first| first.kind);
+        match groups.last_mut() {
+            Some(group) if kind == Some(source.kind) && rows <= GROUP_ROWS_MAX => group.push(source),
+            _ => {
+                rows = source.rows;
+                groups.push(vec![source]);
+            }
+        }
+    }
+    groups
+}
+
+fn several(group: &[Source]) -> Several {
+    let templates: Vec<u64> = group.iter().filter_map(|source| source.template).collect();
+    if templates.is_empty() {
+        Several::Classes(group.iter().map(|source| source.what.clone()).collect())
+    } else {
+        Several::Templates(templates)
+    }
+}
+
+/// The question that a candidate is tested by.
+fn near(source: &Source, question: &Precedes) -> Near {
+    Near {
+        negated: false,
+        relation: Relation::After,
+        within_ns: question.within_ns,
+        partners: source.set.clone(),
+        scope: question.scope.clone(),
+    }
+}
+
+fn candidate(
+    source: &Source,
+    one: &Tested,
+    q: Option<f64>,
+    same: Vec<String>,
+    question: &Precedes,
+) -> Candidate {
+    let assessment = &one.assessment;
+    let more = matches!(
+        assessment.verdict,
+        Verdict::Follows | Verdict::MoreThanOtherHosts | Verdict::CloserThanSurroundings
+    );
+    Candidate {
+        what: source.what.clone(),
+        kind: source.kind,
+        matched: assessment.matched,
+        anchors: assessment.anchors,
+        expected: assessment.expected,
+        lift: assessment.lift,
+        p: assessment.p,
+        q,
+        basis: assessment.basis,
+        verdict: assessment.verdict,
+        claimed: more && q.is_some_and(|q| q <= discover::RATE),
+        same_anchors: same,
+        ask: format!(
+            "{} within {} after {}{}",
+            question.anchors.words,
+            duration(question.within_ns),
+            source.set,
+            if question.scope == Scope::Host { String::new() } else { format!(" {}", question.scope) }
+        ),
+    }
+}
+
+impl Shared {
+    fn test(&self, side: &Side, near: &Near, m: usize, mut drawn: usize) -> (Tested, usize) {
+        let same_events = side.found.same_events;
+        let input = self.context.chance(near, &side.anchors, &side.windows, side.units, same_events);
+        let assessment = discover::test(&input, m, &mut drawn);
+        let mut matched: Vec<u64> = side.with_partner().into_iter().collect();
+        matched.sort_unstable();
+        (Tested { assessment, matched }, drawn)
+    }
+}
+
+/// Every class in the range but that of the anchors, those above it and those below.
+async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result<Vec<Source>, AskError> {
+    #[derive(Deserialize)]
+    struct Of {
+        class: String,
+        events: u64,
+    }
+    let from_ns = range.from.saturating_sub(question.within_ns);
+    let sql = format!(
+        "SELECT Class AS class, count() AS events FROM events WHERE Start < fromUnixTimestamp64Nano(toInt64({}), 'UTC') \
+         AND (End IS NULL OR End >= fromUnixTimestamp64Nano(toInt64({from_ns}), 'UTC')) \
+         GROUP BY class ORDER BY class",
+        range.to
+    );
+    let found: Vec<Of> = asked.store.rows(&sql).await?;
+    let own = match &question.anchors.members {
+        Members::Class(class) => Some(class.as_str()),
+        Members::Text(_) | Members::Predicate(_) => None,
+    };
+    let below = |class: &str, above: &str| {
+        class == above || class.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
+    };
+    Ok(found
+        .into_iter()
+        .filter(|Of { class, .. }| own.is_none_or(|own| !below(class, own) && !below(own, class)))
+        .map(|Of { class, events }| Source {
+            what: class.clone(),
+            kind: "class",
+            set: Set { words: class.clone(), members: Members::Class(class), place: 0..0 },
+            template: None,
+            rows: events,
+        })
+        .collect())
+}
+
+/// Templates of records in which nothing was recognised, seen before anchors; and how many other templates there are.
+async fn templates(
+    asked: &Asked<'_>,
+    question: &Precedes,
+    shared: &Shared,
+) -> Result<(Vec<Source>, usize), AskError> {
+    #[derive(Deserialize)]
+    struct Of {
+        template: u64,
+        body: String,
+        program: String,
+        records: u64,
+    }
+    #[derive(Deserialize)]
+    struct All {
+        templates: usize,
+    }
+    let mut ends: Vec<i64> = shared.anchors.iter().map(|row| row.start_ns).collect();
+    ends.sort_unstable();
+    // Where there are very many anchors, evenly chosen ones show which templates to test.
+    let step = ends.len().div_ceil(TEMPLATE_ANCHORS_MAX).max(1);
+    let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({time_ns}), 'UTC')");
+    let mut spans: Vec<(i64, i64)> = Vec::new();
+    for end in ends.into_iter().step_by(step) {
+        let start = end.saturating_sub(question.within_ns);
+        match spans.last_mut() {
+            Some(last) if start <= last.1 => last.1 = end,
+            _ => spans.push((start, end)),
+        }
+    }
+    let spans: Vec<String> = spans
+        .into_iter()
+        .map(|(start, end)| format!("Timestamp BETWEEN {} AND {}", instant(start), instant(end)))
+        .collect();
+    let plain = "Template != 0 AND Class = ''";
+    let sql = format!(
+        "WITH near AS (SELECT Template, count() AS seen FROM logs WHERE {plain} AND ({}) GROUP BY Template \
+         ORDER BY seen DESC LIMIT {TEMPLATES_MAX}) \
+         SELECT Template AS template, toValidUTF8(substring(any(Body), 1, 4096)) AS body, any(toString(Program)) AS program, count() AS records FROM logs \
+         WHERE {plain} AND Template IN (SELECT Template FROM near) AND Timestamp >= {} AND Timestamp < {} \
+         GROUP BY Template HAVING records <= {TEMPLATE_RECORDS_MAX} ORDER BY template",
+        spans.join(" OR "),
+        instant(shared.context.range.from),
+        instant(shared.context.range.to)
+    );
+    let found: Vec<Of> = asked.store.rows(&sql).await?;
+    let sql = format!(
+        "SELECT uniqExact(Template) AS templates FROM logs WHERE {plain} AND Timestamp >= {} AND Timestamp < {}",
+        instant(shared.context.range.from),
+        instant(shared.context.range.to)
+    );
+    let all: Vec<All> = asked.store.rows(&sql).await?;
+    let others = all.first().map_or(0, |all| all.templates).saturating_sub(found.len());
+    let sources = found.into_iter().filter(|of| of.records > 0).map(|of| Source {
+        what: template::text_of_record(of.body.as_bytes(), &of.program),
+        kind: "template",
+        set: Set {
+            words: format!("{{Template = {}}}", of.template),
+            members: Members::Predicate(Predicate::of_template(of.template)),
+            place: 0..0,
+        },
+        template: Some(of.template),
+        rows: of.records,
+    });
+    Ok((sources.collect(), others))
+}
+
+fn told(
+    asked: &Asked<'_>,
+    question: &Precedes,
+    range: Range,
+    anchors: usize,
+    candidates: &[Candidate],
+    m: usize,
+) -> Listing {
+    let claimed: Vec<&Candidate> = candidates.iter().filter(|one| one.claimed).collect();
+    let (what, within) = (name_set(&question.anchors), duration(question.within_ns));
+    let by_days = candidates.iter().any(|one| one.basis == Basis::Day);
+    let first = |one: &Candidate| {
+        let lift = one.lift.map_or(String::new(), |lift| format!(", lift {lift:.1}"));
+        format!(
+            "{} ({} of {}; chance would give {:.1}{lift})",
+            one.what, one.matched, one.anchors, one.expected
+        )
+    };
+    let mut notes = Vec::new();
+    let sentence = if anchors == 0 {
+        format!("There are no {what} in this range, so nothing can be said about what precedes them.")
+    } else if !by_days {
+        notes.push(
+            "Too few days to compare the same time on other days: this is an order, and no claim. Ask about one of them \
+             to see what can be said."
+                .to_owned(),
+        );
+        match candidates.first() {
+            Some(one) => format!(
+                "Of {} classes and messages, {} stands out most before {} {what}, within {within}.",
+                grouped(m as u64),
+                first(one),
+                grouped(anchors as u64)
+            ),
+            None => format!("Nothing was seen within {within} before {} {what}.", grouped(anchors as u64)),
+        }
+    } else {
+        match claimed.as_slice() {
+            [] => format!(
+                "Of {} classes and messages none precedes {} {what}, within {within}, more often than chance would have it.",
+                grouped(m as u64),
+                grouped(anchors as u64)
+            ),
+            [one] => format!(
+                "Of {} classes and messages one precedes {} {what}, within {within}, more often than chance: {}.",
+                grouped(m as u64),
+                grouped(anchors as u64),
+                first(one)
+            ),
+            [one, ..] => format!(
+                "Of {} classes and messages {} precede {} {what}, within {within}, more often than chance, first of all {}.",
+                grouped(m as u64),
+                grouped(claimed.len() as u64),
+                grouped(anchors as u64),
+                first(one)
+            ),
+        }
+    };
+    if !claimed.is_empty() {
+        notes.push(
+            "Of claims like these at most 1 in 20 is expected to be false. What precedes is no cause by that.".to_owned(),
+        );
+    }
+    let limit = asked.options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS);
+    let figures =
+        serde_json::json!({ "anchors": anchors, "candidates": m, "false_discovery_rate": discover::RATE });
+    Listing {
+        question: asked.text.to_owned(),
+        range,
+        time_zone: asked.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        matched: if by_days { claimed.len() } else { candidates.len() } as u64,
+        sentence,
+        notes,
+        figures: row(figures),
+        columns: vec!["matched", "anchors", "expected", "lift", "p", "q", "what"],
+        truncated: candidates.len() > limit,
+        rows: candidates.iter().take(limit).map(row).collect(),
+    }
+}

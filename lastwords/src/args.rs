@@ -53,6 +53,9 @@ pub struct PlaceArgs {
     /// Configuration file [default: /etc/lastwords/lastwords.toml where it exists]
     #[arg(long, value_name = "FILE", env = "LASTWORDS_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Say a key of the configuration, such as engine.memory_max=4GiB; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// How results are printed.
@@ -406,6 +409,9 @@ pub struct ConfigCheckArgs {
     /// How.
     #[command(flatten)]
     pub format: FormatArgs,
+    /// Say a key of the configuration; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// The file to check [default: LASTWORDS_CONFIG, else /etc/lastwords/lastwords.toml]
     #[arg(value_name = "FILE", env = "LASTWORDS_CONFIG")]
     pub file: Option<PathBuf>,
@@ -436,6 +442,26 @@ pub enum Listen {
     At(SocketAddr),
     /// Nowhere.
     Off,
+}
+
+impl Listen {
+    /// Where to listen, if anywhere.
+    #[must_use]
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Listen::At(address) => Some(address),
+            Listen::Off => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Listen::At(address) => address.fmt(f),
+            Listen::Off => f.write_str("off"),
+        }
+    }
 }
 
 /// Reads `ADDR:PORT` or `off`.

@@ -1,42 +1,33 @@
 //! `lastwords-shipper`: reads its configuration, ships until it is told to end, waits for acknowledgements.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+mod arguments;
+
+use std::process::ExitCode;
 
 use anyhow::Context as _;
+use lastwords_config::{Schema, shown};
 use lastwords_runtime::{private, shutdown::stop_signal};
-use lastwords_shipper::{config, run};
+use lastwords_shipper::{
+    config::{self, Flags, Loaded, ShipperSettings},
+    run,
+};
 
-const USAGE: &str = "\
-Ships the logs of this machine to a Lastwords ingester.
-
-Usage: lastwords-shipper [--config FILE]
-       lastwords-shipper config check [FILE]
-       lastwords-shipper --version
-
-FILE defaults to /etc/lastwords/shipper.toml. LASTWORDS_LOG sets what is logged (info, debug, …).";
-const DEFAULT_CONFIG: &str = "/etc/lastwords/shipper.toml";
+use arguments::{Command, USAGE};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = match arguments.as_slice() {
-        ["--version" | "-V"] => {
+    let outcome = match arguments::parse(std::env::args().skip(1)) {
+        Ok(Command::Version) => {
             println!("lastwords-shipper {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
-        ["--help" | "-h"] => {
+        Ok(Command::Help) => {
             println!("{USAGE}");
             Ok(())
         }
-        ["config", "check"] => check(DEFAULT_CONFIG.into()),
-        ["config", "check", file] => check(file.into()),
-        [] => ship(DEFAULT_CONFIG.into()),
-        ["--config", file] => ship(file.into()),
-        _ => {
-            eprintln!("{USAGE}");
+        Ok(Command::Check(arguments)) => check(&arguments.into()),
+        Ok(Command::Ship(arguments)) => ship(&arguments.into()),
+        Err(message) => {
+            eprintln!("lastwords-shipper: {message}\n\n{USAGE}");
             return ExitCode::from(2);
         }
     };
@@ -50,30 +41,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(file: PathBuf) -> anyhow::Result<()> {
-    let loaded = config::load(&file)?;
-    println!("{}: valid; host {}, to {:?}", file.display(), loaded.shipper.host.name, loaded.uplink);
-    Ok(())
+/// Looks up an environment variable; empty counts as not set.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Lets nobody else into the folder that holds what has been read and not been acknowledged yet.
-fn close_state(folder: &Path) -> anyhow::Result<()> {
-    private::keep_files_private();
-    let mode = private::make_private(folder).context("the state folder (state_dir) cannot be used")?;
-    let entries = private::close_contents(folder, &[]);
-    if mode.is_some() || entries > 0 {
-        let mode = mode.map(|mode| format!("{mode:04o}"));
-        tracing::warn!(folder = %folder.display(), mode, entries, "others could read the state folder; it is closed to them now");
+fn check(flags: &Flags) -> anyhow::Result<()> {
+    let Loaded { settings, layers, .. } = config::load(flags, &environment)?;
+    for notice in layers.notices() {
+        eprintln!("lastwords-shipper: {notice}");
     }
+    match layers.path() {
+        Some(file) => println!("{} is valid. This would be used:\n", file.display()),
+        None => println!("There is no {}. This would be used:\n", config::DEFAULT_FILE),
+    }
+    let shown = shown::show(&settings, &Schema::derive::<ShipperSettings>(), &layers);
+    shown::lines(&shown).iter().for_each(|line| println!("{line}"));
     Ok(())
 }
 
-fn ship(file: PathBuf) -> anyhow::Result<()> {
+fn ship(flags: &Flags) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LASTWORDS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let loaded = config::load(&file)?;
-    close_state(&loaded.shipper.state_dir)?;
+    let mut loaded = config::load(flags, &environment)?;
+    for notice in loaded.layers.notices() {
+        tracing::warn!("{notice}");
+    }
+    loaded.shipper.fit_machine();
+    private::keep_files_private();
+    loaded.shipper.close_state().context("the state folder (collect.state_dir) cannot be used")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use serde_json::json;
+use lastwords_config::{Shown, shown};
 
 use super::environment;
 use crate::{
     args::ConfigCheckArgs,
-    config::{self, Config, DEFAULT_FILE, Flags},
+    config::{self, DEFAULT_FILE, Flags},
     outcome::{Outcome, printed},
     output::{self, Format},
 };
@@ -17,110 +17,26 @@ use crate::{
 /// # Errors
 /// The configuration's error, with file, line and key.
 pub fn run(check: &ConfigCheckArgs) -> anyhow::Result<Outcome> {
-    let config = config::load(&Flags { config: check.file.clone(), ..Flags::default() }, &environment)?;
-    let format = Format::or_default(check.format.format);
-    let mut out = output::stdout();
-    if format == Format::Table {
-        match &config.file {
-            Some(file) => {
-                printed(writeln!(
-                    out,
-                    "{} is valid. With the environment, this would be used:\n",
-                    file.display()
-                ))?;
-            }
-            None => {
-                printed(writeln!(
-                    out,
-                    "There is no {DEFAULT_FILE}. With the environment, this would be used:\n"
-                ))?;
-            }
-        }
+    let config = config::load(&Flags::from(check), &environment)?;
+    config.check_ship_files()?;
+    for notice in config.notices() {
+        output::tell(format_args!("lastwords: {notice}"));
     }
-    printed(output::print_object(&mut out, format, COLUMNS, &shown(&config)))?;
+    let shown = config.shown();
+    let mut out = output::stdout();
+    let format = Format::or_default(check.format.format);
+    if format != Format::Table {
+        let columns: Vec<&str> = shown.iter().map(|shown| shown.key.as_str()).collect();
+        let object = shown.iter().map(|Shown { key, value, .. }| (key.clone(), value.clone())).collect();
+        let object = serde_json::Value::Object(object);
+        printed(output::print_object(&mut out, format, &columns, &object))?;
+        return Ok(Outcome::Done);
+    }
+    let told = match config.file() {
+        Some(file) => format!("{} is valid. This would be used:", file.display()),
+        None => format!("There is no {DEFAULT_FILE}. This would be used:"),
+    };
+    printed(writeln!(out, "{told}\n"))?;
+    shown::lines(&shown).iter().try_for_each(|line| printed(writeln!(out, "{line}")))?;
     Ok(Outcome::Done)
-}
-
-const COLUMNS: &[&str] = &[
-    "data",
-    "grace_seconds",
-    "host.name",
-    "listen.grpc",
-    "listen.http",
-    "listen.http_hosts",
-    "listen.insecure",
-    "listen.memory_max",
-    "listen.tls.certificate_file",
-    "listen.tls.key_file",
-    "listen.tls.client_ca_file",
-    "clickhouse.listen",
-    "clickhouse.user",
-    "engine.library",
-    "engine.memory_max",
-    "engine.in_process",
-    "collect.journald",
-    "collect.kmsg",
-    "collect.samples",
-    "collect.files",
-    "collect.exclude",
-    "collect.consoles",
-    "collect.time_zone",
-    "collect.saturation_share",
-    "detect.rules",
-    "query.memory_max",
-    "ship.ingester",
-    "kafka.brokers",
-    "kafka.topic",
-    "kafka.group",
-    "kafka.partitions",
-    "store.url",
-    "store.user",
-    "store.ca_file",
-    "store.database",
-    "store.cluster",
-];
-
-/// The configuration under its keys; no secret is in it.
-fn shown(config: &Config) -> serde_json::Value {
-    let listen =
-        |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
-    let tls = config.listen.security.tls.as_ref();
-    json!({
-        "data": config.data.root(),
-        "grace_seconds": config.grace.as_secs(),
-        "host.name": config.host.name,
-        "listen.grpc": listen(config.listen.grpc),
-        "listen.http": listen(config.listen.http),
-        "listen.http_hosts": config.listen.http_names.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "listen.insecure": config.listen.security.insecure,
-        "listen.memory_max": config.listen.memory.memory_bytes_max,
-        "listen.tls.certificate_file": tls.map(|tls| &tls.certificate_file),
-        "listen.tls.key_file": tls.map(|tls| &tls.key_file),
-        "listen.tls.client_ca_file": tls.and_then(|tls| tls.client_ca_file.as_ref()),
-        "clickhouse.listen": listen(config.clickhouse.listen),
-        "clickhouse.user": config.clickhouse.named.as_ref().map(|(name, _)| name),
-        "engine.library": config.engine.library,
-        "engine.memory_max": config.engine.memory_bytes_max,
-        "engine.in_process": config.engine.in_process,
-        "collect.journald": config.collect.journald,
-        "collect.kmsg": config.collect.kmsg,
-        "collect.samples": config.collect.samples,
-        "collect.files": config.collect.files,
-        "collect.exclude": config.collect.exclude,
-        "collect.consoles": config.collect.consoles,
-        "collect.time_zone": config.collect.time_zone.iana_name().unwrap_or("UTC"),
-        "collect.saturation_share": config.collect.saturation_share,
-        "query.memory_max": config.known.memory_bytes_max,
-        "detect.rules": config.rules.files().collect::<Vec<_>>(),
-        "ship.ingester": config.ingester,
-        "kafka.brokers": config.kafka.as_ref().map(|kafka| &kafka.brokers),
-        "kafka.topic": config.kafka.as_ref().map(|kafka| &kafka.topic),
-        "kafka.group": config.kafka.as_ref().map(|kafka| &kafka.group),
-        "kafka.partitions": config.kafka.as_ref().map(|kafka| kafka.partitions),
-        "store.url": config.store.as_ref().map(|store| &store.urls),
-        "store.user": config.store.as_ref().map(|store| &store.user),
-        "store.ca_file": config.store.as_ref().map(|store| &store.ca_file),
-        "store.database": config.store.as_ref().map(|store| &store.database),
-        "store.cluster": config.store.as_ref().map(|store| &store.cluster),
-    })
 }

@@ -35,7 +35,7 @@ const FURTHER: [&str; 2] =
 /// Where the story cannot be written, imported or asked about.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let place = Place::choose(args)?;
-    let config = config::load(&Flags { data: Some(place.data.clone()), ..Flags::default() }, &environment)?;
+    let config = config::load(&Flags::default().with_path("--data", Some(&place.data)), &environment)?;
     let pipeline = open(&config).await?;
     let logs = tempfile::tempdir().context("no temporary folder for the demo's logs")?;
     let until = last_day(args.until)?;

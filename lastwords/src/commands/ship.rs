@@ -1,7 +1,5 @@
 //! `lastwords ship`: this machine's logs to an ingester elsewhere.
 
-use lastwords_shipper::Uplink;
-
 use super::{environment, stop_signal};
 use crate::{
     args::ShipArgs,
@@ -16,18 +14,15 @@ use crate::{
 /// Where the configuration names no ingester, or the shipper's state cannot be used.
 pub async fn run(ship: &ShipArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(ship), &environment)?;
-    let Some(ingester) = config.ingester.clone() else {
+    let Some(uplink) = config.uplink.clone() else {
         let message = "wanted an ingester to send to: --ingester http://HOST:4320, LASTWORDS_INGESTER, or ship.ingester";
         return Err(UsageError(message.to_owned()).into());
     };
-    let uplink = match config.ingester_tls.clone() {
-        Some(tls) => Uplink::GrpcTls(ingester.clone(), tls),
-        None => Uplink::Grpc(ingester.clone()),
-    };
+    config.check_ship_files()?;
     config.data.create()?;
     let _lock = config.data.try_lock("lastwords ship")?;
     let stop = stop_signal()?;
-    tracing::info!(host = config.host.name, %ingester, "shipping this machine's logs");
+    tracing::info!(host = config.host.name, to = ?uplink, "shipping this machine's logs");
     let stopped = async {
         let signal = stop.await;
         tracing::info!(signal, "stopping");

@@ -1,24 +1,47 @@
 //! `[clickhouse]`: the port for ClickHouse's clients, and who may use it.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::Path};
 
-use serde::Deserialize;
+use lastwords_config::{FilePath, Invalid};
+use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Flags, file::ListenText, first_line, pick};
+use super::first_line;
+use crate::args::Listen;
 
 /// `[clickhouse]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawClickHouse {
-    pub listen: Option<ListenText>,
-    pub reader_password_file: Option<PathBuf>,
-    pub writer_password_file: Option<PathBuf>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClickHouseSettings {
+    /// Where `up` listens.
+    pub listen: Listen,
+    /// File with the reader's password; none: one is made at the first start.
+    pub reader_password_file: Option<FilePath>,
+    /// File with the writer's password; none: one is made at the first start.
+    pub writer_password_file: Option<FilePath>,
+    /// A further user who inserts.
     pub user: Option<String>,
-    pub password_file: Option<PathBuf>,
+    /// File with that user's password.
+    pub password_file: Option<FilePath>,
 }
+
+impl Default for ClickHouseSettings {
+    fn default() -> Self {
+        ClickHouseSettings {
+            listen: Listen::Off,
+            reader_password_file: None,
+            writer_password_file: None,
+            user: None,
+            password_file: None,
+        }
+    }
+}
+
+/// Variables with passwords, which are no keys: secrets do not belong into the file.
+pub const PASSWORD_VARIABLES: &[&str] = &[
+    "LASTWORDS_CLICKHOUSE_PASSWORD",
+    "LASTWORDS_CLICKHOUSE_READER_PASSWORD",
+    "LASTWORDS_CLICKHOUSE_WRITER_PASSWORD",
+];
 
 /// Name of the user who reads.
 pub const READER: &str = "reader";
@@ -47,32 +70,26 @@ impl std::fmt::Debug for ClickHouseConfig {
     }
 }
 
-pub(super) fn resolve(
-    raw: RawClickHouse,
-    flags: &Flags,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<ClickHouseConfig, ConfigError> {
-    let chosen = |key: &str, file: Option<&PathBuf>, variable: &str| match file {
-        Some(path) => password(key, path).map(Some),
-        None => Ok(environment(variable).filter(|password| !password.is_empty())),
-    };
-    let file = flags.clickhouse_password_file.as_ref().or(raw.password_file.as_ref());
-    let named = chosen("clickhouse.password_file", file, "LASTWORDS_CLICKHOUSE_PASSWORD")?;
-    let user = flags.clickhouse_user.clone().or(raw.user);
-    Ok(ClickHouseConfig {
-        listen: pick(flags.clickhouse_listen, raw.listen.map(|listen| listen.0), None),
-        reader_password: chosen(
-            "clickhouse.reader_password_file",
-            raw.reader_password_file.as_ref(),
-            "LASTWORDS_CLICKHOUSE_READER_PASSWORD",
-        )?,
-        writer_password: chosen(
-            "clickhouse.writer_password_file",
-            raw.writer_password_file.as_ref(),
-            "LASTWORDS_CLICKHOUSE_WRITER_PASSWORD",
-        )?,
-        named: named_writer("clickhouse.user", user, named)?,
-    })
+impl ClickHouseSettings {
+    pub(super) fn check(
+        &self,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<ClickHouseConfig, Invalid> {
+        let chosen = |name: &str, file: &Option<FilePath>| match file {
+            Some(path) => password(&format!("clickhouse.{name}_file"), &path.0).map(Some),
+            None => {
+                let variable = format!("LASTWORDS_CLICKHOUSE_{}", name.to_uppercase());
+                Ok(environment(&variable).filter(|password| !password.is_empty()))
+            }
+        };
+        let named = chosen("password", &self.password_file)?;
+        Ok(ClickHouseConfig {
+            listen: self.listen.address(),
+            reader_password: chosen("reader_password", &self.reader_password_file)?,
+            writer_password: chosen("writer_password", &self.writer_password_file)?,
+            named: named_writer("clickhouse.user", self.user.clone(), named)?,
+        })
+    }
 }
 
 /// A writer under a name of one's own.
@@ -83,14 +100,15 @@ pub fn named_writer(
     key: &str,
     user: Option<String>,
     password: Option<String>,
-) -> Result<Option<(String, String)>, ConfigError> {
+) -> Result<Option<(String, String)>, Invalid> {
     const NAME: &str = "a name other than reader and writer, who are there by themselves";
-    let value =
-        |wanted, found: &str| ConfigError::Value { key: key.to_owned(), wanted, found: found.to_owned() };
     match (user, password) {
-        (Some(user), _) if [READER, WRITER].contains(&user.as_str()) => Err(value(NAME, &user)),
+        (Some(user), _) if [READER, WRITER].contains(&user.as_str()) => {
+            Err(Invalid::wanted(key, NAME, &user))
+        }
         (Some(user), None) => {
-            Err(value("a password for this user, too (a password file; nobody comes in without one)", &user))
+            let wanted = "a password for this user, too (a password file; nobody comes in without one)";
+            Err(Invalid::wanted(key, wanted, &user))
         }
         (Some(user), Some(password)) => Ok(Some((user, password))),
         // What ClickHouse's clients take where no name is given.
@@ -103,14 +121,13 @@ pub fn named_writer(
 ///
 /// # Errors
 /// Where it cannot be read, or its first line is empty.
-pub fn password(key: &str, path: &Path) -> Result<String, ConfigError> {
-    let password = first_line(path)?;
+pub fn password(key: &str, path: &Path) -> Result<String, Invalid> {
+    let password = first_line(path).map_err(|error| {
+        Invalid::new(key, format_args!("the password file {} cannot be read: {error}", path.display()))
+    })?;
     if password.is_empty() {
-        return Err(ConfigError::Value {
-            key: key.to_owned(),
-            wanted: "a file whose first line is a password",
-            found: path.display().to_string(),
-        });
+        let wanted = "a file whose first line is a password";
+        return Err(Invalid::wanted(key, wanted, &path.display().to_string()));
     }
     Ok(password)
 }

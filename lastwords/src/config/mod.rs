@@ -1,40 +1,49 @@
-//! Configuration: one TOML file, environment variables over it, flags over both; validated once.
+//! Configuration: one TOML file, environment variables over it, flags over both; validated once. Each module has a
+//! table's settings as they are written, and what they come to:
 //!
-//! `file` reads the TOML with places for errors, `environment` lays variables over it, this module resolves what
-//! nobody said and checks what was said.
+//! - [`listen`]: `[listen]`,
+//! - [`clickhouse`]: `[clickhouse]`,
+//! - [`kafka`]: `[kafka]`,
+//! - [`store`]: `[store]`,
+//! - [`known`]: `[sets]` and `[hosts]`,
+//! - [`flags`]: what the command line says;
+//!
+//! `[host]`, `[collect]` and `[ship]` are the shipper's ([`lastwords_shipper::config`]).
 
 mod clickhouse;
-mod environment;
-mod error;
-mod file;
-mod fleet;
-mod security;
+mod flags;
+mod kafka;
+mod known;
+mod listen;
+mod store;
 
 use std::{
     collections::BTreeMap,
-    io::Read as _,
-    net::SocketAddr,
+    io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use jiff::tz::TimeZone;
-use lastwords_ingester::{MemoryPlan, kafka::KafkaOptions};
-use lastwords_shipper::{discover::Pattern, uplink::TlsOptions};
+use lastwords_config::{FilePath, Invalid, Layers, Schema, ShortNames, Shown, Size, shown};
+use lastwords_ingester::kafka::KafkaOptions;
+use lastwords_shipper::{
+    Uplink,
+    address::{carries_secrets, redacted},
+    config::{self as shipper, Collect, CollectSettings, HostSettings, ShipSettings},
+};
 use lastwords_store::RemoteOptions;
+use serde::{Deserialize, Serialize};
 
-pub use clickhouse::{ClickHouseConfig, READER, WRITER, named_writer, password};
-pub use environment::VARIABLES;
-pub use error::ConfigError;
-use file::{Raw, RawCollect};
-pub use fleet::is_cluster_name;
-pub use security::{GrpcSecurity, HttpUse};
+pub use clickhouse::{ClickHouseConfig, ClickHouseSettings, READER, WRITER, named_writer, password};
+pub use flags::{FLAGS, Flags};
+pub use kafka::KafkaSettings;
+pub use lastwords_config::ConfigError;
+pub use listen::{GrpcSecurity, HttpUse, ListenConfig, ListenSettings};
+pub use store::{StoreSettings, is_cluster_name};
 
 use crate::{
-    args::{Listen, PlaceArgs, ServiceArgs, ShipArgs, UpArgs},
     data::DataFolder,
-    http::access::Authority,
     questions::Known,
     rules::{self, Rules},
 };
@@ -42,11 +51,109 @@ use crate::{
 /// The configuration file that is read where no other is named.
 pub const DEFAULT_FILE: &str = "/etc/lastwords/lastwords.toml";
 
+/// Variables with names of their own, beside the shipper's: every key can be set by LASTWORDS_TABLE_KEY, too.
+pub const SHORT_NAMES: ShortNames = &[
+    ("LASTWORDS_LISTEN", "listen.grpc"),
+    ("LASTWORDS_HTTP_LISTEN", "listen.http"),
+    ("LASTWORDS_HTTP_HOSTS", "listen.http_hosts"),
+    ("LASTWORDS_INSECURE", "listen.insecure"),
+    ("LASTWORDS_ENGINE", "engine.library"),
+];
+
+/// Variables that are no keys: where the file is, what is logged, and passwords, which do not belong into the file.
+pub fn variables_without_keys() -> impl Iterator<Item = &'static str> {
+    ["LASTWORDS_CONFIG", "LASTWORDS_LOG", "LASTWORDS_LOG_JSON"]
+        .into_iter()
+        .chain(clickhouse::PASSWORD_VARIABLES.iter().copied())
+        .chain([kafka::PASSWORD_VARIABLE, store::PASSWORD_VARIABLE])
+}
+
+/// The whole file. Every key is optional; an unknown key is an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The data folder; none: a place of the user's.
+    pub data: Option<FilePath>,
+    /// How long a shutdown may take.
+    pub grace_seconds: u64,
+    /// What this machine is called.
+    pub host: HostSettings,
+    /// Who may send and ask.
+    pub listen: ListenSettings,
+    /// The port for ClickHouse's clients.
+    pub clickhouse: ClickHouseSettings,
+    /// The embedded engine.
+    pub engine: EngineSettings,
+    /// What is collected from this machine.
+    pub collect: CollectSettings,
+    /// What finds events.
+    pub detect: DetectSettings,
+    /// What questions may take.
+    pub query: QuerySettings,
+    /// Saved sets by name.
+    pub sets: BTreeMap<String, String>,
+    /// Labels by host.
+    pub hosts: BTreeMap<String, BTreeMap<String, String>>,
+    /// Where `ship` sends to.
+    pub ship: ShipSettings,
+    /// Where `ingest` and `write` meet.
+    pub kafka: KafkaSettings,
+    /// The ClickHouse server.
+    pub store: StoreSettings,
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineSettings {
+    /// The library, where it is not at its installed place.
+    pub library: Option<FilePath>,
+    /// Most memory it may use; none: it follows the machine.
+    pub memory_max: Option<Size>,
+    /// It runs in the process that needs it, without a cage.
+    pub in_process: bool,
+}
+
+/// `[detect]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DetectSettings {
+    /// Files of the user's own rules.
+    pub rules: Vec<FilePath>,
+}
+
+/// `[query]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QuerySettings {
+    /// Memory that a question may take, beside the engine's; none: the default of questions.
+    pub memory_max: Option<Size>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            data: None,
+            grace_seconds: 20,
+            host: HostSettings::default(),
+            listen: ListenSettings::default(),
+            clickhouse: ClickHouseSettings::default(),
+            engine: EngineSettings::default(),
+            collect: CollectSettings::default(),
+            detect: DetectSettings::default(),
+            query: QuerySettings::default(),
+            sets: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            ship: ShipSettings::default(),
+            kafka: KafkaSettings::default(),
+            store: StoreSettings::default(),
+        }
+    }
+}
+
 /// Everything that a command needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file it came from.
-    pub file: Option<PathBuf>,
     /// The data folder.
     pub data: DataFolder,
     /// This machine's name and machine-id.
@@ -58,36 +165,21 @@ pub struct Config {
     /// The embedded engine.
     pub engine: EngineConfig,
     /// What is collected from this machine.
-    pub collect: CollectConfig,
+    pub collect: Collect,
     /// What finds events.
     pub rules: Rules,
     /// Saved sets and labels of hosts.
     pub known: Known,
     /// Where `ship` sends to.
-    pub ingester: Option<String>,
+    pub uplink: Option<Uplink>,
     /// Kafka, where `ingest` and `write` meet.
     pub kafka: Option<KafkaOptions>,
     /// The ClickHouse server; none: the engine in the data folder.
     pub store: Option<RemoteOptions>,
-    /// How `ship` does; none: plain text.
-    pub ingester_tls: Option<TlsOptions>,
     /// How long a shutdown may take.
     pub grace: Duration,
-}
-
-/// Where `up` listens.
-#[derive(Debug, Clone)]
-pub struct ListenConfig {
-    /// gRPC, for shippers.
-    pub grpc: Option<SocketAddr>,
-    /// How `grpc` is secured.
-    pub security: GrpcSecurity,
-    /// What comes from outside may take so much memory, until it is stored.
-    pub memory: MemoryPlan,
-    /// HTTP API.
-    pub http: Option<SocketAddr>,
-    /// Names by which the HTTP API may be asked for, beside its address.
-    pub http_names: Vec<Authority>,
+    settings: Settings,
+    layers: Layers,
 }
 
 /// The embedded engine.
@@ -101,263 +193,92 @@ pub struct EngineConfig {
     pub in_process: bool,
 }
 
-/// What is collected from this machine.
-#[derive(Debug, Clone)]
-pub struct CollectConfig {
-    /// systemd's journal, where `journalctl` exists.
-    pub journald: bool,
-    /// The kernel's ring, where it can be read.
-    pub kmsg: bool,
-    /// Network counters and their saturation.
-    pub samples: bool,
-    /// Log files, as globs.
-    pub files: Vec<String>,
-    /// Files that are left alone, as globs.
-    pub exclude: Vec<String>,
-    /// Guests' console logs, as globs.
-    pub consoles: Vec<String>,
-    /// Time zone of lines that don't say theirs.
-    pub time_zone: TimeZone,
-    /// Share of an interface's speed that counts as saturated.
-    pub saturation_share: f64,
-}
-
-impl CollectConfig {
-    /// Whether there is anything to collect.
-    #[must_use]
-    pub fn anything(&self) -> bool {
-        self.journald || self.kmsg || self.samples || !self.files.is_empty() || !self.consoles.is_empty()
-    }
-}
-
-/// Log files that are collected where the configuration says nothing.
-pub const DEFAULT_FILES: &[&str] =
-    &["/var/log/*.log", "/var/log/**/*.log", "/var/log/syslog", "/var/log/messages"];
-/// Files that are left alone: binary, compressed, or collected by another source.
-pub const DEFAULT_EXCLUDE: &[&str] = &[
-    "/var/log/journal/**",
-    "/var/log/lastwords/**",
-    "/var/log/libvirt/**",
-    "/var/log/xen/console/**",
-    "/var/log/installer/**",
-    "/var/log/faillog",
-    "/var/log/lastlog",
-];
-/// Guests' console logs of libvirt and Xen.
-pub const DEFAULT_CONSOLES: &[&str] = &["/var/log/libvirt/qemu/*.log", "/var/log/xen/console/*.log"];
-
-const DEFAULT_GRPC: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4320);
-const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8640);
-const DEFAULT_GRACE_SECONDS: u64 = 20;
-const DEFAULT_SATURATION_SHARE: f64 = 0.8;
-
-/// What the flags say, whichever command they were given to.
-#[derive(Debug, Clone, Default)]
-pub struct Flags {
-    /// `--config`
-    pub config: Option<PathBuf>,
-    /// `--data`
-    pub data: Option<PathBuf>,
-    /// `--listen`
-    pub listen: Option<Listen>,
-    /// `--http-listen`
-    pub http_listen: Option<Listen>,
-    /// `--clickhouse-listen`
-    pub clickhouse_listen: Option<Listen>,
-    /// `--clickhouse-user`
-    pub clickhouse_user: Option<String>,
-    /// `--clickhouse-password-file`
-    pub clickhouse_password_file: Option<PathBuf>,
-    /// `--host`
-    pub host: Option<String>,
-    /// `--ingester`
-    pub ingester: Option<String>,
-    /// `--insecure`
-    pub insecure: bool,
-    /// What `--http-listen` and `listen.http` are for.
-    pub http_use: HttpUse,
-    /// `--no-collect`
-    pub no_collect: bool,
-}
-
-impl From<&PlaceArgs> for Flags {
-    fn from(place: &PlaceArgs) -> Flags {
-        Flags { config: place.config.clone(), data: place.data.clone(), ..Flags::default() }
-    }
-}
-
-impl From<&UpArgs> for Flags {
-    fn from(up: &UpArgs) -> Flags {
-        Flags {
-            listen: up.listen,
-            http_listen: up.http_listen,
-            clickhouse_listen: up.clickhouse_listen,
-            clickhouse_user: up.clickhouse_user.clone(),
-            clickhouse_password_file: up.clickhouse_password_file.clone(),
-            host: up.host.clone(),
-            insecure: up.insecure,
-            http_use: HttpUse::Api,
-            no_collect: up.no_collect,
-            ..Flags::from(&up.place)
-        }
-    }
-}
-
-impl From<&ServiceArgs> for Flags {
-    fn from(service: &ServiceArgs) -> Flags {
-        Flags {
-            listen: service.listen,
-            http_listen: service.http_listen,
-            insecure: service.insecure,
-            http_use: HttpUse::Health,
-            ..Flags::from(&service.place)
-        }
-    }
-}
-
-impl From<&ShipArgs> for Flags {
-    fn from(ship: &ShipArgs) -> Flags {
-        Flags { ingester: ship.ingester.clone(), host: ship.host.clone(), ..Flags::from(&ship.place) }
-    }
-}
-
 /// Reads the file, the environment and the flags into one checked configuration.
 ///
 /// `environment` looks a variable up; a parameter, so that tests need no environment.
 ///
 /// # Errors
-/// The file, line and key, or the variable, that is wrong, and what was wanted.
+/// The file, line and key, the variable or the flag that is wrong, and what was wanted.
 pub fn load(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
-    let named = flags.config.clone();
-    let path = named.or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
-    let mut raw = match &path {
-        Some(path) => file::read(path)?,
-        None => Raw::default(),
-    };
-    environment::overlay(&mut raw, environment)?;
-    resolve(raw, path.clone(), flags, environment).map_err(|error| match &path {
-        Some(path) => file::placed(error, path),
-        None => error,
-    })
+    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+    let path = flags.config.clone().or_else(default);
+    let schema = Schema::derive::<Settings>();
+    let mut layers = shipper::open(path.as_deref(), environment)?;
+    layers.lay_environment(&schema, &[shipper::SHORT_NAMES, SHORT_NAMES], environment)?;
+    flags.lay(&mut layers, &schema)?;
+    let mut settings: Settings = layers.read(&schema)?;
+    settings.fill(environment).map_err(|invalid| layers.place(invalid))?;
+    let checked = settings.check(flags.http_use, environment);
+    checked.map_err(|invalid| layers.place(invalid)).map(|config| Config { layers, ..config })
 }
 
-fn resolve(
-    raw: Raw,
-    file: Option<PathBuf>,
-    flags: &Flags,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Config, ConfigError> {
-    let data = flags.data.clone().or(raw.data).unwrap_or_else(|| default_data(environment));
-    let name = flags.host.clone().or(raw.host.name).unwrap_or_else(host_name);
-    let machine_id =
-        std::fs::read_to_string("/etc/machine-id").map(|text| text.trim().to_owned()).unwrap_or_default();
-    let host = lastwords_record::Host { name, machine_id };
-    if host.check_version_1().is_err() {
-        let wanted = "1 to 255 bytes without control characters";
-        // A part of it says which it is.
-        let found = host.name.chars().take(64).collect();
-        return Err(ConfigError::Value { key: "host.name".into(), wanted, found });
+impl Settings {
+    /// Says what nobody said and this machine knows.
+    fn fill(&mut self, environment: &dyn Fn(&str) -> Option<String>) -> Result<(), Invalid> {
+        self.data.get_or_insert_with(|| FilePath(default_data(environment)));
+        self.host.fill();
+        self.collect.fill(environment)
     }
-    let mut collect = collect(raw.collect, environment)?;
-    if flags.no_collect {
-        collect = CollectConfig {
-            journald: false,
-            kmsg: false,
-            samples: false,
-            files: Vec::new(),
-            consoles: Vec::new(),
-            ..collect
-        };
+
+    fn check(
+        mut self,
+        http_use: HttpUse,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Invalid> {
+        let files: Vec<PathBuf> = self.detect.rules.iter().map(|path| path.0.clone()).collect();
+        let rules = rules::read(&files)
+            .and_then(Rules::of)
+            .map_err(|message| Invalid::new("detect.rules", message))?;
+        let known = known::check(&self.sets, &self.hosts, &rules)?;
+        Ok(Config {
+            data: DataFolder::new(self.data.clone().unwrap_or_default().0),
+            host: self.host.check()?,
+            listen: self.listen.check(http_use, self.kafka.brokers.is_some())?,
+            clickhouse: self.clickhouse.check(environment)?,
+            engine: EngineConfig {
+                library: self.engine.library.as_ref().map(|path| path.0.clone()),
+                memory_bytes_max: self.engine.memory_max.map(|size| size.0),
+                in_process: self.engine.in_process,
+            },
+            collect: self.collect.check()?,
+            known: Known { memory_bytes_max: self.query.memory_max.map(|size| size.0), ..known },
+            rules,
+            uplink: self.ship.check()?,
+            kafka: self.kafka.check(environment)?,
+            store: self.store.check(environment)?,
+            grace: Duration::from_secs(self.grace_seconds),
+            layers: Layers::empty(),
+            settings: self,
+        })
     }
-    let grpc = pick(flags.listen, raw.listen.grpc.map(|listen| listen.0), Some(DEFAULT_GRPC));
-    let http = pick(flags.http_listen, raw.listen.http.map(|listen| listen.0), Some(DEFAULT_HTTP));
-    let insecure = flags.insecure || raw.listen.insecure.unwrap_or(false);
-    let ingester = flags.ingester.clone().or(raw.ship.ingester);
-    let rules = rules::read(&raw.detect.rules.unwrap_or_default())
-        .and_then(Rules::of)
-        .map_err(|message| ConfigError::Rules { key: "detect.rules".into(), message })?;
-    Ok(Config {
-        file,
-        data: DataFolder::new(data),
-        host,
-        listen: ListenConfig {
-            grpc,
-            security: security::listen(grpc, raw.listen.tls, insecure)?,
-            memory: security::memory(raw.listen.memory_max)?,
-            http: security::http(http, flags.http_use, raw.kafka.brokers.is_some(), insecure)?,
-            http_names: security::http_names(raw.listen.http_hosts)?,
-        },
-        clickhouse: clickhouse::resolve(raw.clickhouse, flags, environment)?,
-        engine: EngineConfig {
-            library: raw.engine.library,
-            memory_bytes_max: raw.engine.memory_max.map(|size| size.0),
-            in_process: raw.engine.in_process.unwrap_or(false),
-        },
-        collect,
-        ingester_tls: security::ship(ingester.as_deref(), raw.ship.tls)?,
-        ingester,
-        known: Known {
-            memory_bytes_max: raw.query.memory_max.map(|size| size.0),
-            ..known(&raw.sets, raw.hosts, &rules)?
-        },
-        rules,
-        kafka: fleet::kafka(raw.kafka, environment)?,
-        store: fleet::store(raw.store, environment)?,
-        grace: Duration::from_secs(raw.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS)),
-    })
 }
 
-/// `[sets]` and `[hosts.NAME]`.
-fn known(
-    sets: &BTreeMap<String, String>,
-    hosts: BTreeMap<String, BTreeMap<String, String>>,
-    rules: &Rules,
-) -> Result<Known, ConfigError> {
-    let mut vocabulary = lastwords_query::vocabulary().clone();
-    rules.classes().for_each(|class| vocabulary.names.add(class));
-    for (name, definition) in sets {
-        vocabulary
-            .save(name, definition)
-            .map_err(|error| ConfigError::Set { key: format!("sets.{name}"), message: error.to_string() })?;
+impl Config {
+    /// The file it came from.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.layers.path()
     }
-    vocabulary.labels.extend(hosts.values().flat_map(BTreeMap::keys).cloned());
-    let labels = Arc::new(hosts.into_iter().collect());
-    Ok(Known { vocabulary: Arc::new(vocabulary), labels, memory_bytes_max: None })
-}
 
-fn collect(
-    raw: RawCollect,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<CollectConfig, ConfigError> {
-    let list = |given: Option<Vec<String>>, default: &[&str]| {
-        given.unwrap_or_else(|| default.iter().map(|&glob| glob.to_owned()).collect())
-    };
-    let share = raw.saturation_share.unwrap_or(DEFAULT_SATURATION_SHARE);
-    if !(share > 0.0 && share <= 1.0) {
-        return Err(ConfigError::Value {
-            key: "collect.saturation_share".into(),
-            wanted: "a share above 0 and up to 1",
-            found: share.to_string(),
-        });
+    /// Former names of keys that the file has.
+    #[must_use]
+    pub fn notices(&self) -> &[lastwords_config::Notice] {
+        self.layers.notices()
     }
-    let collect = CollectConfig {
-        journald: raw.journald.unwrap_or(true),
-        kmsg: raw.kmsg.unwrap_or(true),
-        samples: raw.samples.unwrap_or(true),
-        files: list(raw.files, DEFAULT_FILES),
-        exclude: list(raw.exclude, DEFAULT_EXCLUDE),
-        consoles: list(raw.consoles, DEFAULT_CONSOLES),
-        time_zone: time_zone("collect.time_zone", raw.time_zone.as_deref(), environment)?,
-        saturation_share: share,
-    };
-    for (key, globs) in
-        [("files", &collect.files), ("exclude", &collect.exclude), ("consoles", &collect.consoles)]
-    {
-        if let Some(error) = globs.iter().find_map(|glob| glob.parse::<Pattern>().err()) {
-            return Err(ConfigError::Glob { key: format!("collect.{key}"), message: error.to_string() });
-        }
+
+    /// Every key with the value that is used.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        shown::show(&self.settings, &Schema::derive::<Settings>(), &self.layers)
     }
-    Ok(collect)
+
+    /// Reads the certificates and the key of `[ship.tls]` once.
+    ///
+    /// # Errors
+    /// File, line and key of what cannot be used.
+    pub fn check_ship_files(&self) -> Result<(), ConfigError> {
+        self.settings.ship.check_files().map_err(|invalid| self.layers.place(invalid))
+    }
 }
 
 /// The zone that was named, else `TZ`, else that of `/etc/localtime`, else UTC. `key` is what errors call it.
@@ -368,7 +289,7 @@ pub fn time_zone(
     key: &str,
     named: Option<&str>,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<TimeZone, ConfigError> {
+) -> Result<TimeZone, Invalid> {
     let (key, name) = match named {
         Some(name) => (key, name.to_owned()),
         None => match environment("TZ").filter(|name| !name.is_empty()) {
@@ -377,34 +298,29 @@ pub fn time_zone(
             None => ("/etc/localtime", lastwords_shipper::zone::local(environment)),
         },
     };
-    TimeZone::get(&name).or_else(|_| TimeZone::posix(&name)).map_err(|_| ConfigError::Value {
-        key: key.into(),
-        wanted: "a name of the time zone database such as Europe/Berlin",
-        found: name,
-    })
+    lastwords_shipper::form::time_zone(&name)
+        .ok_or_else(|| Invalid::wanted(key, "a name of the time zone database such as Europe/Berlin", &name))
 }
 
 /// More of a file with a secret is not read.
 const PASSWORD_FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// The first line of a file with a secret.
-///
-/// # Errors
-/// Where it cannot be read.
-pub fn first_line(path: &Path) -> Result<String, ConfigError> {
+fn first_line(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|source| ConfigError::PasswordFile { path: path.to_owned(), source })?;
+    std::fs::File::open(path)?.take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn pick(flag: Option<Listen>, file: Option<Listen>, default: Option<SocketAddr>) -> Option<SocketAddr> {
-    match flag.or(file) {
-        Some(Listen::At(address)) => Some(address),
-        Some(Listen::Off) => None,
-        None => default,
+/// Refuses an address, or a list of them, in which a password may stand; never says it.
+fn without_secrets(key: &str, addresses: &str, way_out: &str) -> Result<(), Invalid> {
+    if !carries_secrets(addresses) {
+        return Ok(());
     }
+    let found = redacted(addresses);
+    let message =
+        format!("wanted an address without user, password and parameters, found {found:?}: {way_out}");
+    Err(Invalid::new(key, message))
 }
 
 fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
@@ -414,10 +330,6 @@ fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     let home =
         || PathBuf::from(environment("HOME").unwrap_or_else(|| "/tmp".to_owned())).join(".local/share");
     environment("XDG_DATA_HOME").map_or_else(home, PathBuf::from).join("lastwords")
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use std::collections::HashMap;
 
+use lastwords_config::{Key, Kind};
+
 use super::*;
+use crate::args::Listen;
 
 fn loaded(text: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Config, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -24,7 +27,7 @@ fn environment_goes_over_the_file_and_flags_over_both() {
 
     let variables =
         [("LASTWORDS_DATA", "/env"), ("LASTWORDS_LISTEN", "127.0.0.1:2"), ("LASTWORDS_HOST", "env")];
-    let flags = Flags { data: Some("/flag".into()), listen: Some(Listen::Off), ..Flags::default() };
+    let flags = Flags::default().with("--data", Some("/flag")).with("--listen", Some(Listen::Off));
     let config = loaded(text, &variables, flags).unwrap();
     assert_eq!(config.data.root(), Path::new("/flag"));
     assert_eq!(config.listen.grpc, None);
@@ -34,15 +37,21 @@ fn environment_goes_over_the_file_and_flags_over_both() {
 #[test]
 fn errors_name_file_line_and_key() {
     let cases = [
-        ("\n[collect]\nfile = [\"/x\"]\n", "DIR/lastwords.toml:3: key `collect.file`: unknown field `file`"),
-        ("[collect]\nkmsg = \"yes\"\n", "DIR/lastwords.toml:2: key `collect.kmsg`: invalid type"),
+        (
+            "\n[collect]\nexlude = [\"/x\"]\n",
+            "DIR/lastwords.toml:3: key `collect.exlude`: there is no such key; the nearest is `collect.exclude`. Known",
+        ),
+        (
+            "[collect]\nkmsg = \"yes\"\n",
+            "DIR/lastwords.toml:2: key `collect.kmsg`: wanted true or false, found \"yes\"",
+        ),
         (
             "[listen]\n\ngrpc = \"4320\"\n",
             "DIR/lastwords.toml:3: key `listen.grpc`: wanted an address and a port",
         ),
         (
             "[listen]\nmemory_max = \"1MiB\"\n",
-            "DIR/lastwords.toml:2: key `listen.memory_max`: wanted 64MiB or more, found \"1048576 bytes\"",
+            "DIR/lastwords.toml:2: key `listen.memory_max`: wanted 64MiB or more, found 1048576 bytes",
         ),
         (
             "[engine]\nmemory_max = \"2 bytes\"\n",
@@ -50,9 +59,24 @@ fn errors_name_file_line_and_key() {
         ),
         (
             "[collect]\nfiles = [\n  \"/a\",\n  7,\n]\n",
-            "DIR/lastwords.toml:4: key `collect.files`: invalid type",
+            "DIR/lastwords.toml:4: key `collect.files[1]`: wanted a text in quotes, found 7",
         ),
-        ("[colect]\nkmsg = true\n", "DIR/lastwords.toml:1: key `colect`: unknown field `colect`"),
+        (
+            "[colect]\nkmsg = true\n",
+            "DIR/lastwords.toml:1: key `colect`: there is no such key; the nearest is `collect`.",
+        ),
+        (
+            "[collect]\nconsoles = [\n  \"/a\",\n  \"/b/[c\",\n]\n",
+            "DIR/lastwords.toml:4: key `collect.consoles[1]`: '/b/[c'",
+        ),
+        (
+            "data = \"~other/x\"\n",
+            "DIR/lastwords.toml:1: key `data`: wanted a path, found \"~other/x\": only ~/ is",
+        ),
+        (
+            "data = \"~/x\"\n",
+            "DIR/lastwords.toml:1: key `data`: wanted HOME for the ~ of \"~/x\", found none",
+        ),
         (
             "[collect]\nsaturation_share = 1.5\n",
             "DIR/lastwords.toml:2: key `collect.saturation_share`: wanted a share above 0 and up to 1",
@@ -62,19 +86,25 @@ fn errors_name_file_line_and_key() {
             "DIR/lastwords.toml:2: key `collect.time_zone`: wanted a name of the time zone database",
         ),
         ("[sets]\ndeploys = \"gremlins\"\n", "DIR/lastwords.toml:2: key `sets.deploys`: Nothing is called"),
-        ("[hosts.hv01]\nrack = 7\n", "DIR/lastwords.toml:2: key `hosts.hv01.rack`: invalid type"),
+        (
+            "[hosts.hv01]\nrack = 7\n",
+            "DIR/lastwords.toml:2: key `hosts.hv01.rack`: wanted a text in quotes, found 7",
+        ),
         (
             "[detect]\nrules = [\"/nowhere\"]\n",
             "DIR/lastwords.toml:2: key `detect.rules`: the rules file /nowhere",
         ),
-        ("[listen]\ngrpc = \"0.0.0.0:4320\"\n", "listen.grpc = 0.0.0.0:4320 is not loopback and has no TLS"),
+        (
+            "[listen]\ngrpc = \"0.0.0.0:4320\"\n",
+            "DIR/lastwords.toml:2: key `listen.grpc`: 0.0.0.0:4320 is not loopback and has no TLS",
+        ),
         (
             "[listen]\nhttp = \"0.0.0.0:8640\"\n",
-            "listen.http = 0.0.0.0:8640 is not loopback, and the HTTP API asks",
+            "DIR/lastwords.toml:2: key `listen.http`: 0.0.0.0:8640 is not loopback, and the HTTP API asks",
         ),
         (
             "[listen]\nhttp_hosts = [\"hv01\", \"http://hv02\"]\n",
-            "DIR/lastwords.toml:2: key `listen.http_hosts`: wanted names such as lastwords.example.org or hv01:8640",
+            "DIR/lastwords.toml:2: key `listen.http_hosts[1]`: wanted names such as lastwords.example.org or hv01:8640",
         ),
         (
             "[store]\nurl = \"http://u:secret@a:8123\"\n",
@@ -90,7 +120,7 @@ fn errors_name_file_line_and_key() {
         ),
         (
             "[listen.tls]\ncertificate_file = \"/c\"\n",
-            "DIR/lastwords.toml:1: key `listen.tls`: missing field `key_file`",
+            "DIR/lastwords.toml:1: key `listen.tls`: wanted the key `key_file` in it",
         ),
         (
             "[ship]\ningester = \"https://a:1\"\n",
@@ -129,7 +159,15 @@ fn errors_name_file_line_and_key() {
             "[store]\nurl = \"http://a\"\ncluster = \"{c}\"\n",
             "DIR/lastwords.toml:3: key `store.cluster`: wanted a cluster's name",
         ),
-        ("[store]\nurl = 7\n", "DIR/lastwords.toml:2: key `store.url`: an address such as"),
+        ("[store]\nurl = 7\n", "DIR/lastwords.toml:2: key `store.url`: wanted an address such as"),
+        (
+            "[kafka]\nbrokers = \"a\"\n[kafka.properties]\n\"enable.idempotence\" = \"false\"\n",
+            "DIR/lastwords.toml:4: key `kafka.properties.\"enable.idempotence\"`: cannot be set",
+        ),
+        (
+            "[kafka]\nbrokers = \"a\"\npartitions = 0\n",
+            "DIR/lastwords.toml:3: key `kafka.partitions`: wanted 1 or more",
+        ),
         (
             "[store]\nurl = \"http://a\"\nanswer_timeout_seconds = 0\n",
             "DIR/lastwords.toml:3: key `store.answer_timeout_seconds`: wanted 1 or more",
@@ -167,8 +205,9 @@ fn plain_text_beyond_loopback_has_to_be_asked_for() {
         ("10.0.0.5:1", "[listen]\ninsecure = true\n", false, true),
         ("10.0.0.5:1", tls, false, true),
     ] {
-        let listen = Some(Listen::At(listen.parse().unwrap()));
-        let config = loaded(text, &[], Flags { listen, insecure, ..Flags::default() });
+        let flags =
+            Flags::default().with("--listen", Some(listen)).with("--insecure", insecure.then_some(true));
+        let config = loaded(text, &[], flags);
         assert_eq!(config.is_ok(), taken, "{listen:?} {text} {insecure}: {config:?}");
     }
     let variables = [("LASTWORDS_INSECURE", "yes"), ("LASTWORDS_LISTEN", "10.0.0.5:1")];
@@ -194,8 +233,10 @@ fn the_api_beyond_loopback_has_to_be_asked_for_and_health_does_not() {
         ("0.0.0.0:1", "", HttpUse::Api, true, true),
         ("0.0.0.0:1", "[listen]\ninsecure = true\n", HttpUse::Unknown, false, true),
     ] {
-        let http_listen = Some(Listen::At(listen.parse().unwrap()));
-        let config = loaded(text, &[], Flags { http_listen, http_use, insecure, ..Flags::default() });
+        let flags = Flags { http_use, ..Flags::default() }
+            .with("--http-listen", Some(listen))
+            .with("--insecure", insecure.then_some(true));
+        let config = loaded(text, &[], flags);
         assert_eq!(config.is_ok(), taken, "{listen} {text} {http_use:?} {insecure}: {config:?}");
     }
     let names = loaded("", &[("LASTWORDS_HTTP_HOSTS", "hv01, lastwords.example.org:443")], Flags::default());
@@ -215,10 +256,37 @@ fn passwords_of_kafka_are_not_shown() {
 fn each_collect_key_has_its_own_default() {
     let config =
         loaded("[collect]\nfiles = [\"/srv/*.log\"]\nkmsg = false\n", &[], Flags::default()).unwrap();
-    assert_eq!(config.collect.files, ["/srv/*.log"]);
-    assert!(!config.collect.kmsg && config.collect.journald && config.collect.samples);
-    assert_eq!(config.collect.consoles, DEFAULT_CONSOLES);
-    assert!(!loaded("", &[], Flags { no_collect: true, ..Flags::default() }).unwrap().collect.anything());
+    let means = |path: &str| config.collect.files.iter().any(|rule| rule.means(Path::new(path)));
+    assert!(means("/srv/a.log") && !means("/var/log/syslog") && means("/var/log/xen/console/a.log"));
+    assert!(!config.collect.kmsg && config.collect.journald && config.collect.samples.is_some());
+    let sets = "[[collect.file]]\npaths = [\"/x\"]\n";
+    for text in ["", sets] {
+        assert!(loaded(text, &[], Flags::default()).unwrap().collect.anything());
+        let flags = Flags { no_collect: true, ..Flags::default() };
+        assert!(!loaded(text, &[("LASTWORDS_COLLECT_KMSG", "true")], flags).unwrap().collect.anything());
+    }
+}
+
+#[test]
+fn a_file_of_the_shipper_means_the_same_here() {
+    let text = "[host]\nname = \"a\"\n[ship]\ningester = \"http://a:1\"\n[collect]\nkmsg = false\n[[collect.file]]\n\
+                paths = [\"/x/*\"]\n[collect.limits]\nflush_interval_ms = 7\n";
+    let former = "[host]\nname = \"a\"\n[uplink]\ningester = \"http://a:1\"\n[sources]\nkmsg = false\n[[file]]\n\
+                  paths = [\"/x/*\"]\n[limits]\nflush_interval_ms = 7\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipper.toml");
+    for text in [text, former] {
+        std::fs::write(&path, text).unwrap();
+        let flags = shipper::Flags { config: Some(path.clone()), ..shipper::Flags::default() };
+        let theirs = shipper::load(&flags, &|_| None).unwrap();
+        let ours = loaded(text, &[], Flags::default()).unwrap();
+        let state_dir = theirs.shipper.state_dir.clone();
+        let shown = |config: &lastwords_shipper::ShipperConfig| format!("{config:?}");
+        assert_eq!(shown(&ours.collect.shipper(ours.host.clone(), state_dir)), shown(&theirs.shipper));
+        assert_eq!(format!("{:?}", ours.uplink.unwrap()), format!("{:?}", theirs.uplink));
+        let told = |layers: &Layers| layers.notices().iter().map(|notice| notice.now).collect::<Vec<_>>();
+        assert_eq!(told(&ours.layers), told(&theirs.layers));
+    }
 }
 
 #[test]
@@ -243,16 +311,194 @@ fn the_password_comes_from_a_file_or_the_environment_and_is_never_shown() {
 
 #[test]
 fn the_documented_configuration_is_valid_and_says_the_defaults() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/lastwords.toml");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = project_file("deploy/lastwords.toml");
     let documented = loaded(&text, &[], Flags::default()).unwrap();
     let default = loaded("", &[], Flags::default()).unwrap();
-    let shown = |config: &Config| format!("{:?}", Config { file: None, ..config.clone() });
-    assert_eq!(shown(&documented), shown(&default));
-    // Every key that has a variable is in the documented file, set or commented out.
-    for (name, key) in VARIABLES.iter().filter(|(_, key)| *key != "-") {
-        let key = key.rsplit('.').next().unwrap();
-        assert!(text.contains(&format!("{key} = ")), "{name}: {key} is not documented");
+    assert_eq!(documented.settings, default.settings);
+}
+
+fn project_file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Two values of a key, as they stand in a file and in a variable, that differ from each other and pass the checks.
+fn examples(key: &Key) -> [(String, String); 2] {
+    let same = |text: &str| (format!("{text:?}"), text.to_owned());
+    let plain = |text: &str| (text.to_owned(), text.to_owned());
+    match key.name.as_str() {
+        "listen.grpc" | "listen.http" | "clickhouse.listen" => [same("127.0.0.1:7"), same("off")],
+        "listen.memory_max" => [same("256MiB"), same("1GiB")],
+        "collect.saturation_share" => [plain("0.25"), plain("1")],
+        "collect.time_zone" => [same("Asia/Tokyo"), same("UTC")],
+        "collect.limits.window_bytes" => [same("2MiB"), ("3145728".to_owned(), "3145728".to_owned())],
+        "store.url" => [same("http://a:1"), same("http://b:2")],
+        "ship.ingester" => [same("http://a:1"), same("http://b:2")],
+        "ship.tls.server_name" => [same("a"), same("b")],
+        "clickhouse.user" => [same("a"), same("b")],
+        // Files that are read when the configuration is.
+        name if name.ends_with("password_file") || name == "store.ca_file" || name == "detect.rules" => {
+            let file = ["/dev/null", "/proc/version"].map(|path| (format!("{path:?}"), path.to_owned()));
+            if name == "detect.rules" {
+                file.map(|(file, variable)| (format!("[{file}]"), variable))
+            } else {
+                file
+            }
+        }
+        _ => match key.kind {
+            Kind::Switch => [plain("true"), plain("false")],
+            Kind::Number => [plain("3"), plain("5")],
+            Kind::Any => [plain("4294967296"), ("\"8GiB\"".to_owned(), "8GiB".to_owned())],
+            Kind::List => [
+                ("[\"/a\", \"/b\"]".to_owned(), "/a,/b".to_owned()),
+                ("[\"/c\"]".to_owned(), "/c".to_owned()),
+            ],
+            _ => [same("/a"), same("/b")],
+        },
+    }
+}
+
+/// What a key is set to, in the words of `config check`, where nothing but it is said.
+fn set_to(
+    key: &Key,
+    file: Option<&str>,
+    variable: Option<(&str, &str)>,
+    flag: Option<Flags>,
+) -> serde_json::Value {
+    let schema = Schema::derive::<Settings>();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lastwords.toml");
+    let (table, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
+    let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
+    let mut text = file.map(|value| format!("{header}{name} = {value}\n")).unwrap_or_default();
+    // Tables that need other keys, too.
+    for (table, required) in
+        [("listen.tls", &["certificate_file", "key_file"][..]), ("ship.tls", &["ca_file"])]
+    {
+        if key.name.starts_with(&format!("{table}.")) {
+            if text.is_empty() {
+                text = format!("[{table}]\n");
+            }
+            for required in required.iter().filter(|required| **required != name) {
+                text += &format!("{required} = \"/x\"\n");
+            }
+        }
+    }
+    std::fs::write(&path, text).unwrap();
+    let environment =
+        |asked: &str| variable.filter(|(name, _)| *name == asked).map(|(_, value)| value.to_owned());
+    let mut layers = shipper::open(Some(&path), &environment).unwrap();
+    layers.lay_environment(&schema, &[shipper::SHORT_NAMES, SHORT_NAMES], &environment).unwrap();
+    flag.unwrap_or_default().lay(&mut layers, &schema).unwrap();
+    let settings: Settings = layers.read(&schema).unwrap_or_else(|error| panic!("{}: {error}", key.name));
+    let shown = shown::show(&settings, &schema, &layers);
+    shown.into_iter().find(|shown| shown.key == key.name).unwrap().value
+}
+
+#[test]
+fn every_key_is_taken_from_the_file_the_environment_and_flags() {
+    let schema = Schema::derive::<Settings>();
+    let keys: Vec<&Key> = schema.keys().filter(|key| key.is_single()).collect();
+    assert!(keys.len() >= 60, "{}", keys.len());
+    for key in keys {
+        let [first, second] = examples(key);
+        let from_file = [&first, &second].map(|(file, _)| set_to(key, Some(file), None, None));
+        assert_ne!(from_file[0], from_file[1], "{}", key.name);
+        let variable = key.variable();
+        let shorts = [shipper::SHORT_NAMES, SHORT_NAMES].concat();
+        let shorts = shorts.iter().filter(|(_, sets)| *sets == key.name).map(|(name, _)| *name);
+        for name in shorts.chain([variable.as_str()]) {
+            let set = set_to(key, Some(&first.0), Some((name, &second.1)), None);
+            assert_eq!(set, from_file[1], "{name}");
+        }
+        let assigned = Flags { assignments: vec![format!("{}={}", key.name, second.1)], ..Flags::default() };
+        let first_variable = Some((variable.as_str(), first.1.as_str()));
+        assert_eq!(set_to(key, None, first_variable, Some(assigned)), from_file[1], "--set {}", key.name);
+        for (flag, _) in FLAGS.iter().filter(|(_, sets)| *sets == key.name) {
+            let flags = Flags::default().with(flag, Some(&second.1));
+            assert_eq!(set_to(key, None, first_variable, Some(flags)), from_file[1], "{flag}");
+        }
+    }
+    // Every flag and every short name is one of a key that there is.
+    for (name, key) in FLAGS.iter().chain(SHORT_NAMES).chain(shipper::SHORT_NAMES) {
+        assert!(schema.key(key).is_some_and(Key::is_single), "{name}: {key}");
+    }
+}
+
+#[test]
+fn no_two_keys_have_one_variable() {
+    let schema = Schema::derive::<Settings>();
+    let derived = schema.keys().filter(|key| key.is_single()).map(Key::variable);
+    let short = SHORT_NAMES.iter().chain(shipper::SHORT_NAMES).map(|(name, _)| (*name).to_owned());
+    let all: Vec<String> = derived.chain(short).chain(variables_without_keys().map(str::to_owned)).collect();
+    let mut once = all.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), all.len(), "{all:?}");
+}
+
+#[test]
+fn every_flag_is_one_of_the_command_line() {
+    use clap::CommandFactory as _;
+    fn flags(command: &clap::Command, found: &mut Vec<String>) {
+        found.extend(command.get_arguments().filter_map(clap::Arg::get_long).map(|name| format!("--{name}")));
+        command.get_subcommands().for_each(|command| flags(command, found));
+    }
+    let mut found = Vec::new();
+    flags(&crate::args::Args::command(), &mut found);
+    for (flag, _) in FLAGS {
+        assert!(found.iter().any(|name| name == flag), "{flag}");
+    }
+}
+
+/// The first cells of a table's lines, taken apart at code marks.
+fn documented_names(page: &str) -> Vec<String> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix('|'));
+    rows.flat_map(|row| row.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn every_key_and_every_variable_is_documented() {
+    let schema = Schema::derive::<Settings>();
+    let page = project_file("docs/configuration.md");
+    let names = documented_names(&page);
+    let has = |name: &str| names.iter().any(|found| found == name);
+    for key in schema.keys() {
+        let name = key.name.replace("[]", "");
+        let documented = match key.kind {
+            Kind::Tables => has(&format!("[[{name}]]")),
+            Kind::Map => has(&format!("[{name}]").replace("*", "NAME")) || has(&format!("[{name}.NAME]")),
+            _ if key.name.contains('*') => continue,
+            _ => has(&name),
+        };
+        assert!(documented, "{} is not in docs/configuration.md", key.name);
+    }
+    for (name, _) in SHORT_NAMES.iter().chain(shipper::SHORT_NAMES).chain(FLAGS) {
+        assert!(has(name), "{name} is not in docs/configuration.md");
+    }
+    for name in variables_without_keys() {
+        assert!(has(name), "{name} is not in docs/configuration.md");
+    }
+    // And nothing is documented that there is not.
+    let tables =
+        ["host", "listen", "clickhouse", "engine", "collect", "detect", "query", "ship", "kafka", "store"];
+    for name in names.iter().filter(|name| tables.iter().any(|table| name.starts_with(&format!("{table}."))))
+    {
+        let there = schema.keys().any(|key| key.name.replace("[]", "") == *name);
+        assert!(there, "docs/configuration.md has {name}, which is no key");
+    }
+    // Every key of the shipper's stands in its example, set or commented out.
+    let example = project_file("deploy/shipper.toml") + &project_file("docs/shipper.md");
+    for key in Schema::derive::<lastwords_shipper::config::ShipperSettings>().keys() {
+        let name = key.name.rsplit('.').next().unwrap();
+        assert!(example.contains(name), "{} is in neither deploy/shipper.toml nor docs/shipper.md", key.name);
+    }
+    for file in ["deploy/lastwords.toml"] {
+        let example = project_file(file);
+        for key in schema.keys().filter(|key| key.is_single()) {
+            let name = key.name.rsplit('.').next().unwrap();
+            assert!(example.contains(&format!("{name} = ")), "{} is not in {file}", key.name);
+        }
     }
 }
 

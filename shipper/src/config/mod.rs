@@ -1,24 +1,69 @@
-//! Configuration: one TOML file, validated once. Every error names file, line and key; unknown keys are errors.
+//! Configuration of collecting and shipping, the same for `lastwords-shipper` and `lastwords`: each module has the
+//! settings as they are written, and what they come to.
+//!
+//! - [`host`]: `[host]`,
+//! - [`collect`]: `[collect]` and its sets of files,
+//! - [`limits`]: `[collect.limits]`,
+//! - [`ship`]: `[ship]` and `[ship.tls]`,
+//! - [`file_rule`]: which files are followed,
+//! - [`machine`]: what this machine has of it all.
 
-mod tls;
+mod collect;
+mod file_rule;
+mod host;
+mod limits;
+mod machine;
+mod ship;
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use lastwords_record::{Host, Source};
-use serde::Deserialize;
-use toml::Spanned;
+use lastwords_config::{FormerNames, Invalid, Layers, Schema, ShortNames};
+use lastwords_record::Host;
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    address::{carries_secrets, redacted},
-    discover::Pattern,
-    form::time_zone,
-    plan::Voice,
-    sample::network::NetworkOptions,
-    uplink::Uplink,
+pub use collect::{
+    Collect, CollectSettings, DEFAULT_CONSOLES, DEFAULT_EXCLUDE, DEFAULT_FILES, FileSettings, FileSource,
 };
+pub use file_rule::FileRule;
+pub use host::HostSettings;
+pub use lastwords_config::ConfigError;
+pub use limits::LimitSettings;
+pub use ship::{ShipSettings, ShipTlsSettings};
+
+use crate::{sample::network::NetworkOptions, uplink::Uplink};
+
+/// The configuration file that `lastwords-shipper` reads where no other is named.
+pub const DEFAULT_FILE: &str = "/etc/lastwords/shipper.toml";
+/// Where `lastwords-shipper` keeps its state.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/lastwords-shipper";
+
+/// Names of tables and keys before `lastwords` and `lastwords-shipper` had the same ones.
+pub const FORMER_NAMES: FormerNames = &[
+    ("state_dir", "collect.state_dir"),
+    ("sources", "collect"),
+    ("file", "collect.file"),
+    ("limits", "collect.limits"),
+    ("uplink", "ship"),
+];
+
+/// Variables with names of their own.
+pub const SHORT_NAMES: ShortNames =
+    &[("LASTWORDS_HOST", "host.name"), ("LASTWORDS_INGESTER", "ship.ingester")];
+
+/// The whole file of `lastwords-shipper`; `lastwords` takes these tables, too, and they mean the same there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShipperSettings {
+    /// What this machine is called.
+    pub host: HostSettings,
+    /// What is collected.
+    pub collect: CollectSettings,
+    /// Where it is sent to.
+    pub ship: ShipSettings,
+}
 
 /// What a shipper does, checked.
 #[derive(Debug, Clone)]
@@ -51,377 +96,102 @@ pub struct ShipperConfig {
     pub window_bytes: u64,
 }
 
-/// Files of one kind.
-#[derive(Debug, Clone)]
-pub struct FileRule {
-    /// Which.
-    pub patterns: Vec<Pattern>,
-    /// Which not.
-    pub exclude: Vec<Pattern>,
-    /// `file`, or `console`: then the guest's name is taken from the path.
-    pub source: Source,
-    /// Zone of times that name none, as the time zone database calls it.
-    pub time_zone: String,
-}
-
-impl FileRule {
-    /// A rule from globs.
-    ///
-    /// # Errors
-    /// Where one is no glob.
-    pub fn new(
-        source: Source,
-        patterns: &[String],
-        exclude: &[String],
-        time_zone: &str,
-    ) -> Result<FileRule, crate::discover::PatternError> {
-        Ok(FileRule {
-            patterns: patterns.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
-            exclude: exclude.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
-            source,
-            time_zone: time_zone.to_owned(),
-        })
-    }
-
-    /// Whether a file is meant.
-    pub fn means(&self, path: &Path) -> bool {
-        self.patterns.iter().any(|pattern| pattern.matches(path)) && !self.excludes(path)
-    }
-
-    /// Whether a file is left alone.
-    pub fn excludes(&self, path: &Path) -> bool {
-        self.exclude.iter().any(|pattern| pattern.matches(path))
-    }
-
-    /// For whom a file speaks.
-    pub fn voice(&self, host: &Host, path: &Path) -> Voice {
-        let guest = (self.source == Source::Console).then(|| guest_of(path)).flatten();
-        Voice {
-            host: (host.name.clone(), host.machine_id.clone()),
-            guest: guest.map(|name| (name, String::new())),
-            source: self.source,
-            attributes: vec![("log.file.path".to_owned(), path.to_string_lossy().into_owned())],
-            time_zone: self.time_zone.clone(),
-            year: None,
-            modified_ns: None,
-            boots: Vec::new(),
-        }
-    }
-}
-
-/// The guest whose console a file is, by the names that libvirt, QEMU and xenconsoled give: `web07.log`,
-/// `guest-web07.log`. The hypervisor's own console is no guest's.
-fn guest_of(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let name = name.split_once(".log").map_or(name, |(name, _)| name);
-    let name = name.strip_prefix("guest-").unwrap_or(name);
-    // Who names a guest chooses its file's name; what stands in rows can be printed.
-    let printable = |letter: char| if letter.is_control() { '?' } else { letter };
-    (!name.is_empty() && name != "hypervisor").then(|| name.chars().map(printable).collect())
-}
-
 impl ShipperConfig {
     /// A shipper that follows nothing yet, with what the documentation calls the defaults.
     pub fn new(host: Host, state_dir: PathBuf) -> ShipperConfig {
-        ShipperConfig {
+        let mut shipper = ShipperConfig {
             host,
             state_dir,
             files: Vec::new(),
             journald: false,
             kmsg: false,
             samples: None,
-            flush_interval: Duration::from_millis(100),
-            group_timeout: Duration::from_millis(1_000),
-            partial_timeout: Duration::from_millis(2_000),
-            rescan_interval: Duration::from_secs(10),
-            rotated_wait: Duration::from_secs(30),
-            held_bytes_max: 1 << 30,
-            window_bytes: 4 << 20,
-        }
+            flush_interval: Duration::ZERO,
+            group_timeout: Duration::ZERO,
+            partial_timeout: Duration::ZERO,
+            rescan_interval: Duration::ZERO,
+            rotated_wait: Duration::ZERO,
+            held_bytes_max: 0,
+            window_bytes: 0,
+        };
+        LimitSettings::default().apply(&mut shipper);
+        shipper
     }
 }
 
-/// What a configuration file says.
+/// What a process was told to do.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The shipper.
     pub shipper: ShipperConfig,
     /// Where it sends to.
     pub uplink: Uplink,
+    /// The settings, with what nobody said.
+    pub settings: ShipperSettings,
+    /// The file, the variables and the flags.
+    pub layers: Layers,
 }
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: cannot be read: {source}; name another with --config")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is no TOML, or has a key or a type that is not known.
-    #[error("{path}: line {line}: {message}")]
-    Toml {
-        /// Which file.
-        path: PathBuf,
-        /// Which line.
-        line: usize,
-        /// What is wrong, with the key.
-        message: String,
-    },
-    /// A value that makes no sense.
-    #[error("{path}: line {line}: {key}: {message}")]
-    Value {
-        /// Which file.
-        path: PathBuf,
-        /// Which line.
-        line: usize,
-        /// Which key.
-        key: String,
-        /// What was wanted and what was found.
-        message: String,
-    },
+/// What the command line of `lastwords-shipper` says.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`; none: the default file, where it exists.
+    pub config: Option<PathBuf>,
+    /// `--set KEY=VALUE`
+    pub assignments: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    #[serde(default)]
-    host: RawHost,
-    state_dir: Option<PathBuf>,
-    uplink: RawUplink,
-    #[serde(default)]
-    sources: RawSources,
-    #[serde(default)]
-    file: Vec<RawFile>,
-    #[serde(default)]
-    limits: RawLimits,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawHost {
-    name: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawUplink {
-    ingester: Option<Spanned<String>>,
-    socket: Option<Spanned<PathBuf>>,
-    tls: Option<Spanned<tls::RawTls>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawSources {
-    journald: bool,
-    kmsg: bool,
-    samples: bool,
-}
-
-impl Default for RawSources {
-    fn default() -> Self {
-        RawSources { journald: true, kmsg: true, samples: true }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    paths: Vec<Spanned<String>>,
-    #[serde(default)]
-    exclude: Vec<Spanned<String>>,
-    source: Option<Spanned<String>>,
-    time_zone: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    flush_interval_ms: Option<u64>,
-    group_timeout_ms: Option<u64>,
-    partial_timeout_ms: Option<u64>,
-    rescan_interval_seconds: Option<u64>,
-    rotated_wait_seconds: Option<u64>,
-    held_bytes_max: Option<u64>,
-    window_bytes: Option<Spanned<u64>>,
-}
-
-/// Where the file is that is being read.
-struct Place<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl Place<'_> {
-    fn line(&self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
-    }
-
-    fn wrong<T>(&self, key: &str, value: &Spanned<T>, message: impl ToString) -> ConfigError {
-        ConfigError::Value {
-            path: self.path.to_owned(),
-            line: self.line(value.span().start),
-            key: key.to_owned(),
-            message: message.to_string(),
-        }
-    }
-}
-
-/// Reads and checks a configuration file.
+/// Reads the file, the environment and the flags; `environment` looks a variable up.
 ///
 /// # Errors
-/// Where it cannot be read or is wrong.
-pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+/// The file, line and key, the variable or the flag that is wrong, and what was wanted.
+pub fn load(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
+    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+    let path = flags.config.clone().or_else(default);
+    let schema = Schema::derive::<ShipperSettings>();
+    let mut layers = open(path.as_deref(), environment)?;
+    layers.lay_environment(&schema, &[SHORT_NAMES], environment)?;
+    for assignment in &flags.assignments {
+        layers.lay_assignment(&schema, "--set", assignment)?;
+    }
+    let mut settings: ShipperSettings = layers.read(&schema)?;
+    let (shipper, uplink) = resolve(&mut settings, environment).map_err(|invalid| layers.place(invalid))?;
+    Ok(Loaded { shipper, uplink, settings, layers })
 }
 
-/// Checks a configuration's text; `path` is for messages.
+/// Opens a file that may have been written with former names. It goes on meaning what it meant: then no files were
+/// followed but those that it names.
 ///
 /// # Errors
-/// Where it is wrong.
-pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
-    let place = Place { path, text };
-    let raw: Raw = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| place.line(span.start));
-        // A value of the wrong type: the key stands on its line, in front.
-        let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
-        let message = match key {
-            Some(key) if !error.message().contains(key) => format!("{key}: {}", error.message()),
-            _ => error.message().to_owned(),
-        };
-        ConfigError::Toml { path: path.to_owned(), line, message }
-    })?;
-    let uplink = uplink(&place, raw.uplink)?;
-    let state_dir = raw.state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/lastwords-shipper"));
-    let host = this_host(raw.host.name.as_ref().map(|name| name.get_ref().clone()));
-    if let (Some(name), Err(error)) = (&raw.host.name, host.check_version_1()) {
-        return Err(place.wrong("host.name", name, error));
+/// As [`Layers::open`] and [`Layers::rename`].
+pub fn open(
+    path: Option<&Path>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Layers, ConfigError> {
+    let mut layers = Layers::open(path, environment)?;
+    layers.rename(FORMER_NAMES)?;
+    if !layers.notices().is_empty() {
+        layers.default_to_none("collect.files");
+        layers.default_to_none("collect.consoles");
     }
-    let mut shipper = ShipperConfig::new(host, state_dir);
-    for (index, file) in raw.file.iter().enumerate() {
-        shipper.files.push(file_rule(&place, index, file)?);
-    }
-    shipper.journald = raw.sources.journald;
-    shipper.kmsg = raw.sources.kmsg;
-    shipper.samples = raw.sources.samples.then(NetworkOptions::default);
-    limits(&place, &raw.limits, &mut shipper)?;
-    Ok(Loaded { shipper, uplink })
+    Ok(layers)
 }
 
-fn uplink(place: &Place<'_>, raw: RawUplink) -> Result<Uplink, ConfigError> {
-    if let Some(ingester) = raw.ingester.as_ref().filter(|ingester| carries_secrets(ingester.get_ref())) {
-        let found = redacted(ingester.get_ref());
-        let message = format!(
-            "wanted an address without user, password and parameters, found '{found}': a shipper shows who it is by a \
-             certificate, see [uplink.tls]"
-        );
-        return Err(place.wrong("uplink.ingester", ingester, message));
-    }
-    match (raw.ingester, raw.socket, raw.tls) {
-        (Some(ingester), None, None) => {
-            if !ingester.get_ref().starts_with("http://") {
-                let found = ingester.get_ref();
-                let message =
-                    format!("wanted http://HOST:PORT (or https:// and [uplink.tls]), found '{found}'");
-                return Err(place.wrong("uplink.ingester", &ingester, message));
-            }
-            Ok(Uplink::Grpc(ingester.into_inner()))
-        }
-        (Some(ingester), None, Some(tls)) => {
-            if !ingester.get_ref().starts_with("https://") {
-                let found = ingester.get_ref();
-                let message = format!("wanted https://HOST:PORT, as there is [uplink.tls], found '{found}'");
-                return Err(place.wrong("uplink.ingester", &ingester, message));
-            }
-            Ok(Uplink::GrpcTls(ingester.into_inner(), tls::check(place, tls.get_ref())?))
-        }
-        (None, Some(socket), None) => Ok(Uplink::Unix(socket.into_inner())),
-        (None, Some(_), Some(tls)) => {
-            Err(place.wrong("uplink.tls", &tls, "wanted ingester with it: a socket has no TLS"))
-        }
-        (Some(_), Some(socket), _) => {
-            Err(place.wrong("uplink.socket", &socket, "wanted either ingester or socket, found both"))
-        }
-        (None, None, _) => {
-            let line = place.text.lines().position(|line| line.trim() == "[uplink]");
-            Err(ConfigError::Value {
-                path: place.path.to_owned(),
-                line: line.map_or(1, |line| line + 1),
-                key: "uplink".to_owned(),
-                message: "wanted ingester = \"https://HOST:PORT\" or socket = \"PATH\", found neither"
-                    .to_owned(),
-            })
-        }
-    }
-}
-
-fn limits(place: &Place<'_>, raw: &RawLimits, shipper: &mut ShipperConfig) -> Result<(), ConfigError> {
-    let milliseconds = |value: Option<u64>, default: Duration| value.map_or(default, Duration::from_millis);
-    shipper.flush_interval = milliseconds(raw.flush_interval_ms, shipper.flush_interval);
-    shipper.group_timeout = milliseconds(raw.group_timeout_ms, shipper.group_timeout);
-    shipper.partial_timeout = milliseconds(raw.partial_timeout_ms, shipper.partial_timeout);
-    shipper.rescan_interval =
-        raw.rescan_interval_seconds.map_or(shipper.rescan_interval, Duration::from_secs);
-    shipper.rotated_wait = raw.rotated_wait_seconds.map_or(shipper.rotated_wait, Duration::from_secs);
-    shipper.held_bytes_max = raw.held_bytes_max.unwrap_or(shipper.held_bytes_max);
-    if let Some(window) = &raw.window_bytes {
-        if !(1 << 20..=1 << 30).contains(window.get_ref()) {
-            let message = format!("wanted 1048576 to 1073741824, found {}", window.get_ref());
-            return Err(place.wrong("limits.window_bytes", window, message));
-        }
-        shipper.window_bytes = *window.get_ref();
-    }
-    Ok(())
-}
-
-fn file_rule(place: &Place<'_>, index: usize, raw: &RawFile) -> Result<FileRule, ConfigError> {
-    let globs = |key: &str, list: &[Spanned<String>]| {
-        let parse = |text: &Spanned<String>| {
-            text.get_ref()
-                .parse::<Pattern>()
-                .map_err(|error| place.wrong(&format!("file[{index}].{key}"), text, error))
-        };
-        list.iter().map(parse).collect::<Result<Vec<_>, _>>()
+fn resolve(
+    settings: &mut ShipperSettings,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(ShipperConfig, Uplink), Invalid> {
+    settings.host.fill();
+    settings.collect.fill(environment)?;
+    let host = settings.host.check()?;
+    let collect = settings.collect.check()?;
+    let Some(uplink) = settings.ship.check()? else {
+        let message = "wanted ingester = \"https://HOST:PORT\" or socket = \"PATH\", found neither \
+                       (LASTWORDS_INGESTER, --set ship.ingester=… do, too)";
+        return Err(Invalid::new("ship", message));
     };
-    let source = match &raw.source {
-        None => Source::File,
-        Some(name) => match name.get_ref().as_str() {
-            "file" => Source::File,
-            "console" => Source::Console,
-            other => {
-                let message = format!("wanted file or console, found '{other}'");
-                return Err(place.wrong(&format!("file[{index}].source"), name, message));
-            }
-        },
-    };
-    let zone = match &raw.time_zone {
-        None => crate::zone::local(&|name| std::env::var(name).ok()),
-        Some(name) if time_zone(name.get_ref()).is_none() => {
-            let message = format!("wanted a name such as Europe/Berlin, found '{}'", name.get_ref());
-            return Err(place.wrong(&format!("file[{index}].time_zone"), name, message));
-        }
-        Some(name) => name.get_ref().clone(),
-    };
-    Ok(FileRule {
-        patterns: globs("paths", &raw.paths)?,
-        exclude: globs("exclude", &raw.exclude)?,
-        source,
-        time_zone: zone,
-    })
-}
-
-/// This machine, under a name of its own or the one that it is called.
-pub fn this_host(name: Option<String>) -> Host {
-    let machine_id =
-        std::fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default();
-    let name = name.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
-    Host { name, machine_id }
+    settings.ship.check_files()?;
+    Ok((collect.shipper(host, DEFAULT_STATE_DIR.into()), uplink))
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ fn a_password_in_an_address_is_refused_and_never_shown() {
     let shipper = binary().with_file_name("lastwords-shipper");
     let output = std::process::Command::new(shipper).args(["config", "check", file]).output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(said.contains("[uplink.tls]") && !said.contains("hunter2"), "{said}");
+    assert!(said.contains("[ship.tls]") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

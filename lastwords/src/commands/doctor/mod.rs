@@ -82,7 +82,7 @@ impl Finding {
 /// Where the configuration is wrong; everything else is a finding.
 pub async fn run(doctor: &DoctorArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(&doctor.place), &environment)?;
-    let mut findings = vec![match &config.file {
+    let mut findings = vec![match config.file() {
         Some(file) => Finding::ok("configuration", format!("{} is valid", file.display())),
         None => Finding::ok("configuration", "no file: the defaults and the environment are used"),
     }];

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use lastwords_runtime::{descriptors, tls::certificate::days_left};
-use lastwords_shipper::uplink::TlsOptions;
+use lastwords_shipper::uplink::{TlsOptions, Uplink};
 
 use super::Finding;
 use crate::config::Config;
@@ -117,7 +117,11 @@ fn certificates(config: &Config) -> Vec<Finding> {
             .collect(),
         Err(error) => vec![Finding::fail(CERTIFICATES, error.to_string(), MANUAL)],
     };
-    match config.ingester_tls.as_ref().map(TlsOptions::not_after_s) {
+    let tls = match &config.uplink {
+        Some(Uplink::GrpcTls(_, tls)) => Some(tls),
+        _ => None,
+    };
+    match tls.map(TlsOptions::not_after_s) {
         None | Some(Ok(None)) => {}
         Some(Ok(Some(not_after_s))) => findings.push(end("ship.tls.certificate_file", not_after_s)),
         Some(Err(error)) => {

@@ -1,0 +1,98 @@
+//! Which files are followed, and for whom each speaks.
+
+use std::path::Path;
+
+use lastwords_record::{Host, Source};
+
+use crate::{
+    discover::{Pattern, PatternError},
+    plan::Voice,
+};
+
+/// Files of one kind.
+#[derive(Debug, Clone)]
+pub struct FileRule {
+    /// Which.
+    pub patterns: Vec<Pattern>,
+    /// Which not.
+    pub exclude: Vec<Pattern>,
+    /// `file`, or `console`: then the guest's name is taken from the path.
+    pub source: Source,
+    /// Zone of times that name none, as the time zone database calls it.
+    pub time_zone: String,
+}
+
+impl FileRule {
+    /// A rule from globs.
+    ///
+    /// # Errors
+    /// Where one is no glob.
+    pub fn new(
+        source: Source,
+        patterns: &[String],
+        exclude: &[String],
+        time_zone: &str,
+    ) -> Result<FileRule, PatternError> {
+        Ok(FileRule {
+            patterns: patterns.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+            exclude: exclude.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+            source,
+            time_zone: time_zone.to_owned(),
+        })
+    }
+
+    /// Whether a file is meant.
+    pub fn means(&self, path: &Path) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(path)) && !self.excludes(path)
+    }
+
+    /// Whether a file is left alone.
+    pub fn excludes(&self, path: &Path) -> bool {
+        self.exclude.iter().any(|pattern| pattern.matches(path))
+    }
+
+    /// For whom a file speaks.
+    pub fn voice(&self, host: &Host, path: &Path) -> Voice {
+        let guest = (self.source == Source::Console).then(|| guest_of(path)).flatten();
+        Voice {
+            host: (host.name.clone(), host.machine_id.clone()),
+            guest: guest.map(|name| (name, String::new())),
+            source: self.source,
+            attributes: vec![("log.file.path".to_owned(), path.to_string_lossy().into_owned())],
+            time_zone: self.time_zone.clone(),
+            year: None,
+            modified_ns: None,
+            boots: Vec::new(),
+        }
+    }
+}
+
+/// The guest whose console a file is, by the names that libvirt, QEMU and xenconsoled give: `web07.log`,
+/// `guest-web07.log`. The hypervisor's own console is no guest's.
+fn guest_of(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let name = name.split_once(".log").map_or(name, |(name, _)| name);
+    let name = name.strip_prefix("guest-").unwrap_or(name);
+    // Who names a guest chooses its file's name; what stands in rows can be printed.
+    let printable = |letter: char| if letter.is_control() { '?' } else { letter };
+    (!name.is_empty() && name != "hypervisor").then(|| name.chars().map(printable).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_speaks_for_its_guest() {
+        let rule = FileRule::new(Source::Console, &["/c/*".to_owned()], &[], "UTC").unwrap();
+        for (path, guest) in [
+            ("/c/web07.log", Some("web07")),
+            ("/c/guest-web07.log", Some("web07")),
+            ("/c/guest-web07.log.1", Some("web07")),
+            ("/c/hypervisor.log", None),
+        ] {
+            let voice = rule.voice(&Host::default(), Path::new(path));
+            assert_eq!(voice.guest.map(|(name, _)| name).as_deref(), guest, "{path}");
+        }
+    }
+}

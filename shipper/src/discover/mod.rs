@@ -1,7 +1,8 @@
 //! Which files there are: globs, and what changes in their folders.
 //!
-//! Globs are absolute paths; within a segment `*` is any text, `?` any character, `[abc]` and `[a-z]` one of them;
-//! a segment `**` is any number of folders, none included. Symbolic links to folders are not followed by `**`.
+//! Globs are absolute paths; within a segment `*` is any text, `?` any byte, `[abc]` and `[a-z]` one of them, `[!0-9]`
+//! none of them, `{a,b}` one of several texts, `\\` takes the next character as it is; a segment `**` is any number of
+//! folders, none included. Symbolic links to folders are not followed by `**`.
 
 mod pattern;
 mod watch;

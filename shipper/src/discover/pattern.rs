@@ -8,19 +8,32 @@ use std::{
     str::FromStr,
 };
 
-/// A glob.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use globset::{GlobBuilder, GlobMatcher};
+
+/// No glob is longer.
+const GLOB_BYTES_MAX: usize = 4096;
+
+/// A glob. Two are equal where they are written alike.
+#[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
     segments: Vec<Segment>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Segment {
     Literal(String),
-    Glob(String),
+    Glob(GlobMatcher),
     AnyFolders,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 /// Why a text is no glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,43 +44,63 @@ pub enum PatternError {
     /// `**` beside other text.
     #[error("'{0}': ** stands for folders and must be a segment of its own, as in /var/log/**/*.log")]
     Doubled(String),
-    /// A `[` without `]`.
-    #[error("'{0}': a [ is not closed")]
-    Bracket(String),
+    /// It is too long.
+    #[error("wanted a glob of at most {GLOB_BYTES_MAX} bytes, found {0}")]
+    Long(usize),
+    /// A part of it is no glob.
+    #[error("'{text}': the part '{segment}' is no glob: {why}; what stands in [] or {{}} has no /")]
+    Segment {
+        /// The whole.
+        text: String,
+        /// The part.
+        segment: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl FromStr for Pattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Pattern, PatternError> {
+        if text.len() > GLOB_BYTES_MAX {
+            return Err(PatternError::Long(text.len()));
+        }
         let Some(path) = text.strip_prefix('/') else { return Err(PatternError::Relative(text.to_owned())) };
-        let segments = path.split('/').filter(|segment| !segment.is_empty()).map(|segment| {
-            if segment == "**" {
-                Ok(Segment::AnyFolders)
-            } else if segment.contains("**") {
-                Err(PatternError::Doubled(text.to_owned()))
-            } else if segment.contains('[') && !brackets_close(segment) {
-                Err(PatternError::Bracket(text.to_owned()))
-            } else if segment.contains(['*', '?', '[']) {
-                Ok(Segment::Glob(segment.to_owned()))
-            } else {
-                Ok(Segment::Literal(segment.to_owned()))
-            }
-        });
-        Ok(Pattern { text: text.to_owned(), segments: segments.collect::<Result<_, _>>()? })
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        let segments = segments.map(|segment| Segment::parse(segment, text)).collect::<Result<_, _>>()?;
+        Ok(Pattern { text: text.to_owned(), segments })
     }
 }
 
-fn brackets_close(segment: &str) -> bool {
-    let mut rest = segment;
-    while let Some(open) = rest.find('[') {
-        // The first character within may be a `]`.
-        let inner = rest.get(open + 1..).unwrap_or_default();
-        let first = inner.chars().next().map_or(0, char::len_utf8);
-        let Some(close) = inner.get(first..).and_then(|inner| inner.find(']')) else { return false };
-        rest = inner.get(first + close + 1..).unwrap_or_default();
+impl Segment {
+    fn parse(segment: &str, text: &str) -> Result<Segment, PatternError> {
+        if segment == "**" {
+            return Ok(Segment::AnyFolders);
+        }
+        if segment.contains("**") {
+            return Err(PatternError::Doubled(text.to_owned()));
+        }
+        if !segment.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+            return Ok(Segment::Literal(segment.to_owned()));
+        }
+        // The name `app.log` has `app.log{,.1}`, too.
+        let glob = GlobBuilder::new(segment).literal_separator(true).empty_alternates(true).build();
+        let glob = glob.map_err(|error| PatternError::Segment {
+            text: text.to_owned(),
+            segment: segment.to_owned(),
+            why: error.kind().to_string(),
+        })?;
+        Ok(Segment::Glob(glob.compile_matcher()))
     }
-    true
+
+    fn matches(&self, name: &OsStr) -> bool {
+        match self {
+            Segment::AnyFolders => true,
+            Segment::Literal(literal) => literal.as_bytes() == name.as_bytes(),
+            Segment::Glob(glob) => glob.is_match(Path::new(name)),
+        }
+    }
 }
 
 impl Pattern {
@@ -135,61 +168,6 @@ fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
-impl Segment {
-    fn matches(&self, name: &OsStr) -> bool {
-        match self {
-            Segment::AnyFolders => true,
-            Segment::Literal(literal) => literal.as_bytes() == name.as_bytes(),
-            Segment::Glob(glob) => glob_matches(glob.as_bytes(), name.as_bytes()),
-        }
-    }
-}
-
-/// Whether a name is meant by a glob: greedy, with one place to go back to, hence linear in practice.
-fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
-    let (mut glob_rest, mut name_rest) = (glob, name);
-    let mut back: Option<(&[u8], &[u8])> = None;
-    loop {
-        if let [b'*', rest @ ..] = glob_rest {
-            back = Some((rest, name_rest));
-            glob_rest = rest;
-        } else if glob_rest.is_empty() && name_rest.is_empty() {
-            return true;
-        } else if let Some((glob, name)) = one_matches(glob_rest, name_rest) {
-            (glob_rest, name_rest) = (glob, name);
-        } else {
-            // The last `*` takes one byte more.
-            let Some((glob, [_, name @ ..])) = back else { return false };
-            back = Some((glob, name));
-            (glob_rest, name_rest) = (glob, name);
-        }
-    }
-}
-
-fn one_matches<'g, 'n>(glob: &'g [u8], name: &'n [u8]) -> Option<(&'g [u8], &'n [u8])> {
-    let (byte, name) = name.split_first()?;
-    match glob {
-        [b'?', rest @ ..] => Some((rest, name)),
-        [b'[', rest @ ..] => {
-            let close = 1 + memchr::memchr(b']', rest.get(1..)?)?;
-            let (mut set, after) = (rest.get(..close)?, rest.get(close + 1..)?);
-            let mut found = false;
-            while let Some((first, others)) = set.split_first() {
-                if let [b'-', last, others @ ..] = others {
-                    found |= (first..=last).contains(&byte);
-                    set = others;
-                } else {
-                    found |= first == byte;
-                    set = others;
-                }
-            }
-            found.then_some((after, name))
-        }
-        [literal, rest @ ..] if literal == byte => Some((rest, name)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +189,24 @@ mod tests {
             ("/var/log/app.[0-9a]", "/var/log/app.b", false),
             ("/a/*x*y*", "/a/1x2x3y4", true),
             ("/a/*x*y", "/a/xyx", false),
+            ("/var/log/app[!0-9].log", "/var/log/appx.log", true),
+            ("/var/log/app[!0-9].log", "/var/log/app7.log", false),
+            ("/var/log/app[^0-9].log", "/var/log/app7.log", false),
+            ("/srv/{web,db}/*.{log,txt}", "/srv/web/a.log", true),
+            ("/srv/{web,db}/*.{log,txt}", "/srv/db/a.txt", true),
+            ("/srv/{web,db}/*.{log,txt}", "/srv/mail/a.log", false),
+            ("/srv/{web,db}/*.{log,txt}", "/srv/web/a.gz", false),
+            ("/var/log/app.log{,.1}", "/var/log/app.log", true),
+            ("/var/log/app.log{,.1}", "/var/log/app.log.1", true),
+            ("/var/log/app.log{,.1}", "/var/log/app.log.2", false),
+            ("/var/log/{web*,db[0-9]}.log", "/var/log/web07.log", true),
+            ("/var/log/{web*,db[0-9]}.log", "/var/log/dbx.log", false),
+            (r"/var/log/\[x\].log", "/var/log/[x].log", true),
+            ("/var/log/[[]x].log", "/var/log/[x].log", true),
+            ("/var/log/[]a].log", "/var/log/].log", true),
+            ("/var/log/a b+c(1).log", "/var/log/a b+c(1).log", true),
+            ("/var/log/*+(1).log", "/var/log/a+(1).log", true),
+            ("/var/log/ä?.log", "/var/log/äx.log", true),
         ];
         for (glob, path, expected) in cases {
             let pattern: Pattern = glob.parse().unwrap();
@@ -223,10 +219,29 @@ mod tests {
         for (text, expected) in [
             ("var/log/*", PatternError::Relative("var/log/*".into())),
             ("/var/**.log", PatternError::Doubled("/var/**.log".into())),
-            ("/var/[a", PatternError::Bracket("/var/[a".into())),
         ] {
             assert_eq!(text.parse::<Pattern>(), Err(expected));
         }
+        for (text, expected) in [
+            ("/var/[a", "'/var/[a': the part '[a' is no glob: unclosed character class"),
+            ("/var/{a,b", "'/var/{a,b': the part '{a,b' is no glob: unclosed alternate group"),
+            (
+                "/var/{a/b,c}/*.log",
+                "'/var/{a/b,c}/*.log': the part '{a' is no glob: unclosed alternate group",
+            ),
+            ("/var/[z-a]", "'/var/[z-a]': the part '[z-a]' is no glob: invalid range"),
+            ("/var/a}", "'/var/a}': the part 'a}' is no glob: unopened alternate group"),
+        ] {
+            let found = text.parse::<Pattern>().unwrap_err().to_string();
+            assert!(found.starts_with(expected), "{text}: {found}");
+        }
+        assert_eq!(format!("/{}", "a".repeat(5000)).parse::<Pattern>(), Err(PatternError::Long(5001)));
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_meant_by_globs_too() {
+        let pattern: Pattern = "/var/log/*.log".parse().unwrap();
+        assert!(pattern.matches(Path::new(OsStr::from_bytes(b"/var/log/\xff\xfe.log"))));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! - `events`: what was found becomes events; further lines of a report are read with it,
 //! - `runs`: lines that are one event,
 //! - [`kernel`]: a parser of the Linux kernel's (and Xen's) crash reports,
-//! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own,
+//! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own; `pattern`: their expressions,
 //! - [`check`]: rules against their own examples,
 //! - [`classes`]: the tree of classes and the names that people use for them,
 //! - `bugchecks`: the names of Windows' bug checks,
@@ -21,6 +21,7 @@ mod events;
 pub mod fingerprint;
 mod found;
 pub mod kernel;
+mod pattern;
 mod provenance;
 pub mod rules;
 mod runs;

@@ -1,12 +1,9 @@
 //! Rules as data: which lines are events. A rule's literals find its lines cheaply; only on those its pattern is tried.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::HashSet, sync::Arc};
 
 use lastwords_record::{Severity, Source};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -14,6 +11,7 @@ use crate::{
     ClassNames, bugchecks,
     fingerprint::plain_function,
     kernel::{blame::Blame, functions::Patterns},
+    pattern::{Pattern, PatternError},
 };
 
 /// In the order in which they are tried.
@@ -37,9 +35,6 @@ const BUILT_IN: &[&str] = &[
     include_str!("../rules/machine.toml"),
     include_str!("../rules/guests.toml"),
 ];
-
-/// Bytes that a compiled pattern may take.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of a literal, at least: shorter ones stand in too many ordinary lines.
 const LITERAL_BYTES_MIN: usize = 3;
@@ -185,35 +180,6 @@ pub struct Rule {
 /// A title, the function that the line names, and what else the pattern captures.
 pub(crate) type Matched = (String, Option<String>, Vec<(String, String)>);
 
-/// A regular expression that is compiled when it is first needed: most rules' lines never come.
-#[derive(Debug)]
-pub(crate) struct Pattern {
-    text: String,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl Pattern {
-    fn new(text: String) -> Self {
-        Self { text, compiled: OnceLock::new() }
-    }
-
-    fn compile(&self) -> Result<Regex, regex::Error> {
-        RegexBuilder::new(&self.text).size_limit(PATTERN_BYTES_MAX).build()
-    }
-
-    /// Tells whether it can be used.
-    fn check(&self) -> Result<(), regex::Error> {
-        let compiled = self.compile()?;
-        self.compiled.get_or_init(|| Some(compiled));
-        Ok(())
-    }
-
-    /// None where it cannot be compiled, which the reading of rules has ruled out.
-    fn get(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| self.compile().ok()).as_ref()
-    }
-}
-
 impl Rule {
     /// What the rule makes of a line's own text.
     pub(crate) fn matches(&self, own: &str) -> Option<Matched> {
@@ -353,18 +319,20 @@ fn rule(line: usize, raw: RawRule, file: &OfFile) -> Result<Rule, RulesError> {
             ),
         ));
     }
-    let compile = |key, text: Option<String>| -> Result<Option<Pattern>, RulesError> {
-        let Some(pattern) = text.map(Pattern::new) else { return Ok(None) };
-        if file.checked {
-            let problem = |error| wrong(key, format!("not a regular expression that can be used: {error}"));
-            pattern.check().map_err(problem)?;
+    let checked = |key, pattern: Option<Pattern>| -> Result<Option<Pattern>, RulesError> {
+        let problem =
+            |error: PatternError| wrong(key, format!("not a regular expression that can be used: {error}"));
+        match &pattern {
+            Some(pattern) if file.checked => pattern.check().map_err(problem)?,
+            _ => {}
         }
-        Ok(Some(pattern))
+        Ok(pattern)
     };
-    let anchored = |pattern: &String| format!("^(?:{}(?:{pattern}))", file.prefix);
-    let pattern = raw.pattern.as_ref().map(|text| if raw.anywhere { text.clone() } else { anchored(text) });
-    let pattern = compile("pattern", pattern)?;
-    let except = compile("except", raw.except.clone())?;
+    let bound = |text: String| Pattern::at_beginning(&file.prefix, text);
+    let pattern =
+        raw.pattern.clone().map(|text| if raw.anywhere { Pattern::anywhere(text) } else { bound(text) });
+    let pattern = checked("pattern", pattern)?;
+    let except = checked("except", raw.except.clone().map(Pattern::anywhere))?;
     for name in captures_of(&raw.title) {
         if !file.checked {
             break;

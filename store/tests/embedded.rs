@@ -141,6 +141,47 @@ async fn a_large_answer_arrives_whole_and_an_error_inside_it_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_many_blocks_is_one_document_in_each_format() {
+    let (_folder, store) = fresh().await;
+    let sql = "SELECT toString(number) AS `a \"name\"`, number AS n FROM numbers(1000)";
+    let answer = async |format: &str, block_rows: &str| {
+        let settings = [("max_block_size", block_rows), ("output_format_write_statistics", "0")];
+        store.query_bytes(sql, &[], format, &settings).unwrap().collect().await.unwrap()
+    };
+    for format in [
+        "CSV",
+        "CSVWithNames",
+        "CSVWithNamesAndTypes",
+        "JSON",
+        "JSONColumns",
+        "JSONCompact",
+        "JSONCompactEachRowWithNames",
+        "JSONCompactEachRowWithNamesAndTypes",
+        "JSONCompactStringsEachRowWithNamesAndTypes",
+        "JSONEachRow",
+        "JSONObjectEachRow",
+        "Markdown",
+        "RowBinaryWithNames",
+        "RowBinaryWithNamesAndTypes",
+        "TSVRawWithNames",
+        "TSVWithNames",
+        "TabSeparatedWithNamesAndTypes",
+        "Values",
+        "Vertical",
+        "XML",
+    ] {
+        let (in_one, in_many) = (answer(format, "65409").await, answer(format, "100").await);
+        assert!(in_one.len() > 1_000, "{format}");
+        assert!(in_many == in_one, "{format}: {}", String::from_utf8_lossy(&in_many));
+    }
+    for (format, mark) in [("Parquet", b"PAR1".as_slice()), ("Arrow", b"ARROW1")] {
+        let file = answer(format, "100").await;
+        let marks = file.windows(mark.len()).filter(|window| *window == mark).count();
+        assert_eq!(marks, 2, "{format}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_abandoned_statement_is_ended() {
     let (_folder, store) = fresh().await;
     let running =

@@ -79,4 +79,6 @@ const FIXED: &[(&str, &str)] = &[
     ("final", "0"),
     ("http_write_exception_in_output_format", "0"),
     ("output_format_json_quote_64bit_integers", "0"),
+    // JSON is UTF-8, whatever bytes a line has.
+    ("output_format_json_validate_utf8", "1"),
 ];

@@ -4,6 +4,7 @@
 //! running ones. When nobody waits for it any more, or its time is over, it is told to end.
 
 mod insert;
+mod joining;
 mod limits;
 mod stream;
 
@@ -21,6 +22,7 @@ use super::response::{self, Chunks, Failure, Head, Reply};
 use super::words::{self, insert_head};
 use crate::engine::running::{Kind, Watched};
 use crate::engine::{Class, Connection, Engine, Statement, StatementError, Statistics};
+use joining::Joining;
 use stream::{send, tag, whole};
 
 /// Chunks that wait for a slow client.
@@ -139,9 +141,12 @@ async fn run(call: Call, turn: Turn, format: &str) -> Result<Started, Failure> {
             }
         };
         let class = connection.classify(&call.text);
-        let started = if class == Class::Reads && words::is_select(&call.text) {
+        let joining = Joining::new(&format);
+        let comes_in_chunks =
+            class == Class::Reads && words::is_select(&call.text) && joining != Joining::Whole;
+        let started = if comes_in_chunks {
             match connection.stream(&statement) {
-                Ok(stream) => return send(stream, &call, turn, begin),
+                Ok(stream) => return send(stream, joining, &call, turn, begin),
                 Err(error) => Err(error.into()),
             }
         } else {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use super::joining::{Joiner, Joining};
 use super::{Body, CHUNKS_WAITING, Started, Turn};
 use crate::engine::{Statistics, Streaming};
 use crate::http::encoding::{Coding, Encoder};
@@ -21,9 +22,10 @@ const USERS_PATIENCE: Duration = Duration::from_secs(20);
 /// This program itself may have to compute between two parts of an answer.
 const OWN_PATIENCE: Duration = Duration::from_secs(300);
 
-/// Sends an answer chunk by chunk. A client that goes away, or takes nothing for too long, ends the statement.
+/// Sends an answer chunk by chunk, as one document. A client that goes away, or takes nothing for too long, ends the statement.
 pub(super) fn send(
     mut stream: Streaming,
+    joining: Joining,
     call: &Call,
     turn: Turn,
     begin: oneshot::Sender<Result<Started, Failure>>,
@@ -52,8 +54,9 @@ pub(super) fn send(
         }
     };
     let tag = tag();
+    let mut joiner = Joiner::new(joining);
     if ended {
-        let parts: Vec<&[u8]> = first.iter().map(AsRef::as_ref).collect();
+        let parts: Vec<&[u8]> = first.iter().map(|chunk| joiner.part(chunk.as_ref())).collect();
         let started = whole(&parts, coding).map(|(body, coding)| Started {
             body: Body::Whole(body),
             coding,
@@ -90,14 +93,14 @@ pub(super) fn send(
         }
     };
     for chunk in first.drain(..) {
-        if !send(encoder.chunk(chunk.as_ref())) {
+        if !send(encoder.chunk(joiner.part(chunk.as_ref()))) {
             return;
         }
     }
     loop {
         match stream.next() {
             Ok(Some(chunk)) => {
-                if !send(encoder.chunk(chunk.as_ref())) {
+                if !send(encoder.chunk(joiner.part(chunk.as_ref()))) {
                     return;
                 }
             }

@@ -7,6 +7,8 @@
 //! 4. [`statement`]: it runs on a connection of its own in a thread of its own; its answer comes back in chunks.
 //! 5. [`response`]: headers, errors and chunks as ClickHouse sends them.
 //!
+//! [`serve`]: what all listeners do alike.
+//!
 //! Before that, for everybody else: [`front`], which is what listens on a port.
 //!
 //! Sessions are not kept: each statement stands for itself, and `session_id` is accepted without effect.
@@ -17,10 +19,10 @@ mod front;
 mod lanes;
 mod request;
 mod response;
+mod serve;
 mod statement;
 mod words;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +30,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use front::{Port, PortLimits, Role, User, serve_port};
@@ -41,6 +41,8 @@ pub use lanes::Lane;
 use lanes::Lanes;
 use request::{Bounds, Call};
 use response::{Failure, Reply};
+pub(crate) use serve::accept_until;
+use serve::{ConnectionBounds, serve_connection};
 
 use crate::engine::{Engine, Statement};
 
@@ -66,31 +68,8 @@ impl Served {
 /// finished, within limits. Not for a port that others reach: that is [`serve_port`].
 pub async fn serve_http(listener: TcpListener, engine: Arc<Engine>, shutdown: impl Future<Output = ()>) {
     let served = Served::new(engine);
-    let ending = CancellationToken::new();
-    let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                Ok((stream, _)) => {
-                    // Small answers wait for nothing.
-                    let _ = stream.set_nodelay(true);
-                    connections.spawn(serve_stream(TokioIo::new(stream), Arc::clone(&served), ending.clone()));
-                }
-                Err(error) => {
-                    // Out of descriptors, mostly: the next attempt would fail at once, too.
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
-    }
-    drop(listener);
-    ending.cancel();
-    let finished = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, finished).await.is_err() {
+    let serve = |(stream, _), ending| Some(serve_stream(stream, Arc::clone(&served), ending));
+    if !accept_until(listener, CONNECTIONS_MAX, DRAIN, shutdown, serve).await {
         tracing::warn!("statements were cut off at the end");
     }
 }
@@ -98,27 +77,14 @@ pub async fn serve_http(listener: TcpListener, engine: Arc<Engine>, shutdown: im
 /// Serves one connection until it ends; when `ending` is cancelled, after the statement under way.
 pub(crate) async fn serve_stream<S>(stream: S, served: Arc<Served>, ending: CancellationToken)
 where
-    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| {
+    let bounds = ConnectionBounds { head_patience: None, buffer_bytes_max: 1 << 20 };
+    let answer = |request| {
         let served = Arc::clone(&served);
-        async move { Ok::<_, Infallible>(handle(request, &served).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .max_buf_size(1 << 20)
-        .serve_connection(stream, service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = ending.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        async move { handle(request, &served).await }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
-    }
+    serve_connection(stream, bounds, answer, ending).await;
 }
 
 async fn handle(request: Request<Incoming>, served: &Arc<Served>) -> Reply {

@@ -10,6 +10,7 @@ mod quarantine;
 mod remote;
 mod socket;
 mod stored;
+mod wire;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

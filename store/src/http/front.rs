@@ -19,9 +19,8 @@ mod own;
 mod settings;
 mod users;
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,18 +29,16 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::counts::{Counts, During};
 use super::lanes::Lane;
 use super::request::{Bounds, Call};
 use super::response::{self, Failure};
+use super::serve::{ConnectionBounds, accept_until, serve_connection};
 use crate::store::Store;
 use forward::Answer;
 use listen::{Patient, Share, Shares, source};
@@ -152,68 +149,36 @@ pub async fn serve_port(listener: TcpListener, port: Port, shutdown: impl Future
         counts: Arc::default(),
     });
     let shares = Shares::new(limits.connections_max, limits.connections_each_max);
-    let ending = CancellationToken::new();
-    let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => match shares.take(source(address.ip())) {
-                    Some(share) => {
-                        let (front, ending) = (Arc::clone(&front), ending.clone());
-                        connections.spawn(serve_connection(stream, source(address.ip()), front, ending, share));
-                    }
-                    None => front.refuse_connection(address.ip()),
-                },
-                Err(error) => {
-                    // Out of descriptors, mostly: the next attempt would fail at once, too.
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+    let serve = |(stream, address): (TcpStream, SocketAddr), ending| {
+        let source = source(address.ip());
+        match shares.take(source) {
+            Some(share) => Some(serve_caller(stream, source, Arc::clone(&front), ending, share)),
+            None => {
+                front.refuse_connection(address.ip());
+                None
+            }
         }
-    }
-    drop(listener);
-    ending.cancel();
-    let finished = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, finished).await.is_err() {
+    };
+    if !accept_until(listener, usize::MAX, DRAIN, shutdown, serve).await {
         tracing::warn!("statements of the ClickHouse port were cut off at the end");
     }
 }
 
 /// Serves one connection until it ends; when `ending` is cancelled, after the statement under way.
-async fn serve_connection(
+async fn serve_caller(
     stream: TcpStream,
     source: IpAddr,
     front: Arc<Front>,
     ending: CancellationToken,
     _share: Share,
 ) {
-    // Small answers wait for nothing.
-    let _ = stream.set_nodelay(true);
-    let stream = TokioIo::new(Patient::new(stream, front.limits.patience));
-    let service = service_fn(move |request| {
+    let stream = Patient::new(stream, front.limits.patience);
+    let bounds = ConnectionBounds { head_patience: Some(HEAD_PATIENCE), buffer_bytes_max: 256 << 10 };
+    let answer = |request| {
         let front = Arc::clone(&front);
-        async move { Ok::<_, Infallible>(front.handle(request, source).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(256 << 10)
-        .serve_connection(stream, service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = ending.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        async move { front.handle(request, source).await }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection of the ClickHouse port ended");
-    }
+    serve_connection(stream, bounds, answer, ending).await;
 }
 
 impl Front {

@@ -9,16 +9,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::remote::RemoteError;
+use super::wire::Wire;
 
 /// Where distributions keep the certificates that they trust.
 const SYSTEM_BUNDLES: &[&str] =
@@ -79,7 +78,7 @@ impl tower_service::Service<Uri> for Connector {
         let Connector { tls, timeout } = self.clone();
         Box::pin(async move {
             let connected = tokio::time::timeout(timeout, connect(&uri, tls)).await;
-            connected.map(|wire| wire.map(TokioIo::new)).unwrap_or_else(|_| {
+            connected.unwrap_or_else(|_| {
                 Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     format!("no connection within {} s", timeout.as_secs_f32()),
@@ -89,61 +88,17 @@ impl tower_service::Service<Uri> for Connector {
     }
 }
 
-async fn connect(uri: &Uri, tls: Option<TlsConnector>) -> io::Result<Wire> {
+async fn connect(uri: &Uri, tls: Option<TlsConnector>) -> io::Result<TokioIo<Wire>> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let secure = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if secure { 8443 } else { 8123 });
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     if !secure {
-        return Ok(Wire(Box::new(stream)));
+        return Ok(Wire::new(stream));
     }
     // Made for every `https` address, see `RemoteOptions`.
     let tls = tls.ok_or_else(|| io::Error::other("no trusted certificates are loaded"))?;
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    Ok(Wire(Box::new(tls.connect(name, stream).await?)))
-}
-
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-
-/// An open connection.
-pub(super) struct Wire(Box<dyn Io>);
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, data)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, buffers)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
+    Ok(Wire::new(tls.connect(name, stream).await?))
 }

@@ -8,17 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use rustix::process::Signal;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::cage::{self, Openings};
 use super::report::Report;
 use super::state::DRAIN;
 use crate::engine::watchdog::{self, Ends, Resident};
 use crate::engine::{Engine, EngineError, EngineOptions};
-use crate::http::{Served, serve_stream};
+use crate::http::{Served, accept_until, serve_stream};
 
 /// Connections at the same time. The parent is the only client and has bounds of its own; beyond this one, connections
 /// wait in the socket's queue.
@@ -153,29 +150,13 @@ async fn serve(
     listener.set_nonblocking(true).map_err(spawning)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(spawning)?;
     let served = Served::new(engine);
-    let ending = CancellationToken::new();
-    let mut connections = JoinSet::new();
     say(&mut parent, &Report::Ready { version })?;
-    let mut gone = tokio::task::spawn_blocking(move || wait_for_end(&mut parent));
-    loop {
-        tokio::select! {
-            _ = &mut gone => break,
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_stream(TokioIo::new(stream), Arc::clone(&served), ending.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
-    }
-    drop(listener);
-    ending.cancel();
-    let finished = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, finished).await.is_err() {
+    let gone = tokio::task::spawn_blocking(move || wait_for_end(&mut parent));
+    let shutdown = async {
+        let _ = gone.await;
+    };
+    let serve = |stream, ending| Some(serve_stream(stream, Arc::clone(&served), ending));
+    if !accept_until(listener, CONNECTIONS_MAX, DRAIN, shutdown, serve).await {
         tracing::debug!("statements were cut off at the end");
     }
     Ok(())

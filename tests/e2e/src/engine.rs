@@ -16,13 +16,10 @@ use crate::eventually;
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// The engine's process among the children of another, if there is one now.
-///
-/// # Panics
-/// Where `/proc` cannot be read.
 #[must_use]
-pub fn engine_of(parent: u32) -> Option<u32> {
+pub fn engine_process(parent: u32) -> Option<u32> {
     let line = format!("PPid:\t{parent}");
-    std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
         let words = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
@@ -37,7 +34,7 @@ pub fn engine_of(parent: u32) -> Option<u32> {
 /// Where none comes.
 #[must_use]
 pub fn next_engine(parent: u32, former: Option<u32>) -> u32 {
-    eventually("an engine's process", ANSWER, || engine_of(parent).filter(|pid| Some(*pid) != former))
+    eventually("an engine's process", ANSWER, || engine_process(parent).filter(|pid| Some(*pid) != former))
 }
 
 /// Whether a process is there.

@@ -21,7 +21,7 @@ use std::{
 };
 
 use lastwords_e2e::{
-    engine::{engine_of, is_alive, kill_now, next_engine, statement},
+    engine::{engine_process, is_alive, kill_now, next_engine, statement},
     eventually,
     program::{count, run, sql},
     up::Up,
@@ -234,7 +234,7 @@ fn no_network_is_reached() {
 #[test]
 fn the_engines_process_has_no_privileges_and_its_files_are_its_owners_alone() {
     let around = Around::start();
-    let engine = engine_of(around.up.pid()).expect("an engine's process");
+    let engine = engine_process(around.up.pid()).expect("an engine's process");
     let status = fs::read_to_string(format!("/proc/{engine}/status")).unwrap();
     let value = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(&format!("{name}:"))).expect(name);
@@ -350,12 +350,12 @@ fn the_engine_can_still_run_in_the_process_that_needs_it() {
     let config = folder.path().join("lastwords.toml");
     fs::write(&config, "[engine]\nin_process = true\n").unwrap();
     let up = Up::start(&data, &["--no-collect", "--config", config.to_str().unwrap()]);
-    assert_eq!(engine_of(up.pid()), None);
+    assert_eq!(engine_process(up.pid()), None);
     assert!(!data.join("engine.sock").exists());
     assert_eq!(up.terminate(), 0);
     // And afterwards in a process of its own, on the same folder.
     let up = Up::start(&data, &["--no-collect"]);
-    assert!(engine_of(up.pid()).is_some());
+    assert!(engine_process(up.pid()).is_some());
     assert_eq!(up.terminate(), 0);
 }
 

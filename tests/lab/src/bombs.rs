@@ -20,6 +20,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
+use lastwords_e2e::engine::engine_process;
 
 use crate::{
     figures::Figures,
@@ -236,7 +237,7 @@ impl Lab {
     }
 
     fn engine_cpu_s(&self, during: Duration) -> anyhow::Result<f64> {
-        let engine = engine_of(self.up.id()).context("there is no engine")?;
+        let engine = engine_process(self.up.id()).context("there is no engine")?;
         let before = process::cpu_of(engine)?;
         std::thread::sleep(during);
         Ok((process::cpu_of(engine)? - before).as_secs_f64())
@@ -277,21 +278,6 @@ fn exchange(
     Ok(Some(head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(500)))
 }
 
-/// The child of `up` that is the engine.
-fn engine_of(parent: u32) -> Option<u32> {
-    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    let all = fs::read_dir(format!("/proc/{parent}/task")).ok()?;
-    let threads = all.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
-    let pids: Vec<u32> = threads
-        .chain([children])
-        .flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect();
-    pids.into_iter().find(|pid| {
-        fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word == b"engine"))
-    })
-}
-
 fn resident_bytes(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
@@ -325,9 +311,9 @@ impl Watched {
             }
         };
         let measure = move || {
-            let mut last = engine_of(up);
+            let mut last = engine_process(up);
             while !measured.stop.load(Ordering::Relaxed) {
-                let engine = engine_of(up);
+                let engine = engine_process(up);
                 if engine.is_some() && engine != last {
                     measured.restarts.fetch_add(1, Ordering::Relaxed);
                     last = engine;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use lastwords_e2e::engine::engine_process;
 use rand::Rng;
 
 use crate::{faults::direct::Fleet, figures::Figures, process};
@@ -102,7 +103,7 @@ impl Killed {
             let (_, path) = fleet.new_import()?;
             let mut import = fleet.start_import(&path)?;
             std::thread::sleep(Duration::from_millis(fleet.rng.random_range(300..4_000)));
-            let met = match engine_of(import.id()) {
+            let met = match engine_process(import.id()) {
                 // It may have ended between the look and the kill.
                 Some(engine) => import.try_wait()?.is_none() && kill(engine).is_ok(),
                 None => false,
@@ -118,7 +119,7 @@ impl Killed {
 
     fn kill_under(&mut self, parent: u32) -> anyhow::Result<()> {
         loop {
-            if engine_of(parent).is_some_and(|engine| kill(engine).is_ok()) {
+            if engine_process(parent).is_some_and(|engine| kill(engine).is_ok()) {
                 return Ok(());
             }
             self.missed()?;
@@ -149,17 +150,6 @@ fn wait_for_answer(fleet: &Fleet, up: &mut Child) -> anyhow::Result<Duration> {
     }
     ensure!(up.try_wait()?.is_none(), "up ended: see {}", fleet.data.with_extension("log").display());
     Ok(since.elapsed())
-}
-
-/// The engine's process among a process's children.
-fn engine_of(parent: u32) -> Option<u32> {
-    let line = format!("PPid:\t{parent}");
-    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
-        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let read = |name: &str| std::fs::read_to_string(entry.path().join(name)).ok();
-        let is_child = read("status")?.lines().any(|found| found == line);
-        (is_child && read("cmdline")?.split('\0').nth(1) == Some("engine")).then_some(pid)
-    })
 }
 
 fn kill(pid: u32) -> anyhow::Result<()> {

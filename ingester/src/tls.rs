@@ -3,12 +3,13 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::SystemTime,
 };
 
-use lastwords_runtime::tls::{
-    CertificateError, IdentityError, PemError, PemFile, certificate, check_pair, provider,
+use lastwords_runtime::{
+    metrics::look,
+    tls::{CertificateError, IdentityError, PemError, PemFile, certificate, check_pair, provider},
 };
 use rustls::{
     ServerConfig,
@@ -98,7 +99,10 @@ pub enum Looked {
 #[derive(Debug)]
 pub struct ServerTls {
     files: TlsFiles,
+    /// Held only for moments: connections ask for what is in use while files are read.
     state: Mutex<State>,
+    /// Held by whoever reads the files.
+    looking: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -133,7 +137,11 @@ impl ServerTls {
     pub fn load(files: TlsFiles) -> Result<ServerTls, TlsError> {
         let contents = Contents::read(&files)?;
         let current = Current::of(contents, CancellationToken::new())?;
-        let this = ServerTls { files, state: Mutex::new(State { current, complaint: None }) };
+        let this = ServerTls {
+            files,
+            state: Mutex::new(State { current, complaint: None }),
+            looking: Mutex::default(),
+        };
         this.warn_of_ends();
         Ok(this)
     }
@@ -144,64 +152,84 @@ impl ServerTls {
         self.files.client_ca_file.is_some()
     }
 
-    /// Looks whether the files have changed, and takes what is in them. Cheap: three small files are read.
+    /// Looks whether the files have changed, and takes what is in them. Files that their file system says are unchanged
+    /// are not read. While one looks, others go on with what is in use. Blocks the thread as long as the files do.
     pub fn refresh(&self) -> Looked {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match renewed(&self.files, &state.current) {
-            Ok(None) => {
-                state.complaint = None;
-                Looked::Unchanged
-            }
-            Ok(Some(next)) => {
-                if next.contents.client_ca != state.current.contents.client_ca {
-                    state.current.trust.cancel();
-                }
-                state.current = next;
-                state.complaint = None;
-                drop(state);
-                tracing::info!(
-                    certificate = %self.files.certificate_file.display(),
-                    "the certificate files have changed; new connections use them"
-                );
-                self.warn_of_ends();
-                Looked::Replaced
-            }
+        let _looking = match self.looking.try_lock() {
+            Ok(looking) => looking,
+            Err(TryLockError::Poisoned(broken)) => broken.into_inner(),
+            Err(TryLockError::WouldBlock) => return Looked::Unchanged,
+        };
+        let current = self.lock().current.clone();
+        if current.contents.are_unchanged() {
+            return Looked::Unchanged;
+        }
+        match renewed(&self.files, &current) {
+            Ok(next) => self.replace(next),
             Err(error) => {
                 let said = error.to_string();
-                if state.complaint.as_ref() != Some(&said) {
-                    tracing::error!(%error, "the certificate files have changed and cannot be used; the old ones stay in use");
-                    state.complaint = Some(said);
-                    return Looked::Kept(error);
+                let mut state = self.lock();
+                if state.complaint.as_ref() == Some(&said) {
+                    return Looked::Unchanged;
                 }
-                Looked::Unchanged
+                state.complaint = Some(said);
+                drop(state);
+                tracing::error!(%error, "the certificate files have changed and cannot be used; the old ones stay in use");
+                Looked::Kept(error)
             }
         }
     }
 
+    fn replace(&self, next: Current) -> Looked {
+        let mut state = self.lock();
+        state.complaint = None;
+        let former = std::mem::replace(&mut state.current, next);
+        let is_other = state.current.contents != former.contents;
+        if state.current.contents.client_ca != former.contents.client_ca {
+            former.trust.cancel();
+        }
+        drop(state);
+        if !is_other {
+            return Looked::Unchanged;
+        }
+        tracing::info!(
+            certificate = %self.files.certificate_file.display(),
+            "the certificate files have changed; new connections use them"
+        );
+        self.warn_of_ends();
+        Looked::Replaced
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What a new connection uses, and what ends it when the CA changes.
     pub(crate) fn current(&self) -> (Arc<ServerConfig>, CancellationToken) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.lock();
         (Arc::clone(&state.current.config), state.current.trust.clone())
     }
 
     /// When what is in use ends.
     #[must_use]
     pub fn expiries(&self) -> Vec<Expiry> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).current.expiries.clone()
+        self.lock().current.expiries.clone()
     }
 
     /// The days that are left, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        const NAME: &str = "lastwords_ingester_certificate_days_left";
-        let mut text = format!(
-            "# HELP {NAME} Whole days until the first certificate in the file ends; negative once it has.\n# TYPE {NAME} gauge\n"
-        );
-        for expiry in self.expiries() {
-            let days = certificate::days_left(expiry.not_after_s, SystemTime::now());
-            text.push_str(&format!("{NAME}{{file=\"{}\"}} {days}\n", expiry.which));
-        }
-        text
+        let expiries = self.expiries();
+        look(move |looked| {
+            let days = |expiry: &Expiry| certificate::days_left(expiry.not_after_s, SystemTime::now());
+            let files: Vec<_> =
+                expiries.iter().map(|expiry| ([("file", expiry.which)], days(expiry))).collect();
+            looked.gauges(
+                "lastwords_ingester_certificate_days_left",
+                "Whole days until the first certificate in the file ends; negative once it has.",
+                files.iter().map(|(labels, days)| (&labels[..], *days)),
+            );
+        })
     }
 
     fn warn_of_ends(&self) {
@@ -226,13 +254,21 @@ impl Contents {
             client_ca: files.client_ca_file.as_deref().map(PemFile::read).transpose()?,
         })
     }
+
+    /// Whether nothing has changed since they were read, as far as that can be told without reading them.
+    fn are_unchanged(&self) -> bool {
+        let mut files =
+            [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten();
+        files.all(PemFile::is_unchanged)
+    }
 }
 
-/// What is in the files now, if that is something else.
-fn renewed(files: &TlsFiles, current: &Current) -> Result<Option<Current>, TlsError> {
+/// What is in the files now.
+fn renewed(files: &TlsFiles, current: &Current) -> Result<Current, TlsError> {
     let contents = Contents::read(files)?;
     if contents == current.contents {
-        return Ok(None);
+        // Read anew, they need not be read again.
+        return Ok(Current { contents, ..current.clone() });
     }
     let trust = if contents.client_ca == current.contents.client_ca {
         current.trust.clone()
@@ -246,7 +282,7 @@ fn renewed(files: &TlsFiles, current: &Current) -> Result<Option<Current>, TlsEr
             return Err(TlsError::Expired { path: files.certificate_file.clone(), days: -days });
         }
     }
-    Ok(Some(next))
+    Ok(next)
 }
 
 const CERTIFICATE: &str = "certificate";
@@ -281,3 +317,6 @@ impl Current {
         Ok(Current { contents, config: Arc::new(config), expiries, trust })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use rustls::{
@@ -68,12 +69,21 @@ impl PemError {
     }
 }
 
-/// A file's content when it was read.
-#[derive(Clone, PartialEq, Eq)]
+/// A file's content when it was read. Two are equal where path and content are.
+#[derive(Clone)]
 pub struct PemFile {
     path: PathBuf,
     bytes: Vec<u8>,
+    stamp: Stamp,
 }
+
+impl PartialEq for PemFile {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.bytes) == (&other.path, &other.bytes)
+    }
+}
+
+impl Eq for PemFile {}
 
 /// Never shows the content: it may be a key.
 impl fmt::Debug for PemFile {
@@ -109,6 +119,14 @@ impl PemFile {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether the file is as it was when it was read, by what its file system says of it: it is not read for that.
+    /// False also where that cannot be told yet.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        let is_same = |found: &fs::Metadata| Stamp::new(found, SystemTime::now()).file == self.stamp.file;
+        self.stamp.is_settled && fs::metadata(&self.path).is_ok_and(|found| is_same(&found))
     }
 
     /// The certificates in it, in their order; at least one.
@@ -152,10 +170,34 @@ impl PemFile {
     }
 }
 
+/// What a file system says of a file.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    /// Device, inode, size, and the time of the last change in seconds and nanoseconds.
+    file: (u64, u64, u64, i64, i64),
+    /// Whether that change was long before the look: file systems count time in ticks, and two changes in one tick look
+    /// alike.
+    is_settled: bool,
+}
+
+/// Longer than any file system's tick.
+const TICK_MAX: Duration = Duration::from_secs(2);
+
+impl Stamp {
+    fn new(found: &fs::Metadata, now: SystemTime) -> Stamp {
+        let file = (found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec());
+        let changed = u64::try_from(found.ctime())
+            .map_or(SystemTime::UNIX_EPOCH, |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        Stamp { file, is_settled: now.duration_since(changed).is_ok_and(|since| since > TICK_MAX) }
+    }
+}
+
 fn read(path: &Path, mode_forbidden: u32) -> Result<PemFile, PemError> {
     let failed = |source| PemError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
+    // Before the content, so that what changes meanwhile is noticed.
+    let found = file.metadata().map_err(failed)?;
+    let (mode, stamp) = (found.mode() & 0o7777, Stamp::new(&found, SystemTime::now()));
     if mode & mode_forbidden != 0 {
         return Err(PemError::Exposed { path: path.to_owned(), mode });
     }
@@ -164,5 +206,29 @@ fn read(path: &Path, mode_forbidden: u32) -> Result<PemFile, PemError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(PemError::TooLarge { path: path.to_owned() });
     }
-    Ok(PemFile { path: path.to_owned(), bytes })
+    Ok(PemFile { path: path.to_owned(), bytes, stamp })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_long_before_it_was_read_need_not_be_read_again_until_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        fs::write(&path, "one").unwrap();
+        let mut file = PemFile::read(&path).unwrap();
+        // It may be changed once more in the tick in which it was read, and look the same.
+        assert!(!file.is_unchanged());
+        let later = SystemTime::now() + TICK_MAX + Duration::from_secs(1);
+        file.stamp = Stamp::new(&fs::metadata(&path).unwrap(), later);
+        assert!(file.is_unchanged());
+        let other = folder.path().join("other.pem");
+        fs::write(&other, "two").unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert!(!file.is_unchanged(), "another file of the same size has its name");
+        fs::remove_file(&path).unwrap();
+        assert!(!file.is_unchanged());
+    }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use lastwords_record::ShipperId;
+use lastwords_runtime::metrics::look;
 use tokio::sync::oneshot;
 
 /// The part of the pool that is kept for those who hold little: one in so many bytes.
@@ -242,32 +243,20 @@ impl Budget {
     pub fn metrics(&self) -> String {
         let pool = self.lock();
         let waiting = pool.waiting.iter().filter(|waiter| !waiter.granted.is_closed()).count();
-        let mut text = String::new();
+        let (accounts, waited) = (&pool.accounts, pool.waited);
         let gauges = [
-            ("in_flight_bytes", "gauge", "Bytes of batches that are half received or not durable yet.", {
-                pool.accounts.used as u64
-            }),
-            (
-                "in_flight_bytes_max",
-                "gauge",
-                "Bytes of batches that may be so.",
-                pool.accounts.limits.total_bytes as u64,
-            ),
-            (
-                "in_flight_shippers",
-                "gauge",
-                "Shippers that hold some of these bytes.",
-                pool.accounts.shippers as u64,
-            ),
-            ("in_flight_waiting", "gauge", "Batches that wait for such bytes.", waiting as u64),
-            ("in_flight_waited_total", "counter", "Batches that had to wait for such bytes.", pool.waited),
+            ("bytes", "Bytes of batches that are half received or not durable yet.", accounts.used),
+            ("bytes_max", "Bytes of batches that may be so.", accounts.limits.total_bytes),
+            ("shippers", "Shippers that hold some of these bytes.", accounts.shippers),
+            ("waiting", "Batches that wait for such bytes.", waiting),
         ];
-        for (name, kind, help, value) in gauges {
-            text.push_str(&format!(
-                "# HELP lastwords_ingester_{name} {help}\n# TYPE lastwords_ingester_{name} {kind}\nlastwords_ingester_{name} {value}\n"
-            ));
-        }
-        text
+        look(move |looked| {
+            for (name, help, value) in gauges {
+                looked.gauge(&format!("lastwords_ingester_in_flight_{name}"), help, value as u64);
+            }
+            let help = "Batches that had to wait for such bytes.";
+            looked.counter("lastwords_ingester_in_flight_waited", help, waited);
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {

@@ -12,6 +12,7 @@ use std::{
 use lastwords_record::ShipperId;
 use lastwords_runtime::{
     descriptors::{self, DescriptorPlan},
+    metrics::look,
     places::{PlaceLimits, Places},
 };
 use tokio_util::sync::CancellationToken;
@@ -152,18 +153,17 @@ impl Limits {
     /// In the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        let mut text = self.budget.metrics();
         let gauges = [
             ("memory_bytes_max", "Bytes that what comes from outside may take.", self.plan.memory_bytes_max),
             ("connections", "Connections of shippers.", self.places.taken()),
             ("connections_max", "Connections of shippers that may be.", self.places.limits().total),
         ];
-        for (name, help, value) in gauges {
-            text.push_str(&format!(
-                "# HELP lastwords_ingester_{name} {help}\n# TYPE lastwords_ingester_{name} gauge\nlastwords_ingester_{name} {value}\n"
-            ));
-        }
-        text
+        let own = look(move |looked| {
+            for (name, help, value) in gauges {
+                looked.gauge(&format!("lastwords_ingester_{name}"), help, value as u64);
+            }
+        });
+        self.budget.metrics() + &own
     }
 }
 

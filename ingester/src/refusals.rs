@@ -1,12 +1,8 @@
 //! What was refused and why: connections, calls, batches. Counted for the metrics by whoever refuses; the log has the
 //! details.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
-
 use lastwords_proto::v1::rejection::Reason;
+use lastwords_runtime::metrics::{Counter, Family, Registry, render};
 pub use lastwords_runtime::refusal::ConnectionReason;
 
 /// What can be refused. With the reason it is a label of the metric.
@@ -60,13 +56,14 @@ impl Refused {
     }
 
     /// What and why, as labels.
-    fn labels(self) -> (&'static str, &'static str) {
-        match self {
+    fn labels(self) -> Labels {
+        let (what, reason) = match self {
             Refused::Connection(reason) => ("connection", reason.as_str()),
             Refused::Call(reason) => ("call", reason.as_str()),
             Refused::Batch(reason) => ("batch", batch_reason(reason)),
             Refused::Reload => ("reload", "broken_file"),
-        }
+        };
+        [("what", what), ("reason", reason)]
     }
 }
 
@@ -115,36 +112,48 @@ fn batch_reason(reason: Reason) -> &'static str {
     }
 }
 
-/// How often what was refused. Refusals are rare: a lock does.
-#[derive(Debug, Default)]
-pub struct Refusals(Mutex<BTreeMap<Refused, u64>>);
+/// How often what was refused; every reason is told from the start.
+#[derive(Debug)]
+pub struct Refusals {
+    counts: Family<Labels, Counter>,
+    registry: Registry,
+}
+
+/// What, and why.
+type Labels = [(&'static str, &'static str); 2];
+
+impl Default for Refusals {
+    fn default() -> Self {
+        let (counts, mut registry) = (Family::<Labels, Counter>::default(), Registry::default());
+        for refused in Refused::all() {
+            // Made where it is missing.
+            drop(counts.get_or_create(&refused.labels()));
+        }
+        registry.register(
+            "lastwords_ingester_refused",
+            "Connections, calls and batches that were refused, and changed certificates that were not taken",
+            counts.clone(),
+        );
+        Refusals { counts, registry }
+    }
+}
 
 impl Refusals {
     /// One more.
     pub fn count(&self, refused: Refused) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(refused).or_default() += 1;
+        self.counts.get_or_create(&refused.labels()).inc();
     }
 
     /// How many so far.
     #[must_use]
-    pub fn of(&self, refused: Refused) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&refused).copied().unwrap_or(0)
+    pub fn total(&self, refused: Refused) -> u64 {
+        self.counts.get_or_create(&refused.labels()).get()
     }
 
-    /// In the text format of Prometheus; every reason is there from the start.
+    /// In the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        const NAME: &str = "lastwords_ingester_refused_total";
-        let mut text = format!(
-            "# HELP {NAME} Connections, calls and batches that were refused, and changed certificates that were not taken.\n\
-             # TYPE {NAME} counter\n"
-        );
-        for refused in Refused::all() {
-            let ((what, reason), count) = (refused.labels(), self.of(refused));
-            text.push_str(&format!("{NAME}{{what=\"{what}\",reason=\"{reason}\"}} {count}\n"));
-        }
-        text
+        render(&self.registry)
     }
 }
 
@@ -164,7 +173,7 @@ mod tests {
         }
         let text = refusals.metrics();
         for (times, refused) in Refused::all().enumerate() {
-            let (what, reason) = refused.labels();
+            let [(_, what), (_, reason)] = refused.labels();
             let line =
                 format!("lastwords_ingester_refused_total{{what=\"{what}\",reason=\"{reason}\"}} {times}");
             assert_eq!(text.lines().filter(|found| **found == line).count(), 1, "{line} in {text}");

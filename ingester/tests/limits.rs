@@ -82,7 +82,7 @@ impl Server {
     }
 
     fn refused(&self, refused: Refused) -> u64 {
-        self.refusals.of(refused)
+        self.refusals.total(refused)
     }
 }
 
@@ -435,13 +435,13 @@ fn connections_without_a_hello_make_way_for_shippers_and_the_surplus_is_refused(
             shipper.acknowledged(number).await;
             shippers.push(shipper);
         }
-        assert!(ingester.refusals.of(Refused::Connection(Connection::GaveWay)) > 0);
+        assert!(ingester.refusals.total(Refused::Connection(Connection::GaveWay)) > 0);
         // Now nobody is left to make way.
         for _ in 0..20 {
             idle.push(TcpStream::connect(ingester.address).await.unwrap());
         }
         until("the surplus is refused", || {
-            ingester.refusals.of(Refused::Connection(Connection::TooMany)) >= 20
+            ingester.refusals.total(Refused::Connection(Connection::TooMany)) >= 20
         })
         .await;
         assert!(ingester.limits.places.taken() <= 8 + 2, "{}", ingester.limits.places.taken());

@@ -191,7 +191,7 @@ async fn check(case: &Case) {
     let shipper = Shipper::start((case.uplink)(&stage), "hv01");
     shipper.send(1).await;
     // Twice: it tries again, and is refused again.
-    until(case.what, || ingester.refusals.of(case.refused) >= 2).await;
+    until(case.what, || ingester.refusals.total(case.refused) >= 2).await;
     assert!(ingester.queue.taken().is_empty(), "{}", case.what);
     let text = log.text();
     let (kind, reason) = match case.refused {
@@ -242,7 +242,7 @@ fn a_batch_for_another_host_is_rejected_and_the_stream_goes_on() {
             shipper.send(2).await;
             shipper.acknowledged(2).await;
             assert_eq!(ingester.queue.taken(), [2]);
-            assert_eq!(ingester.refusals.of(Refused::Batch(Reason::NotAllowed)), 1);
+            assert_eq!(ingester.refusals.total(Refused::Batch(Reason::NotAllowed)), 1);
             let text = log.text();
             assert!(text.contains("a batch is not admitted") && text.contains("'hv02'"), "{text}");
         });
@@ -263,7 +263,7 @@ fn a_batch_that_the_queue_refuses_for_good_is_rejected_and_counted() {
         }
         shipper.acknowledged(2).await;
         assert_eq!(ingester.queue.taken(), [2]);
-        assert_eq!(ingester.refusals.of(Refused::Batch(Reason::TooLarge)), 1);
+        assert_eq!(ingester.refusals.total(Refused::Batch(Reason::TooLarge)), 1);
     });
 }
 
@@ -303,7 +303,7 @@ fn changed_certificates_are_taken_without_a_restart_and_broken_ones_are_not() {
             let mut shipper = start(&trusted, &identity);
             shipper.send(number).await;
             shipper.acknowledged(number).await;
-            assert_eq!(ingester.refusals.of(Refused::Reload), number - 1, "{}", log.text());
+            assert_eq!(ingester.refusals.total(Refused::Reload), number - 1, "{}", log.text());
             fs::write(path, kept).unwrap();
             // Mended: nothing has changed then.
             assert!(matches!(ingester.tls.as_ref().unwrap().refresh(), Looked::Unchanged));
@@ -332,7 +332,7 @@ fn changed_certificates_are_taken_without_a_restart_and_broken_ones_are_not() {
         third.send(8).await;
         third.acknowledged(8).await;
         until("calls of the CA before end", || {
-            ingester.refusals.of(Refused::Connection(Connection::UnknownCa)) >= 1
+            ingester.refusals.total(Refused::Connection(Connection::UnknownCa)) >= 1
         })
         .await;
         assert!(log.text().contains("other CAs are trusted here now"), "{}", log.text());

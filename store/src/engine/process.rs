@@ -20,6 +20,7 @@ mod supervise;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lastwords_runtime::metrics::look;
 use tokio::sync::watch;
 
 use super::EngineError;
@@ -74,14 +75,14 @@ impl EngineProcess {
 
     /// The same in the text format of Prometheus.
     pub fn metrics(&self) -> String {
-        let up = u8::from(matches!(&*self.control.state().borrow(), EngineState::Up { .. }));
-        format!(
-            "# HELP lastwords_engine_up Whether the engine's process takes statements.\n\
-             # TYPE lastwords_engine_up gauge\nlastwords_engine_up {up}\n\
-             # HELP lastwords_engine_restarts_total Times that the engine's process was started again.\n\
-             # TYPE lastwords_engine_restarts_total counter\nlastwords_engine_restarts_total {}\n",
-            self.restarts()
-        )
+        let up = matches!(&*self.control.state().borrow(), EngineState::Up { .. });
+        let restarts = self.restarts();
+        look(move |looked| {
+            let help = "Whether the engine's process takes statements.";
+            looked.gauge("lastwords_engine_up", help, i64::from(up));
+            let help = "Times that the engine's process was started again.";
+            looked.counter("lastwords_engine_restarts", help, restarts);
+        })
     }
 
     /// The cage that it is in.

@@ -1,8 +1,9 @@
 //! What a port has done, for Prometheus.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use lastwords_runtime::metrics::look;
 
 /// Counted since the port was opened.
 #[derive(Debug, Default)]
@@ -26,29 +27,30 @@ pub(super) struct Counts {
 impl Counts {
     /// In the text format of Prometheus.
     pub(super) fn render(&self) -> String {
-        let mut text = String::new();
-        for (name, kind, help, value) in [
-            ("statements_total", "counter", "Statements that came.", &self.statements),
-            ("statements_failed_total", "counter", "Statements answered with an error.", &self.failed),
-            ("statements_turned_away_total", "counter", "Statements told to come again.", &self.turned_away),
-            ("statements_running", "gauge", "Statements that run.", &self.running),
-            ("statements_waiting", "gauge", "Statements that wait for their turn.", &self.waiting),
-            ("rows_inserted_total", "counter", "Rows that INSERTs have stored.", &self.rows_inserted),
+        let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        let counters = [
+            ("statements", "Statements that came.", load(&self.statements)),
+            ("statements_failed", "Statements answered with an error.", load(&self.failed)),
+            ("statements_turned_away", "Statements told to come again.", load(&self.turned_away)),
+            ("rows_inserted", "Rows that INSERTs have stored.", load(&self.rows_inserted)),
             (
-                "connections_refused_total",
-                "counter",
+                "connections_refused",
                 "Connections closed since there were too many.",
-                &self.connections_refused,
+                load(&self.connections_refused),
             ),
-        ] {
-            let value = value.load(Ordering::Relaxed);
-            // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                "# HELP lastwords_store_{name} {help}\n# TYPE lastwords_store_{name} {kind}\nlastwords_store_{name} {value}\n"
-            );
-        }
-        text
+        ];
+        let gauges = [
+            ("statements_running", "Statements that run.", load(&self.running)),
+            ("statements_waiting", "Statements that wait for their turn.", load(&self.waiting)),
+        ];
+        look(move |looked| {
+            for (name, help, value) in counters {
+                looked.counter(&format!("lastwords_store_{name}"), help, value);
+            }
+            for (name, help, value) in gauges {
+                looked.gauge(&format!("lastwords_store_{name}"), help, value);
+            }
+        })
     }
 }
 

@@ -16,7 +16,6 @@ use lastwords_runtime::{
 };
 use rustls::CertificateError;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
     sync::{Mutex, mpsc},
@@ -26,15 +25,17 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::Connected;
 
 use crate::{
+    connection::{Connection, Peer, Wire},
     refusals::{ConnectionReason, Refusals, Refused},
     tls::{Looked, ServerTls},
 };
 
 /// How long a connection may take until a call can begin.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// How long a connection waits for a look at the files: it goes on with what is in use.
+const LOOK_MAX: Duration = Duration::from_secs(1);
 /// How often changed files are looked for when nobody connects.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait after an accept that failed for want of descriptors.
@@ -43,30 +44,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const FULL_EVERY: Duration = Duration::from_secs(30);
 /// The first byte of a TLS connection: a handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// Who is at the other end; every request of the connection carries it.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Its certificate, where one was wanted: verified.
-    pub certificate: Option<Arc<Leaf>>,
-    /// Cancelled when the CA that vouched for it is no longer trusted.
-    pub(crate) trust: CancellationToken,
-    /// Its place among the connections.
-    pub(crate) place: Option<Arc<Place>>,
-}
-
-/// One that may call.
-pub struct Connection {
-    peer: Peer,
-    stream: Wire,
-}
-
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
 
 /// Accepts on a listener until it is dropped, as long as there are places. Without `tls` connections are plain; with it,
 /// everything else is refused. Changed certificate files are looked for at every connection, every ten seconds, and on
@@ -297,7 +274,8 @@ async fn shake(
             detail: "wanted TLS, found plain text: configure an https:// ingester at the shipper".to_owned(),
         }),
         (Some(files), true) => {
-            files.look(refusals).await;
+            // Where the files' disk hangs, those who connect do not.
+            let _ = tokio::time::timeout(LOOK_MAX, files.look(refusals)).await;
             let (config, trust) = files.tls.current();
             let stream = TlsAcceptor::from(config).accept(stream).await.map_err(|error| refusal(&error))?;
             let certificate = certificate(&stream)?.map(Arc::new);
@@ -343,66 +321,4 @@ fn refusal(error: &io::Error) -> Refusal {
         _ => ConnectionReason::Handshake,
     };
     Refusal { reason, detail: error.to_string() }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_write_vectored(context, buffers),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(context, buffers),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Wire::Plain(stream) => stream.is_write_vectored(),
-            Wire::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Wire::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
-        }
-    }
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::{
     limits::Limits,
+    metrics::CallMetrics,
     refusals::{CallReason, Refusals},
 };
 
@@ -25,6 +26,8 @@ pub struct AdmitOptions {
     pub grace: Duration,
     /// Where refusals are counted.
     pub refusals: Arc<Refusals>,
+    /// What is counted of calls.
+    pub calls: Arc<CallMetrics>,
     /// What all calls of this process may take together.
     pub limits: Limits,
 }
@@ -50,6 +53,7 @@ impl Default for AdmitOptions {
             speakers: Speakers::default(),
             grace: Duration::from_secs(10),
             refusals: Arc::default(),
+            calls: Arc::default(),
             limits: Limits::default(),
         }
     }

@@ -2,6 +2,10 @@
 //! are answered at once; a submitter, which waits for room in the queue; an acknowledger, which waits for storage, in
 //! order.
 
+mod deliver;
+mod replies;
+mod shared;
+
 use std::{
     sync::{
         Arc,
@@ -10,33 +14,26 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use bytes::Bytes;
 use hyper::body::Incoming;
-use lastwords_proto::v1::{
-    self, Acknowledgement, HeartbeatReply, Rejection, ShipRequest, ShipResponse, Throttle, ship_request,
-    ship_response::Message,
-};
-use lastwords_record::{BatchId, limits::ENVELOPE_BYTES_MAX};
-use lastwords_runtime::{
-    link::{Link, Welcomed},
-    now_ns,
-    quiet::bounded,
-};
+use lastwords_proto::v1::{HeartbeatReply, Rejection, ShipRequest, ship_request, ship_response::Message};
+use lastwords_record::limits::ENVELOPE_BYTES_MAX;
+use lastwords_runtime::{link::Welcomed, now_ns, quiet::bounded};
 use prost::Message as _;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
-    accept::Peer,
     admit::{Admission, AdmitOptions, Rejected},
     budget::{Holder, Lease},
-    grpc::QuietCalls,
+    connection::Peer,
     messages::{Broken, Messages},
-    queue::{Durability, Pending, Queue, WriteError, Written},
-    refusals::{CallReason, ConnectionReason, Refused},
-    turns::{Turn, Turns},
+    queue::Queue,
+    refusals::{CallReason, Refused},
 };
+use deliver::{Acknowledger, Admitted, Submitter};
+use replies::throttle;
+pub(crate) use replies::{Replies, response, stopping};
+pub(crate) use shared::{Drain, QuietCalls};
 
 /// Bytes of a message: envelopes above their own bound are rejected one by one, what is above this ends the call.
 const MESSAGE_BYTES_MAX: usize = 2 * ENVELOPE_BYTES_MAX;
@@ -45,17 +42,6 @@ const MESSAGE_OVERHEAD_BYTES: usize = 1024;
 /// A shipper that waits for room is told so, and then every so often, lest it take the silence for a broken call.
 const FIRST_WORD: Duration = Duration::from_millis(500);
 const NEXT_WORD: Duration = Duration::from_secs(5);
-/// What a shipper is asked to wait when the queue is full.
-const PAUSE_MS: u32 = 200;
-
-/// How a server ends: first nothing more is taken, then nothing more is waited for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Drain {
-    /// Nothing more is taken.
-    pub begin: CancellationToken,
-    /// The grace period is over.
-    pub over: CancellationToken,
-}
 
 /// One call.
 pub(crate) struct Call<Q> {
@@ -69,68 +55,13 @@ pub(crate) struct Call<Q> {
     pub welcomed: Welcomed,
 }
 
-/// The way back to the shipper. A reader that takes nothing for too long ends its connection, as no answer can tell it.
-#[derive(Debug, Clone)]
-pub(crate) struct Replies {
-    responses: mpsc::Sender<Result<ShipResponse, Status>>,
-    link: Arc<Link>,
-    within: Duration,
-}
-
-/// Nobody takes answers any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gone;
-
-impl Replies {
-    pub(crate) fn new(
-        responses: mpsc::Sender<Result<ShipResponse, Status>>,
-        link: Arc<Link>,
-        within: Duration,
-    ) -> Replies {
-        Replies { responses, link, within }
-    }
-
-    async fn send(&self, message: Message) -> Result<(), Gone> {
-        self.put(Ok(response(message))).await
-    }
-
-    async fn end(&self, status: Status) {
-        // Who has gone need not be told.
-        let _ = self.put(Err(status)).await;
-    }
-
-    async fn put(&self, response: Result<ShipResponse, Status>) -> Result<(), Gone> {
-        match self.responses.send_timeout(response, self.within).await {
-            Ok(()) => Ok(()),
-            Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(Gone),
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                self.link.doom(ConnectionReason::SlowReader);
-                Err(Gone)
-            }
-        }
-    }
-}
-
-/// A batch with the room that it holds until it is durable.
-type Admitted = (BatchId, Bytes, Lease);
-
-/// A batch in the queue, with all that it holds until it is durable.
-struct Submitted {
-    id: BatchId,
-    bytes: u64,
-    pending: Pending,
-    _lease: Lease,
-    _turn: Option<Turn>,
-}
-
 impl<Q: Queue> Call<Q> {
     pub(crate) async fn run(self, messages: Messages<Incoming>, admission: Admission) {
-        let (drain, responses) = (self.drain.clone(), self.replies.responses.clone());
+        let (drain, replies) = (self.drain.clone(), self.replies.clone());
         tokio::select! {
             () = self.exchange(messages, admission) => {}
             () = drain.over.cancelled() => {
-                // A reader so slow that there is no room finds the call ended without a word.
-                let _ = responses.try_send(Err(stopping()));
+                replies.end_at_once(stopping());
             }
         }
     }
@@ -166,7 +97,7 @@ impl<Q: Queue> Call<Q> {
                 () = self.drain.begin.cancelled() => break Some(stopping()),
                 status = &mut barred => break Some(status),
                 () = caller.replaced() => break Some(self.replaced()),
-                () = self.replies.responses.closed() => break None,
+                () = self.replies.closed() => break None,
                 message = self.next(&mut messages) => message,
             };
             match message {
@@ -294,7 +225,8 @@ impl<Q: Queue> Call<Q> {
                         );
                         return Err(Status::resource_exhausted(detail));
                     }
-                    admitted.send((header.id, envelope, lease)).map_err(|_| stopping())?;
+                    let batch = Admitted { id: header.id, envelope, lease, received: Instant::now() };
+                    admitted.send(batch).map_err(|_| stopping())?;
                 }
                 Err(rejected) => self.reject(admission, rejected).await,
             },
@@ -338,136 +270,10 @@ async fn barred(peer: Option<&Peer>) -> Status {
     }
 }
 
-/// Hands batches to the queue, waiting for room, and for a turn where the call has not proved itself.
-struct Submitter<Q> {
-    queue: Q,
-    turns: Turns,
-    proven: Arc<AtomicBool>,
-    replies: Replies,
-}
-
-impl<Q: Queue> Submitter<Q> {
-    async fn run(
-        self,
-        mut admitted: mpsc::UnboundedReceiver<Admitted>,
-        submitted: mpsc::UnboundedSender<Submitted>,
-        stop: CancellationToken,
-    ) {
-        let work = async {
-            while let Some(batch) = admitted.recv().await {
-                match self.submit(batch).await {
-                    Ok(batch) => {
-                        if submitted.send(batch).is_err() {
-                            return;
-                        }
-                    }
-                    Err(status) => {
-                        self.replies.end(status).await;
-                        return;
-                    }
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            // What still waits for room was not taken: the shipper sends it elsewhere.
-            () = stop.cancelled() => {}
-            () = work => {}
-        }
-    }
-
-    async fn submit(&self, (id, envelope, lease): Admitted) -> Result<Submitted, Status> {
-        let turn = if self.proven.load(Ordering::Acquire) { None } else { Some(self.turns.take().await) };
-        if self.queue.is_full() {
-            let _ = self.replies.send(throttle("the ingester's queue is full")).await;
-        }
-        let bytes = envelope.len() as u64;
-        let pending = self.queue.submit(envelope).await;
-        let pending = pending.map_err(|error| Status::unavailable(bounded(&error.to_string())))?;
-        Ok(Submitted { id, bytes, pending, _lease: lease, _turn: turn })
-    }
-}
-
-/// Answers for batches in the order of the stream.
-struct Acknowledger {
-    options: Arc<AdmitOptions>,
-    proven: Arc<AtomicBool>,
-    quiet: Arc<QuietCalls>,
-    replies: Replies,
-    in_flight: Arc<AtomicU64>,
-}
-
-impl Acknowledger {
-    async fn run(self, mut submitted: mpsc::UnboundedReceiver<Submitted>) {
-        while let Some(batch) = submitted.recv().await {
-            let Submitted { id, bytes, pending, _lease: lease, _turn: turn } = batch;
-            let answer = match pending.await {
-                Ok(written) => {
-                    self.proven.store(written.quarantined == 0, Ordering::Release);
-                    if written.quarantined > 0 {
-                        self.options.limits.turns.set_aside();
-                    }
-                    acknowledgement(id, &written)
-                }
-                Err(WriteError::Refused(detail)) => self.refused(id, &detail),
-                Err(error) => {
-                    // Nothing behind it may be acknowledged either.
-                    self.replies.end(Status::unavailable(bounded(&error.to_string()))).await;
-                    return;
-                }
-            };
-            self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
-            drop((lease, turn));
-            if self.replies.send(answer).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    fn refused(&self, id: BatchId, detail: &str) -> Message {
-        let (reason, detail) = (v1::rejection::Reason::TooLarge, bounded(detail));
-        self.options.refusals.count(Refused::Batch(reason));
-        if let Some(unsaid) = self.quiet.refused.may_say(Instant::now()) {
-            tracing::warn!(batch = %id, detail, unsaid, "a batch is refused");
-        }
-        Message::Rejection(Rejection {
-            epoch: id.epoch,
-            sequence: id.sequence,
-            reason: reason.into(),
-            detail,
-        })
-    }
-}
-
-fn acknowledgement(id: BatchId, written: &Written) -> Message {
-    let durability = match written.durability {
-        Durability::StoreSynced => v1::Durability::StoreSynced,
-        Durability::KafkaReplicated => v1::Durability::KafkaReplicated,
-    };
-    Message::Acknowledgement(Acknowledgement {
-        epoch: id.epoch,
-        sequence: id.sequence,
-        durability: durability.into(),
-        events: written.events,
-        quarantined: written.quarantined,
-    })
-}
-
-fn throttle(reason: &str) -> Message {
-    Message::Throttle(Throttle { pause_ms: PAUSE_MS, reason: reason.to_owned() })
-}
-
-pub(crate) fn response(message: Message) -> ShipResponse {
-    ShipResponse { message: Some(message) }
-}
-
-pub(crate) fn stopping() -> Status {
-    Status::unavailable("the ingester is stopping; call again")
-}
-
 #[cfg(test)]
 mod tests {
     use lastwords_runtime::tls::Leaf;
+    use tokio_util::sync::CancellationToken;
     use tonic::Code;
 
     use super::*;

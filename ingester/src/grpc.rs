@@ -23,7 +23,7 @@ use lastwords_proto::v1::{
 use lastwords_record::{batch::FORMAT_VERSION, limits::ENVELOPE_BYTES_MAX};
 use lastwords_runtime::{
     link::{Link, Watched},
-    quiet::{Quiet, bounded},
+    quiet::bounded,
 };
 use prost::Message as _;
 use tokio::{
@@ -38,10 +38,10 @@ use tonic::{
 };
 
 use crate::{
-    accept::Peer,
     admit::{Admission, AdmitOptions, HelloError},
     budget::Holder,
-    call::{Call, Drain, Replies, response, stopping},
+    call::{Call, Drain, QuietCalls, Replies, response, stopping},
+    connection::Peer,
     limits::{Limits, WINDOW_BYTES},
     messages::{Broken, Messages},
     queue::Queue,
@@ -199,22 +199,6 @@ struct Inbound {
     body: Arc<Mutex<Option<Incoming>>>,
     peer: Option<Peer>,
     link: Arc<Link>,
-}
-
-/// What is said of calls, however many there are.
-#[derive(Debug)]
-pub(crate) struct QuietCalls {
-    welcome: Quiet,
-    pub refused: Quiet,
-}
-
-impl Default for QuietCalls {
-    fn default() -> Self {
-        QuietCalls {
-            welcome: Quiet::new(200, Duration::from_millis(500)),
-            refused: Quiet::new(50, Duration::from_secs(2)),
-        }
-    }
 }
 
 #[derive(Debug)]

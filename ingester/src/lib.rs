@@ -1,12 +1,12 @@
 //! Takes batches in and stores them, exactly once. The stages in flow order:
 //!
-//! 1. [`accept`]: connections, with or without TLS ([`tls`]), each on one of the places; who may not connect is refused
-//!    here.
+//! 1. [`accept`]: connections ([`connection`]), with or without TLS ([`tls`]), each on one of the places; who may not
+//!    connect is refused here.
 //! 2. [`grpc`]: shippers' calls over TCP and unix sockets; `messages`: no byte
 //!    without room for it; `call`: acknowledgements in the order of the stream.
 //! 3. [`admit`]: a call is judged by its Hello, a batch by its header alone.
-//! 4. [`queue`]: bounded in bytes: the direct one, which feeds the writer of this process, or [`kafka`], which feeds the
-//!    writers of others.
+//! 4. [`queue`]: bounded in bytes: the [`direct`] one, which feeds the writer of this process, or [`kafka`], which feeds
+//!    the writers of others.
 //! 5. [`detect`]: events are found in the opened batch's text.
 //! 6. [`write`]: columns become blocks, and blocks are stored by a plan that survives every kill.
 //! 7. [`quarantine`]: poison is set aside, and the stream goes on.
@@ -23,7 +23,9 @@ pub mod accept;
 pub mod admit;
 pub mod budget;
 mod call;
+pub mod connection;
 pub mod detect;
+pub mod direct;
 pub mod grpc;
 pub mod kafka;
 pub mod limits;
@@ -39,14 +41,13 @@ pub mod write;
 
 pub use accept::connections;
 pub use admit::{AdmitOptions, Speakers};
+pub use direct::{Direct, DirectOptions, Ticket};
 pub use grpc::serve_grpc;
 // Where those who serve and measure have always found them.
 pub use lastwords_runtime::{Health, descriptors, http, serve_health};
 pub use limits::{Deadlines, Limits, MemoryPlan};
-pub use metrics::Counters;
-pub use queue::{
-    Direct, DirectOptions, Durability, Incoming, Pending, Queue, SubmitError, Ticket, WriteError, Written,
-};
+pub use metrics::{CallMetrics, Counters};
+pub use queue::{Durability, Incoming, Pending, Queue, SubmitError, WriteError, Written};
 pub use refusals::Refusals;
 pub use rescan::{Progress, Rescan, RescanError, rescan};
 pub use tls::{ServerTls, TlsFiles};

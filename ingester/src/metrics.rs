@@ -1,59 +1,181 @@
 //! What the ingester counts, for whoever exposes it.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
-/// Counters of one direct queue. They only grow, except where said.
-#[derive(Debug, Default)]
+use lastwords_runtime::metrics::{Counter, Gauge, Histogram, Registry, bytes, counts, look, render, seconds};
+
+/// What is counted of batches on their way into the store or onto Kafka.
+#[derive(Debug)]
 pub struct Counters {
     /// Batches stored, those in quarantine included.
-    pub batches: AtomicU64,
+    pub(crate) batches: Counter,
     /// Batches that came again and were known.
-    pub known_batches: AtomicU64,
+    pub(crate) known_batches: Counter,
     /// Records stored.
-    pub records: AtomicU64,
+    pub(crate) records: Counter,
     /// Bytes of their bodies.
-    pub bytes: AtomicU64,
+    pub(crate) bytes: Counter,
     /// Events stored, recognised and shipped.
-    pub events: AtomicU64,
+    pub(crate) events: Counter,
     /// Batches set aside in quarantine.
-    pub quarantined: AtomicU64,
+    pub(crate) quarantined: Counter,
     /// Blocks stored.
-    pub blocks: AtomicU64,
+    pub(crate) blocks: Counter,
     /// Inserts that failed or were not answered; each was settled by reading back.
-    pub failed_inserts: AtomicU64,
-    /// Nanoseconds from the sealing of the batch that was stored last to its storage; goes up and down.
-    pub lag_ns: AtomicI64,
+    pub(crate) failed_inserts: Counter,
+    /// Milliseconds from the sealing of the batch that was stored last to its storage.
+    pub(crate) lag_ms: Gauge,
+    /// Records of each batch.
+    pub(crate) batch_records: Histogram,
+    /// Bytes of each batch's records.
+    pub(crate) batch_bytes: Histogram,
+    /// How long each insert took, whatever came of it.
+    insert_seconds: Histogram,
+    registry: Registry,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let mut counters = Counters {
+            batches: Counter::default(),
+            known_batches: Counter::default(),
+            records: Counter::default(),
+            bytes: Counter::default(),
+            events: Counter::default(),
+            quarantined: Counter::default(),
+            blocks: Counter::default(),
+            failed_inserts: Counter::default(),
+            lag_ms: Gauge::default(),
+            batch_records: counts(),
+            batch_bytes: bytes(),
+            insert_seconds: seconds(),
+            registry: Registry::with_prefix("lastwords_ingester"),
+        };
+        let registry = &mut counters.registry;
+        for (name, help, counter) in [
+            ("batches", "Batches stored", &counters.batches),
+            ("known_batches", "Batches that came again", &counters.known_batches),
+            ("records", "Records stored", &counters.records),
+            ("record_bytes", "Bytes of the stored records' bodies", &counters.bytes),
+            ("events", "Events stored", &counters.events),
+            ("quarantined_batches", "Batches set aside", &counters.quarantined),
+            ("blocks", "Blocks stored", &counters.blocks),
+            ("failed_inserts", "Inserts that were in doubt", &counters.failed_inserts),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+        registry.register("lag_ms", "From sealing to storage of the last batch", counters.lag_ms.clone());
+        for (name, help, histogram) in [
+            ("batch_records", "Records of a stored batch", &counters.batch_records),
+            ("batch_bytes", "Bytes of the records' bodies of a stored batch", &counters.batch_bytes),
+            (
+                "insert_seconds",
+                "How long an insert into the store took, whatever came of it",
+                &counters.insert_seconds,
+            ),
+        ] {
+            registry.register(name, help, histogram.clone());
+        }
+        counters
+    }
 }
 
 impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, more: u64) {
-        counter.fetch_add(more, Ordering::Relaxed);
+    /// An insert that took so long; where it was not answered with OK, it is in doubt.
+    pub(crate) fn inserted(&self, took: Duration, is_ok: bool) {
+        self.insert_seconds.observe(took.as_secs_f64());
+        self.failed_inserts.inc_by(u64::from(!is_ok));
+    }
+
+    /// A batch that has become durable.
+    #[expect(clippy::cast_precision_loss, reason = "no batch has 2^52 bytes")]
+    pub(crate) fn durable(&self, records: u64, bytes: u64) {
+        self.batches.inc();
+        self.records.inc_by(records);
+        self.bytes.inc_by(bytes);
+        self.batch_records.observe(records as f64);
+        self.batch_bytes.observe(bytes as f64);
     }
 
     /// In the text format of Prometheus.
+    #[must_use]
     pub fn render(&self, queued_bytes: usize) -> String {
-        let mut text = String::new();
-        let mut put = |name: &str, kind: &str, help: &str, value: String| {
-            text.push_str(&format!(
-                "# HELP lastwords_ingester_{name} {help}\n# TYPE lastwords_ingester_{name} {kind}\nlastwords_ingester_{name} {value}\n"
-            ));
-        };
-        let counters = [
-            ("batches_total", "Batches stored.", &self.batches),
-            ("known_batches_total", "Batches that came again.", &self.known_batches),
-            ("records_total", "Records stored.", &self.records),
-            ("record_bytes_total", "Bytes of the stored records' bodies.", &self.bytes),
-            ("events_total", "Events stored.", &self.events),
-            ("quarantined_batches_total", "Batches set aside.", &self.quarantined),
-            ("blocks_total", "Blocks stored.", &self.blocks),
-            ("failed_inserts_total", "Inserts that were in doubt.", &self.failed_inserts),
-        ];
-        for (name, help, counter) in counters {
-            put(name, "counter", help, counter.load(Ordering::Relaxed).to_string());
+        let queued = look(move |looked| {
+            looked.gauge(
+                "lastwords_ingester_queued_bytes",
+                "Bytes admitted and not stored yet.",
+                queued_bytes as u64,
+            );
+        });
+        render(&self.registry) + &queued
+    }
+}
+
+/// What is counted of shippers' calls.
+#[derive(Debug)]
+pub struct CallMetrics {
+    /// From the last byte of a batch to its acknowledgement.
+    pub(crate) acknowledgement_seconds: Histogram,
+    registry: Registry,
+}
+
+impl Default for CallMetrics {
+    fn default() -> Self {
+        let (acknowledgement_seconds, mut registry) =
+            (seconds(), Registry::with_prefix("lastwords_ingester"));
+        registry.register(
+            "acknowledgement_seconds",
+            "From the last byte of a batch to its acknowledgement",
+            acknowledgement_seconds.clone(),
+        );
+        CallMetrics { acknowledgement_seconds, registry }
+    }
+}
+
+impl CallMetrics {
+    /// In the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        render(&self.registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_told_once_and_as_it_has_always_been() {
+        let counters = Counters::default();
+        counters.durable(40, 2_000);
+        counters.inserted(Duration::from_millis(3), true);
+        counters.inserted(Duration::from_secs(90), false);
+        counters.lag_ms.set(17);
+        let calls = CallMetrics::default();
+        calls.acknowledgement_seconds.observe(0.25);
+        let text = counters.render(5) + &calls.metrics();
+        for line in [
+            "# TYPE lastwords_ingester_batches_total counter",
+            "lastwords_ingester_batches_total 1",
+            "lastwords_ingester_known_batches_total 0",
+            "lastwords_ingester_records_total 40",
+            "lastwords_ingester_record_bytes_total 2000",
+            "lastwords_ingester_events_total 0",
+            "lastwords_ingester_quarantined_batches_total 0",
+            "lastwords_ingester_blocks_total 0",
+            "lastwords_ingester_failed_inserts_total 1",
+            "lastwords_ingester_queued_bytes 5",
+            "# TYPE lastwords_ingester_lag_ms gauge",
+            "lastwords_ingester_lag_ms 17",
+            "lastwords_ingester_batch_records_sum 40.0",
+            "lastwords_ingester_batch_bytes_bucket{le=\"1024\"} 0",
+            "lastwords_ingester_batch_bytes_bucket{le=\"4096\"} 1",
+            "lastwords_ingester_insert_seconds_count 2",
+            "lastwords_ingester_insert_seconds_bucket{le=\"0.004\"} 1",
+            "lastwords_ingester_insert_seconds_bucket{le=\"90\"} 2",
+            "lastwords_ingester_acknowledgement_seconds_count 1",
+        ] {
+            assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{line} in {text}");
         }
-        put("queued_bytes", "gauge", "Bytes admitted and not stored yet.", queued_bytes.to_string());
-        let lag_ms = self.lag_ns.load(Ordering::Relaxed) / 1_000_000;
-        put("lag_ms", "gauge", "From sealing to storage of the last batch.", lag_ms.to_string());
-        text
     }
 }

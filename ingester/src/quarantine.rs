@@ -2,49 +2,22 @@
 //! table with the reason, its number counts as stored, and the stream goes on. Later, with a newer program or a mended
 //! store, it can be tried again.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use lastwords_detect::Detector;
-use lastwords_record::{Batch, BatchId, Compression};
-use lastwords_store::{QueryError, Store, store::Settled};
+use lastwords_record::BatchId;
+use lastwords_store::{NativeBlock, QueryError, Store, store::Settled};
 use thiserror::Error;
 
 use crate::{
-    metrics::Counters,
     queue::Incoming,
     write::{
-        Bounds, Prepared, Unit, attempt_over, form, host_names, insert_unit,
-        plan::{Outcome, Plan, Step, Trust},
-        planning_time_s, prepare_within, stored_units,
+        Bounds, Driver, Ended, Planned, Prepared, Replanned, Unit, form, host_names,
+        plan::{Plan, Trust},
+        planning_time_s, prepare_within,
     },
 };
-
-/// A batch that is set aside.
-#[derive(Debug, Clone)]
-pub struct Aside {
-    /// The batch.
-    pub id: BatchId,
-    /// The bytes as they came, or sealed anew where it came open; empty where it cannot even be sealed.
-    pub envelope: Bytes,
-    /// Why, for people.
-    pub reason: String,
-    /// When it was sealed, as far as known.
-    pub sealed_ns: i64,
-}
-
-impl Aside {
-    /// Sets a batch aside that could be opened.
-    pub fn opened(batch: &Batch, reason: String) -> Aside {
-        let (id, sealed_ns) = (batch.header.id, batch.header.sealed_time_ns);
-        match batch.seal(Compression::DEFAULT) {
-            Ok(envelope) => Aside { id, envelope, reason, sealed_ns },
-            Err(error) => {
-                Aside { id, envelope: Bytes::new(), reason: format!("{reason}; {error}"), sealed_ns }
-            }
-        }
-    }
-}
 
 /// Why a batch stays in quarantine.
 #[derive(Debug, Error)]
@@ -71,8 +44,6 @@ pub enum RetryError {
     #[error(transparent)]
     Store(#[from] QueryError),
 }
-
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Stores what of a batch in quarantine is not stored yet, and gives the number of its records and events.
 ///
@@ -106,39 +77,12 @@ pub async fn retry(
     if prepared.id() != id {
         return Err(RetryError::Another(prepared.id()));
     }
-    let counters = Counters::default();
-    let mut refusal = String::new();
-    let mut planned_s = planning_time_s(store).await;
-    let mut units = form(std::iter::once(&prepared), |_, _| true, planned_s);
-    let mut plan = Plan::resumed(units.len(), 0, Trust::Doubt);
-    loop {
-        let outcome = match plan.next() {
-            Step::Done => break,
-            Step::Refused { .. } => return Err(RetryError::Refused(refusal)),
-            Step::Insert { unit, attempt } => {
-                let Some((unit, rows)) = units.get(unit) else { break };
-                let token = format!("retry-{id}-{attempt}-{}-{}", unit.table.name(), unit.day);
-                let outcome = insert_unit(store, *unit, rows.clone(), token, &mut refusal, &counters).await;
-                if outcome == Outcome::Failed {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                outcome
-            }
-            Step::ReadBack { unit } => {
-                let Some((unit, _)) = units.get(unit) else { break };
-                if is_stored(store, *unit, id).await? { Outcome::Present } else { Outcome::Absent }
-            }
-            Step::Wait => {
-                attempt_over(store, planned_s).await;
-                Outcome::Over
-            }
-            Step::Replan { .. } => {
-                planned_s = planning_time_s(store).await;
-                units = form(std::iter::once(&prepared), |_, _| true, planned_s);
-                Outcome::Replanned
-            }
-        };
-        plan.seen(outcome);
+    let planned_s = planning_time_s(store).await;
+    let mut block = Retried { store, id, units: units(&prepared, planned_s), prepared: &prepared, planned_s };
+    let plan = Plan::resumed(block.units.len(), 0, Trust::Doubt);
+    let mut driver = Driver::new(store.clone(), Arc::default());
+    if let Ended::Refused { reason, .. } = driver.run(&mut block, plan).await? {
+        return Err(RetryError::Refused(reason));
     }
     let Prepared::Opened(batch, found, _) = &prepared else { return Err(RetryError::Empty) };
     let hosts = host_names(&batch.header.hosts);
@@ -154,6 +98,50 @@ pub async fn retry(
     Ok((settled.records, prepared.events()))
 }
 
-async fn is_stored(store: &Store, unit: Unit, id: BatchId) -> Result<bool, QueryError> {
-    Ok(stored_units(store, unit.table, &[id]).await?.iter().any(|(_, stored)| *stored == unit))
+/// A batch of the quarantine as a block of its own.
+struct Retried<'a> {
+    store: &'a Store,
+    id: BatchId,
+    prepared: &'a Prepared,
+    units: Vec<(Unit, NativeBlock)>,
+    planned_s: u32,
+}
+
+impl Planned for Retried<'_> {
+    type Abandoned = RetryError;
+
+    fn unit(&self, place: usize) -> Option<(Unit, NativeBlock)> {
+        self.units.get(place).cloned()
+    }
+
+    /// Whoever tries a batch again uses the same ones.
+    fn token(&self, place: usize, attempt: u32) -> Option<String> {
+        let (unit, _) = self.units.get(place)?;
+        Some(format!("retry-{}-{attempt}-{}-{}", self.id, unit.table.name(), unit.day))
+    }
+
+    fn witnesses(&self, _place: usize) -> Vec<BatchId> {
+        vec![self.id]
+    }
+
+    fn planned_s(&self) -> u32 {
+        self.planned_s
+    }
+
+    /// An operator waits: he hears of it and decides.
+    fn unread(&self, error: QueryError) -> Result<(), RetryError> {
+        Err(error.into())
+    }
+}
+
+impl Replanned for Retried<'_> {
+    async fn replan(&mut self, _attempt: u32) -> Result<(), RetryError> {
+        self.planned_s = planning_time_s(self.store).await;
+        self.units = units(self.prepared, self.planned_s);
+        Ok(())
+    }
+}
+
+fn units(prepared: &Prepared, planned_s: u32) -> Vec<(Unit, NativeBlock)> {
+    form(std::iter::once(prepared), |_, _| true, planned_s)
 }

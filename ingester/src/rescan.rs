@@ -8,6 +8,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lastwords_detect::Detector;
 use lastwords_record::{Batch, BatchBuilder, BatchId, Clock, Guest, Host, Origin, RecordRef, TimeBasis};
+use lastwords_runtime::{Backoff, Pauses};
 use lastwords_store::{
     InsertError, Inserting, NativeBlock, QueryError, Store,
     store::{StoredBatch, StoredRecord},
@@ -29,7 +30,8 @@ const BATCHES_MAX: usize = 2_000;
 const AROUND_NS: i64 = 3_600_000_000_000;
 /// An insert that fails for a passing reason is tried so many times.
 const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries.
+const PAUSES: Pauses = Pauses::between(Duration::from_secs(1), Duration::from_secs(5));
 
 /// What to scan.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +106,7 @@ async fn settled(
     what: Rescan,
 ) -> Result<(Vec<EventFound>, u64), RescanError> {
     let records = Arc::new(store.stored_records(piece).await?);
-    let mut first = None;
+    let (mut first, mut backoff) = (None, Backoff::new(PAUSES));
     for attempt in 1.. {
         let known = store.stored_event_ids(piece).await?;
         let (detector, records) = (Arc::clone(detector), Arc::clone(&records));
@@ -121,7 +123,7 @@ async fn settled(
             Err(error) if attempt == ATTEMPTS => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, attempt, "events were not stored; trying again");
-                tokio::time::sleep(PAUSE * attempt).await;
+                backoff.wait().await;
             }
         }
     }

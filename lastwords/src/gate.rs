@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lastwords_ingester::{AdmitOptions, Limits, Refusals, ServerTls, Speakers};
+use lastwords_ingester::{AdmitOptions, CallMetrics, Limits, Refusals, ServerTls, Speakers};
 
 use crate::config::Config;
 
@@ -12,6 +12,8 @@ pub struct Gate {
     pub tls: Option<Arc<ServerTls>>,
     /// What was refused.
     pub refusals: Arc<Refusals>,
+    /// What is counted of their calls.
+    pub calls: Arc<CallMetrics>,
     /// What all shippers may take together.
     pub limits: Limits,
     grace: Duration,
@@ -40,6 +42,7 @@ impl Gate {
         Ok(Gate {
             tls,
             refusals: Arc::default(),
+            calls: Arc::default(),
             limits: Limits::new(config.listen.memory),
             grace: config.grace.mul_f64(0.75),
         })
@@ -51,6 +54,7 @@ impl Gate {
             speakers,
             grace: self.grace,
             refusals: Arc::clone(&self.refusals),
+            calls: Arc::clone(&self.calls),
             limits: self.limits.clone(),
             ..AdmitOptions::default()
         }
@@ -59,8 +63,10 @@ impl Gate {
     /// Writes its counters in the text format of Prometheus.
     pub fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static + use<> {
         let (tls, refusals, limits) = (self.tls.clone(), Arc::clone(&self.refusals), self.limits.clone());
+        let calls = Arc::clone(&self.calls);
         move || {
             refusals.metrics()
+                + &calls.metrics()
                 + &limits.metrics()
                 + &tls.as_ref().map(|tls| tls.metrics()).unwrap_or_default()
         }

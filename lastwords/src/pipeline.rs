@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use lastwords_ingester::{Direct, DirectOptions, Incoming, StartError, WriteError, Written};
 use lastwords_record::Batch;
+use lastwords_runtime::{Backoff, Pauses};
 use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
 use lastwords_store::{Engine, EngineOptions, EngineProcess, MigrateError, ProcessOptions, Store};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Before what failed at the start is done again.
-const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+const AGAIN: Pauses = Pauses::between(Duration::from_millis(100), Duration::from_secs(1));
 
 /// How to reach what a data folder holds.
 pub enum Access {
@@ -137,12 +138,12 @@ async fn again<T, E: std::fmt::Display>(
     is_passing: impl Fn(&E) -> bool,
     attempt: impl AsyncFn() -> Result<T, E>,
 ) -> Result<T, E> {
-    let since = Instant::now();
+    let (since, mut backoff) = (Instant::now(), Backoff::new(AGAIN));
     loop {
         match attempt().await {
             Err(error) if is_passing(&error) && since.elapsed() < PATIENCE => {
                 tracing::warn!(%error, "could not {what}; trying again");
-                tokio::time::sleep(AGAIN_PAUSE).await;
+                backoff.wait().await;
             }
             ended => return ended,
         }
@@ -206,13 +207,28 @@ impl Pipeline {
         Ok(Pipeline { open, direct, writer: Some(writer) })
     }
 
-    /// Resolves if the writer ends although batches may still come.
-    pub async fn broke(&mut self) {
+    /// Resolves if the writer ends although batches may still come, with the reason.
+    pub async fn broke(&mut self) -> String {
         let Some(writer) = &mut self.writer else { return std::future::pending().await };
-        if let Err(error) = writer.await {
-            tracing::error!(%error, "the writer broke");
-        }
+        let ended = writer.await;
         self.writer = None;
+        let reason = self.direct.broken().map(|reason| reason.to_string());
+        reason.or(ended.err().map(|error| error.to_string())).unwrap_or_else(|| "it was closed".to_owned())
+    }
+
+    /// Does what needs the writer.
+    ///
+    /// # Errors
+    /// As the work, or where the writer breaks under it: it would send again for ever.
+    pub async fn while_it_writes<T>(
+        &mut self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            reason = self.broke() => Err(broken(&reason)),
+        }
     }
 
     /// Takes nothing more and waits until what was taken in is written.
@@ -230,6 +246,14 @@ impl Pipeline {
     pub fn deliver(&self) -> Arc<dyn Deliver> {
         Arc::new(InProcess::start(self.direct.clone()))
     }
+}
+
+/// What is said of a writer that broke.
+#[must_use]
+pub fn broken(reason: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "batches cannot be stored any more ({reason}): start it again; what was under way is settled then"
+    )
 }
 
 /// Hands batches to the direct queue in the order of the calls.

@@ -1,20 +1,18 @@
 //! Gathers a partition's next block.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
-use lastwords_record::{BatchId, ShipperId};
-use lastwords_runtime::now_ns;
-use tokio::time::{Instant, sleep};
+use lastwords_record::ShipperId;
+use lastwords_runtime::Backoff;
+use tokio::time::Instant;
 
 use super::{
     machine::Outcome,
-    offset_plan::{METADATA_BYTES_MAX, OffsetPlan, identities_hash, ranges},
-    partition::{Block, PAUSE_MAX, PAUSE_MIN, Writer},
+    offset_plan::{METADATA_BYTES_MAX, OffsetPlan, ranges},
+    read::Interrupted,
+    writer::{Block, Writer},
 };
-use crate::{
-    metrics::Counters,
-    write::{Prepared, Unit, planning_time_s},
-};
+use crate::write::{PAUSES, Unit, count_stored, planning_time_s};
 
 /// A finished block waits so long for the next one before it is committed by itself.
 const IDLE: Duration = Duration::from_millis(300);
@@ -23,7 +21,10 @@ const BLOCK_MIN: Duration = Duration::from_millis(100);
 
 impl Writer {
     /// Gathers a block: what is neither in the ledger nor earlier in the block.
-    pub(super) async fn gather(&mut self, from: i64, pending: bool) -> Outcome {
+    ///
+    /// # Errors
+    /// Where messages do not come.
+    pub(super) async fn gather(&mut self, from: i64, pending: bool) -> Result<Outcome, Interrupted> {
         let done = std::mem::take(&mut self.block);
         self.account(&done);
         self.go_to(from);
@@ -46,7 +47,7 @@ impl Writer {
             let read = tokio::select! {
                 biased;
                 () = drain.cancelled() => None,
-                read = tokio::time::timeout_at(until, self.next()) => read.ok().flatten(),
+                read = tokio::time::timeout_at(until, self.next()) => read.ok().transpose()?,
             };
             let Some(read) = read else { break };
             let id = read.id();
@@ -65,7 +66,7 @@ impl Writer {
             skipped = skips;
             block.end = read.offset + 1;
             if known {
-                Counters::add(&self.shared.counters.known_batches, 1);
+                self.shared.counters.known_batches.inc();
             } else {
                 units.extend(read.prepared.units().iter().copied());
                 block.rows += read.prepared.rows();
@@ -78,23 +79,23 @@ impl Writer {
             });
         }
         if block.end == from {
-            return Outcome::Nothing;
+            return Ok(Outcome::Nothing);
         }
         self.last = Some(Instant::now());
         if block.batches.is_empty() {
-            return Outcome::Known(block.end);
+            return Ok(Outcome::Known(block.end));
         }
         let plan = OffsetPlan {
             end: block.end,
             attempt: 0,
             planned_s: planning_time_s(&self.shared.store).await,
             single: false,
-            hash: hash(&block.batches),
+            hash: block.hash(),
             skipped: ranges(from, skipped.into_iter()),
         };
         block.plan = Some(plan.clone());
         self.block = block;
-        Outcome::Gathered(plan)
+        Ok(Outcome::Gathered(plan))
     }
 
     /// Reads what is stored of a shipper, the first time that it is met.
@@ -102,7 +103,7 @@ impl Writer {
         if !self.shippers.insert(shipper) {
             return;
         }
-        let mut pause = PAUSE_MIN;
+        let mut backoff = Backoff::new(PAUSES);
         loop {
             match self.ledger.load_shipper(&self.shared.store, &shipper).await {
                 Ok(()) => return,
@@ -110,33 +111,15 @@ impl Writer {
                     tracing::warn!(%error, "the store does not say which batches it holds; asking again")
                 }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            backoff.wait().await;
         }
     }
 
     /// A finished block is known from now on.
     fn account(&mut self, done: &Block) {
-        let counters = &self.shared.counters;
+        count_stored(&self.shared.counters, &done.batches);
         for batch in &done.batches {
             self.ledger.insert(batch.id());
-            Counters::add(&counters.batches, 1);
-            Counters::add(&counters.events, batch.events() as u64);
-            match &**batch {
-                Prepared::Opened(opened, ..) => {
-                    Counters::add(&counters.records, opened.records.len() as u64);
-                    Counters::add(&counters.bytes, opened.records.text.len() as u64);
-                    let lag_ns = now_ns().saturating_sub(opened.header.sealed_time_ns);
-                    counters.lag_ns.store(lag_ns, std::sync::atomic::Ordering::Relaxed);
-                }
-                Prepared::Aside(aside) => {
-                    Counters::add(&counters.quarantined, 1);
-                    tracing::warn!(batch = %aside.id, reason = aside.reason, "a batch was set aside");
-                }
-            }
-        }
-        if !done.batches.is_empty() {
-            Counters::add(&counters.blocks, 1);
         }
     }
 }
@@ -159,11 +142,6 @@ fn fits(begin: i64, skipped: &[i64]) -> bool {
         skipped: ranges(begin, skipped.iter().copied()),
     };
     plan.encode().len() <= METADATA_BYTES_MAX
-}
-
-pub(super) fn hash(batches: &[Arc<Prepared>]) -> u64 {
-    let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
-    identities_hash(ids.iter())
 }
 
 #[cfg(test)]

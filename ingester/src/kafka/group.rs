@@ -1,35 +1,28 @@
-//! One member of the writers' group. Partitions come and go in the consumer's callbacks, which run on the one thread
-//! that polls; a partition's lease carries the generation under which its writer may commit.
-//!
-//! The generation is read in the callbacks only: there the member waits for us before it joins anew, so what is read
-//! belongs to the partitions that it holds. A member that has been expelled hears of it (and loses its leases) before
-//! it can be given anything again. Whatever still commits under an old generation is refused by the broker.
+//! One member of the writers' group: what it does when partitions come and go.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc as blocking},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use lastwords_detect::Detector;
+use lastwords_runtime::Poison;
 use lastwords_store::Store;
-use rdkafka::{
-    ClientContext, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata, Rebalance},
-    error::KafkaError,
-};
+use rdkafka::{ClientConfig, consumer::Consumer as _, error::KafkaError};
 use thiserror::Error;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     KafkaOptions,
     commit::Committer,
-    partition::{self, Lease, Shared},
-    produce,
+    consumer::{Callbacks, Generation, PartitionConsumer, Rebalanced},
+    leases::Leases,
+    partition, produce,
     progress::PartitionStates,
     read::Reader,
     topics::{self, TopicError},
+    writer::Shared,
 };
 use crate::{metrics::Counters, write::BlockLimits};
 
@@ -61,14 +54,18 @@ pub enum GroupError {
     /// Its thread.
     #[error("the thread that polls Kafka ended by itself")]
     Ended,
+    /// A writer or its reader.
+    #[error("a part of the writer broke, and its partitions have been given back: {0}; start it again")]
+    Broken(Arc<str>),
 }
 
 const POLL: Duration = Duration::from_millis(100);
 
-/// Writes as a member of the group until `stop`; then blocks under way are finished, and the group is left.
+/// Writes as a member of the group until `stop`; then blocks under way are finished, and the group is left. So it is
+/// where a part of it breaks: only a new process can go on, and others have the partitions meanwhile.
 ///
 /// # Errors
-/// Where Kafka cannot be used as configured, or the consumer fails for good.
+/// Where Kafka cannot be used as configured, the consumer fails for good, or a part broke.
 pub async fn run_group(
     options: GroupOptions,
     store: Store,
@@ -83,6 +80,7 @@ pub async fn run_group(
     }
     let failed = |source| GroupError::Kafka { brokers: options.kafka.brokers.clone(), source };
     let quarantine = options.kafka.producer(1 << 20).create_with_context(produce::Context).map_err(failed)?;
+    let poison = states.poison().clone();
     let shared = Arc::new(Shared {
         store,
         counters,
@@ -93,36 +91,37 @@ pub async fn run_group(
         quarantine,
         committer: Committer::new(&options.kafka),
     });
-    let context = Context {
-        shared,
-        detector,
-        handle: Handle::current(),
-        grace: options.grace,
-        consumer: OnceLock::new(),
-        held: Mutex::default(),
-    };
-    let config = options.kafka.consumer();
-    let topic = options.kafka.topic.clone();
+    let leases = Arc::new(Leases::new(Handle::current(), options.grace, poison.clone()));
+    let member = Member { shared, detector, leases: Arc::clone(&leases) };
+    let (config, topic) = (options.kafka.consumer(), options.kafka.topic.clone());
     let (ended, end) = tokio::sync::oneshot::channel();
     // Creating and closing a consumer block, and callbacks wait for partitions: a thread of its own.
     std::thread::spawn(move || {
-        let polled = config.create_with_context(context).and_then(|consumer| poll(consumer, &topic, &stop));
-        let _ = ended.send(polled);
+        let _ = ended.send(poll(&config, member, &topic, &leases, &poison, &stop));
     });
     match end.await {
-        Ok(polled) => polled.map_err(failed),
+        Ok(Ok(None)) => Ok(()),
+        Ok(Ok(Some(broken))) => Err(GroupError::Broken(broken)),
+        Ok(Err(source)) => Err(failed(source)),
         Err(_) => Err(GroupError::Ended),
     }
 }
 
-fn poll(consumer: BaseConsumer<Context>, topic: &str, stop: &CancellationToken) -> Result<(), KafkaError> {
+/// Polls until `stop`, or a part breaks, and gives all partitions back; says what broke.
+fn poll(
+    config: &ClientConfig,
+    member: Member,
+    topic: &str,
+    leases: &Leases,
+    poison: &Poison,
+    stop: &CancellationToken,
+) -> Result<Option<Arc<str>>, KafkaError> {
+    let consumer: PartitionConsumer = config.create_with_context(Callbacks::new(Box::new(member)))?;
     let consumer = Arc::new(consumer);
-    let context = Arc::clone(consumer.context());
-    // Set once, before the first callback.
-    let _ = context.consumer.set(Arc::downgrade(&consumer));
+    Callbacks::attach(&consumer);
     consumer.subscribe(&[topic])?;
-    let mut failed = None;
-    while !stop.is_cancelled() && failed.is_none() {
+    let mut ended = Ok(None);
+    while !stop.is_cancelled() && matches!(ended, Ok(None)) {
         match consumer.poll(POLL) {
             // Messages come by the partitions' own queues.
             Some(Ok(_)) => {
@@ -131,171 +130,127 @@ fn poll(consumer: BaseConsumer<Context>, topic: &str, stop: &CancellationToken) 
             Some(Err(error)) => {
                 if let Some((code, reason)) = consumer.client().fatal_error() {
                     tracing::error!(%code, reason, "the consumer is broken for good");
-                    failed = Some(error);
+                    ended = Err(error);
                 } else {
                     tracing::warn!(%error, "kafka");
                 }
             }
             None => {}
         }
+        if let (Ok(None), Some(broken)) = (&ended, poison.reason()) {
+            ended = Ok(Some(broken));
+        }
     }
-    context.end_all(true);
+    leases.end_all(true);
     // The last holders are the readers' queues, which have ended.
     drop(consumer);
-    failed.map_or(Ok(()), Err)
+    ended
 }
 
-/// A partition that this member holds.
-struct Held {
-    /// Finish the block, then end.
-    drain: CancellationToken,
-    /// End now.
-    lost: CancellationToken,
-    generation: watch::Sender<Option<Arc<ConsumerGroupMetadata>>>,
-    ended: blocking::Receiver<()>,
-}
-
-/// The consumer's callbacks.
-pub(super) struct Context {
+/// This process in the group.
+struct Member {
     shared: Arc<Shared>,
     detector: Arc<Detector>,
-    handle: Handle,
-    grace: Duration,
-    consumer: OnceLock<Weak<BaseConsumer<Context>>>,
-    held: Mutex<HashMap<i32, Held>>,
+    leases: Arc<Leases>,
 }
 
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka");
-    }
-}
-
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(partitions) => {
-                // Before anything is fetched, so that every message comes by its partition's queue.
-                for partition in numbers(partitions) {
-                    self.take(partition);
-                }
-            }
-            Rebalance::Revoke(partitions) => {
-                let finish = !consumer.assignment_lost();
-                tracing::info!(partitions = ?numbers(partitions), finish, "partitions go");
-                self.end(&numbers(partitions), finish);
-            }
-            Rebalance::Error(error) => {
-                tracing::warn!(%error, "a rebalance failed");
-                self.end_all(false);
-            }
+impl Rebalanced for Member {
+    fn assigned(&self, consumer: &Arc<PartitionConsumer>, partitions: &[i32]) {
+        for partition in partitions {
+            self.take(consumer, *partition);
         }
     }
 
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let generation = generation(consumer);
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match generation {
-            Some(generation) => {
-                for partition in held.values() {
-                    partition.generation.send_replace(Some(Arc::clone(&generation)));
-                }
-            }
-            None => {
-                // Expelled meanwhile: the callback that says so comes next.
-                held.values().for_each(|partition| partition.lost.cancel());
-            }
-        }
-        if let Rebalance::Assign(partitions) = rebalance {
-            tracing::info!(new = ?numbers(partitions), held = held.len(), "partitions come");
-        }
+    fn revoked(&self, partitions: &[i32], lost: bool) {
+        self.leases.end(partitions, !lost);
+    }
+
+    fn failed(&self) {
+        self.leases.end_all(false);
+    }
+
+    fn settled(&self, generation: Option<Generation>) {
+        self.leases.renew(generation);
     }
 }
 
-impl Context {
+impl Member {
     /// Starts the writer of a partition; it waits for its generation.
-    fn take(&self, partition: i32) {
-        let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) else { return };
+    fn take(&self, consumer: &Arc<PartitionConsumer>, partition: i32) {
         let Some(queue) = consumer.split_partition_queue(&self.shared.topic, partition) else {
             tracing::error!(partition, "the partition has no queue");
             return;
         };
-        // Known when the assignment has been carried out.
-        let (generation, watched) = watch::channel(None);
-        let (drain, lost) = (CancellationToken::new(), CancellationToken::new());
-        let (end, ended) = blocking::sync_channel(1);
-        let lease = Lease {
-            partition,
-            drain: drain.clone(),
-            lost: lost.clone(),
-            generation: watched,
-            consumer: Arc::downgrade(&consumer),
-        };
         let (shared, detector) = (Arc::clone(&self.shared), Arc::clone(&self.detector));
-        let weak = Arc::downgrade(&consumer);
-        let room = self.shared.block.bytes_max;
-        self.handle.spawn(async move {
-            let topic = shared.topic.clone();
-            let reader = Reader::start(queue, weak, &topic, partition, detector, room);
-            partition::run(lease, reader, shared).await;
-            let _ = end.send(());
+        let (consumer, room) = (Arc::downgrade(consumer), self.shared.block.bytes_max);
+        self.leases.begin(partition, |lease| async move {
+            let reader =
+                Reader::start(queue, Weak::clone(&consumer), &shared.topic, partition, detector, room);
+            partition::run(lease, consumer, reader, shared).await
         });
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(partition, Held { drain, lost, generation, ended });
-    }
-
-    /// Ends the writers of these partitions. With `finish` blocks under way are stored and committed, as far as the
-    /// grace goes: the successor has nothing in doubt then.
-    fn end(&self, partitions: &[i32], finish: bool) {
-        let ending: Vec<Held> = {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            partitions.iter().filter_map(|partition| held.remove(partition)).collect()
-        };
-        for partition in &ending {
-            partition.drain.cancel();
-            if !finish {
-                partition.lost.cancel();
-            }
-        }
-        let deadline = std::time::Instant::now() + self.grace;
-        for partition in &ending {
-            let left = deadline.saturating_duration_since(std::time::Instant::now());
-            if partition.ended.recv_timeout(left).is_err() {
-                partition.lost.cancel();
-                // It ends at its next step; what it commits later is refused.
-                let _ = partition.ended.recv_timeout(Duration::from_secs(2));
-            }
-        }
-    }
-
-    fn end_all(&self, finish: bool) {
-        let all: Vec<i32> = {
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            held.keys().copied().collect()
-        };
-        self.end(&all, finish);
     }
 }
 
-fn numbers(partitions: &TopicPartitionList) -> Vec<i32> {
-    partitions.elements().iter().map(|element| element.partition()).collect()
-}
+#[cfg(test)]
+mod tests {
+    use lastwords_store::RemoteOptions;
 
-/// The member's generation; none where it is no member any more. A commit without a member's name would be taken as
-/// that of a tool, and not be refused.
-fn generation(consumer: &BaseConsumer<Context>) -> Option<Arc<ConsumerGroupMetadata>> {
-    let generation = consumer.group_metadata()?;
-    // Looked at after the generation was read: within a callback a member can only be expelled, not join.
-    // SAFETY: the client is alive; the text is ours to free, and ends with NUL.
-    let is_member = unsafe {
-        let name = rdkafka::bindings::rd_kafka_memberid(consumer.client().native_ptr());
-        if name.is_null() {
-            false
-        } else {
-            let is_member = *name != 0;
-            rdkafka::bindings::rd_kafka_mem_free(consumer.client().native_ptr(), name.cast());
-            is_member
-        }
-    };
-    is_member.then(|| Arc::new(generation))
+    use super::*;
+    use crate::kafka::{leases::Lease, writer::Writer};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A member that holds two partitions, of a group at a broker that does not answer; and how the partition is
+    /// written that the others go on beside.
+    async fn end_of_a_member_with<W>(
+        writer: impl FnOnce(Lease, Arc<Shared>) -> W,
+    ) -> (Option<Arc<str>>, usize, Result<(), String>)
+    where
+        W: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let kafka = KafkaOptions { brokers: "127.0.0.1:1".to_owned(), ..KafkaOptions::default() };
+        let states = Arc::new(PartitionStates::default());
+        let shared = Arc::new(Shared {
+            store: Store::remote(&RemoteOptions::new(["http://127.0.0.1:1"])).unwrap(),
+            counters: Arc::default(),
+            states: Arc::clone(&states),
+            block: BlockLimits::default(),
+            topic: kafka.topic.clone(),
+            quarantine_topic: kafka.quarantine_topic.clone(),
+            quarantine: kafka.producer(1 << 20).create_with_context(produce::Context).unwrap(),
+            committer: Committer::new(&kafka),
+        });
+        let poison = states.poison().clone();
+        let leases = Arc::new(Leases::new(Handle::current(), HOUR, poison.clone()));
+        leases.begin(1, |lease| async move {
+            lease.drain.cancelled().await;
+            Ok::<(), String>(())
+        });
+        leases.begin(2, |lease| writer(lease, Arc::clone(&shared)));
+        let member = Member { shared, detector: Arc::new(Detector::built_in()), leases: Arc::clone(&leases) };
+        let held = Arc::clone(&leases);
+        let polled = tokio::task::spawn_blocking(move || {
+            poll(&kafka.consumer(), member, &kafka.topic, &held, &poison, &CancellationToken::new())
+        });
+        (polled.await.unwrap().unwrap(), leases.count(), states.readiness())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_that_is_gone_ends_all_leases_turns_readiness_red_and_ends_the_member() {
+        let (broken, leases, readiness) = end_of_a_member_with(|lease, shared| async move {
+            let mut writer = Writer::new(lease, Weak::new(), Reader::gone(), shared);
+            writer.gather(0, false).await.map(drop).map_err(|interrupted| interrupted.to_string())
+        })
+        .await;
+        let wanted = "partition 2 cannot be written: its reader is gone";
+        assert_eq!((broken.as_deref(), leases, readiness), (Some(wanted), 0, Err(wanted.to_owned())));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_writer_that_panics_does_so_too() {
+        let (broken, leases, readiness) =
+            end_of_a_member_with(|_lease, _shared| async move { panic!("as it does in this test") }).await;
+        let wanted = "the writer of a partition panicked";
+        assert_eq!((broken.as_deref(), leases, readiness), (Some(wanted), 0, Err(wanted.to_owned())));
+    }
 }

@@ -2,14 +2,17 @@
 //!
 //! 1. [`topics`]: made once, checked at every start.
 //! 2. [`produce`]: sealed batches onto Kafka, as `message` says; an acknowledgement when all in-sync replicas have them.
-//! 3. [`group`]: partitions come and go with the group's generation; commits are fenced by it.
+//! 3. [`group`]: one member of the writers' group. Partitions come and go in the callbacks of its `consumer`, with the
+//!    group's generation, by which commits are fenced; `leases`: which ones it may write.
 //! 4. `read`: one partition's messages, opened and scanned ahead of the store.
-//! 5. `partition`: one partition's writer: it does what the `machine` says, which is pure. `gather` makes its blocks,
+//! 5. `partition`: a partition's `writer` does what the `machine` says, which is pure. `gather` makes its blocks,
 //!    `offset_plan` keeps the plan in the committed offset's metadata, `commit` commits, `progress` tells how far it is.
 
 mod commit;
+mod consumer;
 mod gather;
 pub mod group;
+mod leases;
 mod machine;
 mod message;
 #[cfg(test)]
@@ -21,6 +24,7 @@ pub mod produce;
 mod progress;
 mod read;
 pub mod topics;
+mod writer;
 
 /// What `lastwords write` takes at most while it holds so many partitions and forms blocks of so many bytes: what there is
 /// without any, and for each partition what is read ahead, opened, a block of it, and what Kafka's client has fetched.

@@ -1,179 +1,136 @@
 //! One partition's writer: carries out what the [`Machine`] says.
 
 use std::{
-    collections::HashSet,
-    fmt::Write as _,
+    convert::Infallible,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use lastwords_record::{BatchId, ShipperId};
-use lastwords_store::{NativeBlock, Store};
+use lastwords_record::BatchId;
+use lastwords_runtime::{Backoff, Pauses};
+use lastwords_store::NativeBlock;
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata},
-    message::{Header as MessageHeader, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
+    consumer::Consumer as _,
+    message::{Header, OwnedHeaders},
+    producer::FutureRecord,
 };
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep;
 
 use super::{
-    commit::Committer,
-    gather::hash,
-    group::Context,
+    consumer::PartitionConsumer,
+    leases::Lease,
     machine::{Machine, Outcome, Step},
     offset_plan::OffsetPlan,
-    produce,
-    progress::{self, PartitionStates},
-    read::{Read, Reader},
+    progress,
+    read::{Interrupted, Reader},
+    writer::{Block, Shared, Writer},
 };
-use crate::{
-    metrics::Counters,
-    write::{
-        BlockLimits, Ledger, Prepared, Unit, attempt_over, form, insert_unit, plan, planning_time_s,
-        set_aside, stored_units,
-    },
-};
+use crate::write::{self, PAUSES, Prepared, Unit, form, planning_time_s};
 
-pub(super) const PAUSE_MIN: Duration = Duration::from_millis(50);
-pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Before a partition is taken up anew.
+const ANEW: Pauses = Pauses::between(Duration::from_millis(500), Duration::from_secs(5));
+/// Before what broke in this process, or what the quarantine refuses, is tried again.
+const FORM_PAUSE: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the partitions of one process share.
-pub(super) struct Shared {
-    pub store: Store,
-    pub counters: Arc<Counters>,
-    pub states: Arc<PartitionStates>,
-    pub block: BlockLimits,
-    pub topic: String,
-    pub quarantine_topic: String,
-    pub quarantine: FutureProducer<produce::Context>,
-    pub committer: Committer,
-}
-
-/// The right to write a partition.
-pub(super) struct Lease {
-    pub partition: i32,
-    /// Finish the block, then end.
-    pub drain: CancellationToken,
-    /// End at once.
-    pub lost: CancellationToken,
-    /// What commits are made under; none until the assignment has been carried out.
-    pub generation: watch::Receiver<Option<Arc<ConsumerGroupMetadata>>>,
-    pub consumer: Weak<BaseConsumer<Context>>,
-}
-
 /// Writes a partition until its lease ends.
-pub(super) async fn run(mut lease: Lease, reader: Reader, shared: Arc<Shared>) {
-    let known = lease.lost.run_until_cancelled(lease.generation.wait_for(Option::is_some)).await.is_some();
-    if !known {
-        return;
+///
+/// # Errors
+/// Where its reader is gone.
+pub(super) async fn run(
+    mut lease: Lease,
+    consumer: Weak<PartitionConsumer>,
+    reader: Reader,
+    shared: Arc<Shared>,
+) -> Result<(), Interrupted> {
+    let (lost, drain, partition) = (lease.lost.clone(), lease.drain.clone(), lease.partition);
+    tokio::select! {
+        biased;
+        () = lost.cancelled() => return Ok(()),
+        // Nothing has begun that could be finished.
+        () = drain.cancelled() => return Ok(()),
+        known = lease.generation.wait_for(Option::is_some) => if known.is_err() { return Ok(()) },
     }
     let lag = tokio::spawn(progress::watch(
         Arc::clone(&shared.states),
-        lease.consumer.clone(),
+        consumer.clone(),
         shared.topic.clone(),
-        lease.partition,
+        partition,
     ));
-    let lost = lease.lost.clone();
-    let partition = lease.partition;
-    let mut writer = Writer {
-        lease,
-        reader,
-        shared: Arc::clone(&shared),
-        ledger: Ledger::default(),
-        shippers: HashSet::new(),
-        block: Block::default(),
-        position: None,
-        last: None,
-    };
-    let _ = lost.run_until_cancelled(writer.run()).await;
+    let mut writer = Writer::new(lease, consumer, reader, Arc::clone(&shared));
+    let ended = lost.run_until_cancelled(writer.run()).await;
     lag.abort();
     shared.states.forget(partition);
-}
-
-/// The block that is written.
-#[derive(Default)]
-pub(super) struct Block {
-    pub begin: i64,
-    pub end: i64,
-    /// The kept batches.
-    pub batches: Vec<Arc<Prepared>>,
-    pub plan: Option<OffsetPlan>,
-    /// Each unit's table and day, its rows, and the batch that it belongs to where each goes by itself.
-    pub units: Vec<(Unit, NativeBlock, Option<usize>)>,
-    pub refusal: String,
-    pub rows: usize,
-    pub bytes: usize,
-}
-
-pub(super) struct Writer {
-    pub lease: Lease,
-    pub reader: Reader,
-    pub shared: Arc<Shared>,
-    /// What is stored of the shippers that were met.
-    pub ledger: Ledger,
-    pub shippers: HashSet<ShipperId>,
-    pub block: Block,
-    /// The offset that the reader gives next.
-    position: Option<i64>,
-    /// When the last block was gathered.
-    pub last: Option<Instant>,
+    ended.unwrap_or(Ok(()))
 }
 
 impl Writer {
-    /// Runs until the lease is to be given back. Where the protocol says that somebody else may have the partition,
-    /// everything is taken up anew from what is committed.
-    async fn run(&mut self) {
+    /// Runs until the lease is to be given back. Where the protocol says that somebody else may have the partition, and
+    /// where the log cannot be sought, everything is taken up anew from what is committed.
+    async fn run(&mut self) -> Result<(), Interrupted> {
+        let mut backoff = Backoff::new(ANEW);
         loop {
-            let mut machine = Machine::new();
-            self.ledger = Ledger::default();
-            self.shippers.clear();
-            self.block = Block::default();
-            loop {
-                let step = machine.next();
-                if step == Step::Gone {
-                    break;
+            self.forget();
+            match self.write_from_committed(&mut backoff).await {
+                Err(interrupted @ Interrupted::ReaderGone) => return Err(interrupted),
+                Err(interrupted @ Interrupted::Seek { .. }) => {
+                    tracing::warn!(partition = self.lease.partition, %interrupted, "reading again from what is committed");
                 }
-                if let Step::Gather { pending: false, .. } = step
-                    && self.lease.drain.is_cancelled()
-                {
-                    return;
-                }
-                let outcome = self.carry_out(step).await;
-                machine.seen(outcome);
+                Ok(()) => {}
             }
             if self.lease.drain.is_cancelled() {
-                return;
+                return Ok(());
             }
             tracing::info!(partition = self.lease.partition, "the partition is taken up anew");
-            sleep(Duration::from_millis(500)).await;
+            backoff.wait().await;
         }
     }
 
-    async fn carry_out(&mut self, step: Step) -> Outcome {
-        match step {
+    /// Until somebody else may have the partition, or it is to be given back.
+    async fn write_from_committed(&mut self, backoff: &mut Backoff) -> Result<(), Interrupted> {
+        let mut machine = Machine::new();
+        loop {
+            let step = machine.next();
+            if step == Step::Gone {
+                return Ok(());
+            }
+            if let Step::Gather { pending: false, .. } = step
+                && self.lease.drain.is_cancelled()
+            {
+                return Ok(());
+            }
+            let outcome = self.carry_out(step).await?;
+            if outcome == Outcome::Committed {
+                backoff.reset();
+            }
+            machine.seen(outcome);
+        }
+    }
+
+    async fn carry_out(&mut self, step: Step) -> Result<Outcome, Interrupted> {
+        Ok(match step {
             Step::Fetch => self.fetch().await,
-            Step::Gather { from, pending } => self.gather(from, pending).await,
+            Step::Gather { from, pending } => self.gather(from, pending).await?,
             Step::Commit { offset, plan } => self.commit(offset, plan).await,
-            Step::Form { begin, plan } => self.form(begin, plan).await,
-            Step::Store(step) => Outcome::Store(self.store_step(step).await),
+            Step::Form { begin, plan } => self.form(begin, plan).await?,
+            Step::Store(step) => {
+                let block = Planned { block: &self.block, topic: &self.shared.topic, lease: &self.lease };
+                let Ok(outcome) = self.driver.carry_out(&block, step).await;
+                Outcome::Store(outcome)
+            }
             Step::Replan => Outcome::Clock(planning_time_s(&self.shared.store).await),
             Step::SetAside { unit } => self.set_aside(unit).await,
             Step::Gone => Outcome::Nothing,
-        }
+        })
     }
 
     /// Asks until Kafka says what is committed.
     async fn fetch(&self) -> Outcome {
-        let mut pause = PAUSE_MIN;
+        let mut backoff = Backoff::new(PAUSES);
         loop {
             let (consumer, topic, partition) =
-                (self.lease.consumer.clone(), self.shared.topic.clone(), self.lease.partition);
+                (self.consumer.clone(), self.shared.topic.clone(), self.lease.partition);
             let fetched = tokio::task::spawn_blocking(move || {
                 let consumer = consumer.upgrade()?;
                 committed(&consumer, &topic, partition)
@@ -190,8 +147,7 @@ impl Writer {
                 }
                 Ok(None) | Err(_) => {}
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            backoff.wait().await;
         }
     }
 
@@ -225,40 +181,18 @@ impl Writer {
         Outcome::Fenced
     }
 
-    pub(super) fn go_to(&mut self, offset: i64) {
-        if self.position != Some(offset) {
-            self.reader.seek(offset);
-            self.position = Some(offset);
-        }
-    }
-
-    pub(super) fn put_back(&mut self, read: Read) {
-        self.position = Some(read.offset);
-        self.reader.put_back(read);
-    }
-
-    pub(super) async fn next(&mut self) -> Option<Read> {
-        let Some(read) = self.reader.next().await else {
-            tracing::error!(partition = self.lease.partition, "the reader of a partition broke");
-            sleep(PAUSE_MAX).await;
-            return None;
-        };
-        self.position = Some(read.offset + 1);
-        Some(read)
-    }
-
     /// Forms the units of the plan; a plan of a process before is read again.
-    async fn form(&mut self, begin: i64, plan: OffsetPlan) -> Outcome {
+    async fn form(&mut self, begin: i64, plan: OffsetPlan) -> Result<Outcome, Interrupted> {
         let is_ours =
             self.block.begin == begin && self.block.end == plan.end && !self.block.batches.is_empty();
-        if !is_ours && !self.read_again(begin, &plan).await {
+        if !is_ours && !self.read_again(begin, &plan).await? {
             tracing::error!(
                 partition = self.lease.partition,
                 begin,
                 end = plan.end,
                 "what was planned is not in the log any more (was it deleted by retention?); going on with what there is"
             );
-            return Outcome::Broken;
+            return Ok(Outcome::Broken);
         }
         for batch in &self.block.batches {
             if let Prepared::Aside(aside) = &**batch {
@@ -269,21 +203,21 @@ impl Writer {
         let formed = tokio::task::spawn_blocking(move || units(&batches, single, planned_s)).await;
         let Ok(units) = formed else {
             tracing::error!("forming a block broke; trying again");
-            sleep(PAUSE_MAX).await;
-            return Outcome::Unknown;
+            sleep(FORM_PAUSE).await;
+            return Ok(Outcome::Unknown);
         };
         self.block.units = units;
         self.block.plan = Some(plan);
-        Outcome::Formed(self.block.units.len())
+        Ok(Outcome::Formed(self.block.units.len()))
     }
 
-    async fn read_again(&mut self, begin: i64, plan: &OffsetPlan) -> bool {
+    async fn read_again(&mut self, begin: i64, plan: &OffsetPlan) -> Result<bool, Interrupted> {
         tracing::info!(partition = self.lease.partition, begin, end = plan.end, "a plan is taken up");
         self.go_to(begin);
         let mut block = Block { begin, end: plan.end, ..Block::default() };
         let mut position = begin;
         while position < plan.end {
-            let Some(read) = self.next().await else { return false };
+            let read = self.next().await?;
             if read.offset >= plan.end {
                 self.put_back(read);
                 break;
@@ -294,72 +228,9 @@ impl Writer {
                 block.batches.push(read.prepared);
             }
         }
-        let is_whole = hash(&block.batches) == plan.hash;
+        let is_whole = block.hash() == plan.hash;
         self.block = block;
-        is_whole
-    }
-
-    async fn store_step(&mut self, step: plan::Step) -> plan::Outcome {
-        let planned_s = self.block.plan.as_ref().map_or(0, |plan| plan.planned_s);
-        match step {
-            plan::Step::Insert { unit, .. } => {
-                let Some((unit, rows, alone)) = self.block.units.get(unit) else {
-                    return plan::Outcome::Failed;
-                };
-                let token = self.token(*unit, *alone);
-                let (store, counters) = (&self.shared.store, &self.shared.counters);
-                let mut refusal = std::mem::take(&mut self.block.refusal);
-                let outcome = insert_unit(store, *unit, rows.clone(), token, &mut refusal, counters).await;
-                self.block.refusal = refusal;
-                if outcome == plan::Outcome::Failed {
-                    sleep(Duration::from_millis(500)).await;
-                }
-                outcome
-            }
-            plan::Step::ReadBack { unit } => self.read_back(unit).await,
-            plan::Step::Wait => {
-                attempt_over(&self.shared.store, planned_s).await;
-                plan::Outcome::Over
-            }
-            // The machine keeps these to itself.
-            plan::Step::Replan { .. } | plan::Step::Done | plan::Step::Refused { .. } => {
-                plan::Outcome::Failed
-            }
-        }
-    }
-
-    fn token(&self, unit: Unit, alone: Option<usize>) -> String {
-        let (begin, topic, partition) = (self.block.begin, &self.shared.topic, self.lease.partition);
-        let (end, attempt, hash) =
-            self.block.plan.as_ref().map_or((0, 0, 0), |plan| (plan.end, plan.attempt, plan.hash));
-        let mut token = format!(
-            "kafka-{topic}-{partition}-{begin}-{end}-{attempt}-{hash:016x}-{}-{}",
-            unit.table.name(),
-            unit.day
-        );
-        if let Some(batch) = alone {
-            // Writing to a String cannot fail.
-            let _ = write!(token, "-{batch}");
-        }
-        token
-    }
-
-    async fn read_back(&self, unit: usize) -> plan::Outcome {
-        let Some((unit, _, alone)) = self.block.units.get(unit) else { return plan::Outcome::Absent };
-        let ids: Vec<BatchId> = match alone.and_then(|alone| self.block.batches.get(alone)) {
-            Some(batch) => vec![batch.id()],
-            None => self.block.batches.iter().map(|batch| batch.id()).collect(),
-        };
-        let mut pause = PAUSE_MIN;
-        loop {
-            match stored_units(&self.shared.store, unit.table, &ids).await {
-                Ok(found) if found.iter().any(|(_, stored)| stored == unit) => return plan::Outcome::Present,
-                Ok(_) => return plan::Outcome::Absent,
-                Err(error) => tracing::warn!(%error, "the store cannot be read back; trying again"),
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
+        Ok(is_whole)
     }
 
     /// What is left of the unit's batch becomes its way into the quarantine.
@@ -367,13 +238,13 @@ impl Writer {
         let Some((_, _, Some(alone))) = self.block.units.get(unit) else { return Outcome::Nothing };
         let alone = *alone;
         let planned_s = self.block.plan.as_ref().map_or(0, |plan| plan.planned_s);
-        let reason = self.block.refusal.clone();
+        let reason = self.driver.refusal().to_owned();
         let Some(slot) = self.block.batches.get_mut(alone) else { return Outcome::Nothing };
         if matches!(**slot, Prepared::Aside(_)) {
             tracing::error!(batch = %slot.id(), reason, "even the quarantine is refused; trying again");
-            sleep(PAUSE_MAX).await;
+            sleep(FORM_PAUSE).await;
         }
-        let aside = Arc::new(set_aside(slot, reason));
+        let aside = Arc::new(slot.set_aside(reason));
         *slot = Arc::clone(&aside);
         if let Prepared::Aside(aside) = &*aside {
             self.tell_quarantine(aside.id, &aside.envelope, &aside.reason).await;
@@ -396,7 +267,7 @@ impl Writer {
             ("sequence", id.sequence.to_string()),
         ];
         let headers = text.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(MessageHeader { key, value: Some(value) })
+            headers.insert(Header { key, value: Some(value) })
         });
         let record = FutureRecord::to(&self.shared.quarantine_topic)
             .key(&id.shipper.0[..])
@@ -405,6 +276,48 @@ impl Writer {
         if let Err((error, _)) = self.shared.quarantine.send(record, FETCH_TIMEOUT).await {
             tracing::warn!(batch = %id, %error, "the quarantine topic did not take a batch; the table will have it");
         }
+    }
+}
+
+/// The block as its plan is driven.
+struct Planned<'a> {
+    block: &'a Block,
+    topic: &'a str,
+    lease: &'a Lease,
+}
+
+impl write::Planned for Planned<'_> {
+    type Abandoned = Infallible;
+
+    fn unit(&self, place: usize) -> Option<(Unit, NativeBlock)> {
+        self.block.units.get(place).map(|(unit, rows, _)| (*unit, rows.clone()))
+    }
+
+    fn token(&self, place: usize, attempt: u32) -> Option<String> {
+        let (unit, _, alone) = self.block.units.get(place)?;
+        let (begin, topic, partition) = (self.block.begin, self.topic, self.lease.partition);
+        let plan = self.block.plan.as_ref()?;
+        let (table, day) = (unit.table.name(), unit.day);
+        let token = format!(
+            "kafka-{topic}-{partition}-{begin}-{}-{attempt}-{:016x}-{table}-{day}",
+            plan.end, plan.hash
+        );
+        Some(match alone {
+            Some(batch) => format!("{token}-{batch}"),
+            None => token,
+        })
+    }
+
+    fn witnesses(&self, place: usize) -> Vec<BatchId> {
+        let alone = self.block.units.get(place).and_then(|(_, _, alone)| *alone);
+        match alone.and_then(|alone| self.block.batches.get(alone)) {
+            Some(batch) => vec![batch.id()],
+            None => self.block.batches.iter().map(|batch| batch.id()).collect(),
+        }
+    }
+
+    fn planned_s(&self) -> u32 {
+        self.block.plan.as_ref().map_or(0, |plan| plan.planned_s)
     }
 }
 
@@ -422,7 +335,7 @@ fn units(batches: &[Arc<Prepared>], single: bool, planned_s: u32) -> Vec<(Unit, 
 
 /// The committed offset and its metadata; where nothing was committed, the log's first offset.
 fn committed(
-    consumer: &BaseConsumer<Context>,
+    consumer: &PartitionConsumer,
     topic: &str,
     partition: i32,
 ) -> Option<Result<(i64, String), rdkafka::error::KafkaError>> {

@@ -125,10 +125,7 @@ impl Producer {
             drop(room);
             match delivered {
                 Ok(Ok(Delivery { .. })) => {
-                    let counters = &this.0.counters;
-                    Counters::add(&counters.batches, 1);
-                    Counters::add(&counters.records, records);
-                    Counters::add(&counters.bytes, bytes as u64);
+                    this.0.counters.durable(records, bytes as u64);
                     Ok(Written { durability: Durability::KafkaReplicated, ..Written::default() })
                 }
                 Ok(Err((error, _))) => Err(this.failed(error, bytes)),
@@ -145,7 +142,7 @@ impl Producer {
                 "Kafka takes no message of {bytes} bytes: raise the topic's max.message.bytes and kafka.properties.\"message.max.bytes\""
             ));
         }
-        Counters::add(&self.0.counters.failed_inserts, 1);
+        self.0.counters.failed_inserts.inc();
         WriteError::Unavailable(format!("Kafka did not take the batch: {error}"))
     }
 

@@ -9,23 +9,29 @@ use std::{
 use bytes::Bytes;
 use lastwords_detect::Detector;
 use lastwords_record::{BatchId, Header, limits::BATCH_STORED_BYTES_MAX};
-use lastwords_runtime::now_ns;
+use lastwords_runtime::{Backoff, Pauses, now_ns};
 use rdkafka::{
     Message as _, Offset,
-    consumer::{BaseConsumer, Consumer as _, base_consumer::PartitionQueue},
+    consumer::{Consumer as _, base_consumer::PartitionQueue},
 };
+use thiserror::Error;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{group::Context, message::foreign};
+use super::{
+    consumer::{Callbacks, PartitionConsumer},
+    message::foreign,
+};
 use crate::{
-    quarantine::Aside,
     queue::Incoming,
-    write::{Prepared, prepare},
+    write::{Aside, Prepared, prepare},
 };
 
 /// A queue that is said to be empty is looked at again after so long.
 const LOOK: Duration = Duration::from_millis(200);
 const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
+/// A partition that was assigned just now may not be ready to seek: it is tried so often, so far apart.
+const SEEKS: usize = 20;
+const SEEK_PAUSES: Pauses = Pauses::between(Duration::from_millis(100), Duration::from_millis(200));
 /// What a message takes beside its bytes.
 const OVERHEAD_BYTES: usize = 4096;
 
@@ -48,9 +54,28 @@ impl Read {
     }
 }
 
+/// Why messages do not come.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Interrupted {
+    /// What would be read is not what was asked for: it has to be sought again, from what is committed.
+    #[error("offset {offset} cannot be sought: {reason}")]
+    Seek {
+        /// Where to.
+        offset: i64,
+        /// What Kafka's client says.
+        reason: String,
+    },
+    /// Nobody reads any more.
+    #[error("its reader is gone")]
+    ReaderGone,
+}
+
+/// What a reader gives, or which seek has failed.
+type Reads = mpsc::UnboundedSender<Result<Read, (u64, Interrupted)>>;
+
 /// The reader's end of one partition.
 pub(super) struct Reader {
-    reads: mpsc::UnboundedReceiver<Read>,
+    reads: mpsc::UnboundedReceiver<Result<Read, (u64, Interrupted)>>,
     seeks: mpsc::UnboundedSender<(u64, i64)>,
     era: u64,
     /// Taken from the channel and not by the writer.
@@ -67,8 +92,8 @@ impl Drop for Reader {
 impl Reader {
     /// Begins to read, `room_bytes` ahead, once the first offset is given by [`Reader::seek`].
     pub fn start(
-        queue: PartitionQueue<Context>,
-        consumer: Weak<BaseConsumer<Context>>,
+        queue: PartitionQueue<Callbacks>,
+        consumer: Weak<PartitionConsumer>,
         topic: &str,
         partition: i32,
         detector: Arc<Detector>,
@@ -89,6 +114,13 @@ impl Reader {
         Reader { reads, seeks, era: 0, held: None, task }
     }
 
+    /// One whose task is gone.
+    #[cfg(test)]
+    pub fn gone() -> Reader {
+        let (reads, seeks) = (mpsc::unbounded_channel().1, mpsc::unbounded_channel().0);
+        Reader { reads, seeks, era: 0, held: None, task: tokio::spawn(async {}) }
+    }
+
     /// Goes on from this offset; what was read before is forgotten.
     pub fn seek(&mut self, offset: i64) {
         self.era += 1;
@@ -97,15 +129,21 @@ impl Reader {
         let _ = self.seeks.send((self.era, offset));
     }
 
-    /// The next message; none where the reader has ended. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Read> {
+    /// The next message. Cancel-safe.
+    ///
+    /// # Errors
+    /// Where the last seek failed, or the reader has ended.
+    pub async fn next(&mut self) -> Result<Read, Interrupted> {
         if let Some(held) = self.held.take() {
-            return Some(held);
+            return Ok(held);
         }
         loop {
-            let read = self.reads.recv().await?;
-            if read.era == self.era {
-                return Some(read);
+            match self.reads.recv().await {
+                Some(Ok(read)) if read.era == self.era => return Ok(read),
+                Some(Err((era, interrupted))) if era == self.era => return Err(interrupted),
+                // Of a seek before.
+                Some(_) => {}
+                None => return Err(Interrupted::ReaderGone),
             }
         }
     }
@@ -117,8 +155,8 @@ impl Reader {
 }
 
 struct Source {
-    queue: PartitionQueue<Context>,
-    consumer: Weak<BaseConsumer<Context>>,
+    queue: PartitionQueue<Callbacks>,
+    consumer: Weak<PartitionConsumer>,
     topic: String,
     partition: i32,
     detector: Arc<Detector>,
@@ -127,30 +165,21 @@ struct Source {
 }
 
 impl Source {
-    async fn run(
-        mut self,
-        reads: mpsc::UnboundedSender<Read>,
-        mut commands: mpsc::UnboundedReceiver<(u64, i64)>,
-    ) {
+    async fn run(mut self, reads: Reads, mut commands: mpsc::UnboundedReceiver<(u64, i64)>) {
         let arrived = Arc::new(Notify::new());
         let notified = Arc::clone(&arrived);
         self.queue.set_nonempty_callback(move || notified.notify_one());
-        // The first offset and each that the writer goes back to.
+        // The first offset and each that the writer goes back to; none: nothing is read.
         let mut position: Option<(u64, i64)> = None;
         loop {
-            while let Ok(command) = commands.try_recv() {
-                position = Some(command);
-                self.seek(command.1).await;
+            if let Ok(command) = commands.try_recv() {
+                position = self.go_to(command, &reads).await;
+                continue;
             }
             let Some((era, next)) = position else {
-                match commands.recv().await {
-                    Some(command) => {
-                        position = Some(command);
-                        self.seek(command.1).await;
-                        continue;
-                    }
-                    None => return,
-                }
+                let Some(command) = commands.recv().await else { return };
+                position = self.go_to(command, &reads).await;
+                continue;
             };
             let polled = self.queue.poll(Duration::ZERO).map(|message| {
                 message.map(|message| {
@@ -167,7 +196,7 @@ impl Source {
                 Some(Ok((offset, time_ms, envelope))) => {
                     position = Some((era, offset + 1));
                     let Some(read) = self.open(era, offset, time_ms, envelope).await else { return };
-                    if reads.send(read).is_err() {
+                    if reads.send(Ok(read)).is_err() {
                         return;
                     }
                 }
@@ -180,10 +209,7 @@ impl Source {
                         () = arrived.notified() => {}
                         () = tokio::time::sleep(LOOK) => {}
                         command = commands.recv() => match command {
-                            Some(command) => {
-                                position = Some(command);
-                                self.seek(command.1).await;
-                            }
+                            Some(command) => position = self.go_to(command, &reads).await,
                             None => return,
                         },
                     }
@@ -192,23 +218,36 @@ impl Source {
         }
     }
 
-    async fn seek(&self, offset: i64) {
+    /// Goes to an offset. Where that fails nothing is read until the next command: what came would be from elsewhere.
+    async fn go_to(&self, (era, offset): (u64, i64), reads: &Reads) -> Option<(u64, i64)> {
+        match self.seek(offset).await {
+            Ok(()) => Some((era, offset)),
+            Err(reason) => {
+                // A writer that has gone need not know.
+                let _ = reads.send(Err((era, Interrupted::Seek { offset, reason })));
+                None
+            }
+        }
+    }
+
+    async fn seek(&self, offset: i64) -> Result<(), String> {
         let (consumer, topic, partition) = (self.consumer.clone(), self.topic.clone(), self.partition);
         let sought = tokio::task::spawn_blocking(move || {
-            let consumer = consumer.upgrade()?;
-            // A partition that was assigned just now may not be ready to seek.
-            for _ in 0..20 {
+            let consumer = consumer.upgrade().ok_or("the consumer has been closed")?;
+            let (mut last, mut backoff) = (String::new(), Backoff::new(SEEK_PAUSES));
+            for _ in 0..SEEKS {
                 match consumer.seek(&topic, partition, Offset::Offset(offset), SEEK_TIMEOUT) {
-                    Ok(()) => return Some(()),
-                    Err(error) => tracing::debug!(partition, offset, %error, "seeking again"),
+                    Ok(()) => return Ok(()),
+                    Err(error) => {
+                        tracing::debug!(partition, offset, %error, "seeking again");
+                        last = error.to_string();
+                    }
                 }
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(backoff.pause());
             }
-            None
+            Err(last)
         });
-        if !matches!(sought.await, Ok(Some(()))) {
-            tracing::warn!(partition, offset, "the partition could not be sought");
-        }
+        sought.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     /// Opens and scans a message, waiting for room; none where that broke. What it becomes is known afterwards: before,
@@ -237,5 +276,57 @@ impl Source {
         let bytes = prepared.bytes() + envelope_bytes + OVERHEAD_BYTES;
         drop(room.split(room.num_permits().saturating_sub(bytes)));
         Some(Read { era, offset, time_ms, prepared: Arc::new(prepared), _room: room })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+
+    use super::*;
+    use crate::kafka::consumer::Rebalanced;
+
+    struct Nobody;
+
+    impl Rebalanced for Nobody {
+        fn assigned(&self, _: &Arc<PartitionConsumer>, _: &[i32]) {}
+        fn revoked(&self, _: &[i32], _: bool) {}
+        fn failed(&self) {}
+        fn settled(&self, _: Option<crate::kafka::consumer::Generation>) {}
+    }
+
+    /// A reader of a partition that has not been assigned, of a broker that does not answer.
+    fn reader() -> (Arc<PartitionConsumer>, Reader) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", "127.0.0.1:1").set("group.id", "g");
+        let consumer: PartitionConsumer =
+            config.create_with_context(Callbacks::new(Box::new(Nobody))).unwrap();
+        let consumer = Arc::new(consumer);
+        let queue = consumer.split_partition_queue("t", 0).unwrap();
+        let detector = Arc::new(Detector::built_in());
+        let reader = Reader::start(queue, Arc::downgrade(&consumer), "t", 0, detector, 1 << 20);
+        (consumer, reader)
+    }
+
+    #[tokio::test]
+    async fn a_seek_that_fails_is_said_and_nothing_is_read_on() {
+        let (_consumer, mut reader) = reader();
+        reader.seek(5);
+        let failed = reader.next().await.unwrap_err();
+        assert!(matches!(&failed, Interrupted::Seek { offset: 5, .. }), "{failed}");
+        // The next one is answered by itself, whatever came of those before.
+        reader.seek(6);
+        reader.seek(7);
+        let failed = reader.next().await.unwrap_err();
+        assert!(matches!(&failed, Interrupted::Seek { offset: 7, .. }), "{failed}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_is_noticed() {
+        let (_consumer, mut reader) = reader();
+        reader.task.abort();
+        assert_eq!(reader.next().await.map(|read| read.offset), Err(Interrupted::ReaderGone));
+        reader.seek(5);
+        assert_eq!(reader.next().await.map(|read| read.offset), Err(Interrupted::ReaderGone));
     }
 }

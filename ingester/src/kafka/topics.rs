@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use lastwords_runtime::{Backoff, Pauses, now_ns};
 use rdkafka::{
     ClientContext, Message as _, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -18,8 +19,8 @@ use thiserror::Error;
 use super::KafkaOptions;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Between two attempts to reach a Kafka that does not answer.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries of a Kafka that does not answer.
+const PAUSES: Pauses = Pauses::between(Duration::from_millis(500), Duration::from_secs(5));
 /// So many events of the connections are listened to.
 const EVENTS_HEARD: usize = 100;
 /// How long one message is waited for.
@@ -155,6 +156,7 @@ pub async fn check(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError
 /// # Errors
 /// Where a topic is missing, or has another number of partitions.
 pub async fn checked(options: &KafkaOptions) -> Result<(), TopicError> {
+    let mut backoff = Backoff::new(PAUSES);
     loop {
         match check(options).await {
             // What cannot even be tried does not get better.
@@ -170,7 +172,7 @@ pub async fn checked(options: &KafkaOptions) -> Result<(), TopicError> {
             Err(error) => return Err(error),
             Ok(_) => return Ok(()),
         }
-        tokio::time::sleep(PAUSE).await;
+        backoff.wait().await;
     }
 }
 
@@ -284,5 +286,5 @@ fn age(
     consumer.assign(&at)?;
     let message = consumer.poll(LOOK).transpose()?;
     let stamp_ms = message.and_then(|message| message.timestamp().to_millis());
-    Ok(stamp_ms.map(|stamp_ms| (lastwords_runtime::now_ns() / 1_000_000 - stamp_ms).max(0) / 1_000))
+    Ok(stamp_ms.map(|stamp_ms| (now_ns() / 1_000_000 - stamp_ms).max(0) / 1_000))
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use lastwords_detect::Found;
-use lastwords_record::{Batch, BatchId, Guest, Host, ShipperEvent};
+use lastwords_record::{Batch, BatchId, Host};
 use lastwords_runtime::now_ns;
 use lastwords_store::{
     NativeBlock,
@@ -13,74 +13,13 @@ use lastwords_store::{
         QuarantineBlock, QuarantineRow, SampleRow, SamplesBlock, day, day_span,
     },
 };
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Table, Unit,
-    footprint::{Footprint, offset_ns, sample_ns, stay},
+    events::{event_ids, found_rows, guest, shipped_id},
+    footprint::{offset_ns, sample_ns, stay},
+    prepared::{Aside, Prepared},
+    unit::{Table, Unit},
 };
-use crate::quarantine::Aside;
-
-/// A batch that is ready to be stored.
-#[derive(Debug)]
-pub enum Prepared {
-    /// Opened, scanned, and found to be within the bounds.
-    Opened(Box<Batch>, Vec<Found>, Footprint),
-    /// To be set aside.
-    Aside(Aside),
-}
-
-impl Prepared {
-    /// The batch's identity.
-    pub fn id(&self) -> BatchId {
-        match self {
-            Prepared::Opened(batch, ..) => batch.header.id,
-            Prepared::Aside(aside) => aside.id,
-        }
-    }
-
-    /// Rows of any kind.
-    pub fn rows(&self) -> usize {
-        match self {
-            Prepared::Opened(batch, found, _) => {
-                batch.records.len()
-                    + batch.samples.len()
-                    + batch.events.len()
-                    + batch.placements.len()
-                    + found.len()
-            }
-            Prepared::Aside(_) => 1,
-        }
-    }
-
-    /// Bytes that its rows become.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Prepared::Opened(_, _, footprint) => footprint.bytes,
-            Prepared::Aside(aside) => aside.envelope.len(),
-        }
-    }
-
-    /// The units of its rows, without the ledger's.
-    pub fn units(&self) -> &[Unit] {
-        match self {
-            Prepared::Opened(_, _, footprint) => &footprint.units,
-            Prepared::Aside(_) => &[],
-        }
-    }
-
-    /// Events in it: those that were recognised, and those that the shipper reports as ended. (It reports each twice,
-    /// at its begin and at its end: only one of them counts.)
-    pub fn events(&self) -> usize {
-        match self {
-            Prepared::Opened(batch, found, _) => {
-                found.len() + batch.events.iter().filter(|event| event.end_ns.is_some()).count()
-            }
-            Prepared::Aside(_) => 0,
-        }
-    }
-}
 
 /// Rows of one block while it is formed.
 struct Former<L> {
@@ -341,100 +280,6 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
     }
 }
 
-/// Recognised events as rows.
-fn found_rows<'a>(
-    batch: &'a Batch,
-    found: &'a [Found],
-    ids: &'a [u64],
-    planned_s: u32,
-) -> impl Iterator<Item = EventRow<'a>> {
-    let records = &batch.records;
-    let offset_ns = offset_ns(batch);
-    found.iter().zip(ids).filter_map(move |(event, id)| {
-        let row = event.record as usize;
-        let origin = records.origins.get(*records.origin.get(row)? as usize)?;
-        let start_ns = records.time_ns.get(row)?.saturating_add(offset_ns);
-        let (guest, guest_uuid) = guest(origin.guest.as_ref());
-        Some(EventRow {
-            id: *id,
-            version: 1,
-            class: &event.class,
-            start_ns,
-            end_ns: Some(start_ns),
-            host: &origin.host.name,
-            guest,
-            guest_uuid,
-            title: &event.title,
-            function: event.function.as_deref().unwrap_or(""),
-            fingerprint: event.fingerprint,
-            severity: event.severity.as_str(),
-            cause: event.cause.and_then(|cause| ids.get(cause)).copied().unwrap_or(0),
-            attributes: &event.attributes,
-            clock_uncertainty_ns: batch.header.clock.uncertainty_ns,
-            rule: &event.rule,
-            batch: batch.header.id,
-            row: event.record,
-            line_start: event.line_start,
-            line_end: event.line_end,
-            planned_s,
-        })
-    })
-}
-
-/// An event that was recognised in a stored record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventFound {
-    /// Corrected start, nanoseconds UTC.
-    pub start_ns: i64,
-    /// Its class.
-    pub class: String,
-    /// info, warning, error, critical.
-    pub severity: String,
-    /// The host's name.
-    pub host: String,
-    /// The guest's name, empty for the host itself.
-    pub guest: String,
-    /// What happened, in a line.
-    pub title: String,
-    /// The rule that found it.
-    pub rule: String,
-}
-
-/// Collects events of stored batches that are not stored themselves.
-#[derive(Debug, Default)]
-pub(crate) struct FoundAgain {
-    blocks: BTreeMap<i64, EventsBlock>,
-    events: Vec<EventFound>,
-}
-
-impl FoundAgain {
-    /// Adds those of a batch that `lacks` says of, by their id and start.
-    pub fn add(&mut self, batch: &Batch, found: &[Found], planned_s: u32, lacks: impl Fn(u64, i64) -> bool) {
-        let ids = event_ids(batch, found);
-        for row in found_rows(batch, found, &ids, planned_s).filter(|row| lacks(row.id, row.start_ns)) {
-            self.blocks.entry(day(row.start_ns)).or_default().push(&row);
-            self.events.push(EventFound {
-                start_ns: row.start_ns,
-                class: row.class.to_owned(),
-                severity: row.severity.to_owned(),
-                host: row.host.to_owned(),
-                guest: row.guest.to_owned(),
-                title: row.title.to_owned(),
-                rule: row.rule.to_owned(),
-            });
-        }
-    }
-
-    /// Blocks of the events table, one a day, and the events.
-    pub fn finish(self) -> (Vec<NativeBlock>, Vec<EventFound>) {
-        (self.blocks.into_values().map(|block| block.encode()).collect(), self.events)
-    }
-}
-
-fn guest(guest: Option<&Guest>) -> (&str, &str) {
-    guest.map_or(("", ""), |guest| (&guest.name, &guest.uuid))
-}
-
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -449,33 +294,4 @@ fn version(batch: &Batch, end_ns: Option<i64>) -> u64 {
     const ENDED: u64 = 1 << 63;
     let sealed = u64::try_from(batch.header.sealed_time_ns).unwrap_or(0);
     if end_ns.is_some() { ENDED | sealed } else { sealed }
-}
-
-/// Ids of recognised events: the same batch gives the same ones when it comes again.
-fn event_ids(batch: &Batch, found: &[Found]) -> Vec<u64> {
-    let id = batch.header.id;
-    let mut hash = Xxh3::new();
-    let one = |event: &Found| {
-        hash.reset();
-        hash.update(&id.shipper.0);
-        hash.update(&id.epoch.to_le_bytes());
-        hash.update(&id.sequence.to_le_bytes());
-        hash.update(&event.record.to_le_bytes());
-        hash.update(&event.line_start.to_le_bytes());
-        hash.update(event.rule.as_bytes());
-        hash.digest()
-    };
-    found.iter().map(one).collect()
-}
-
-/// Id of a shipper's own event: the report of its end gives the same one.
-fn shipped_id(event: &ShipperEvent) -> u64 {
-    let mut hash = Xxh3::new();
-    let (guest, guest_uuid) = guest(event.guest.as_ref());
-    for part in [&event.class, &event.host.name, &event.host.machine_id, guest, guest_uuid, &event.key] {
-        hash.update(part.as_bytes());
-        hash.update(&[0]);
-    }
-    hash.update(&event.start_ns.to_le_bytes());
-    hash.digest()
 }

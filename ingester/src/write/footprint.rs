@@ -10,7 +10,7 @@ use lastwords_record::{
 use lastwords_store::rows::{day, day_span};
 use thiserror::Error;
 
-use super::{Table, Unit};
+use super::unit::{Table, Unit};
 
 /// Bytes that an event takes in the store beside its texts.
 const EVENT_BYTES: usize = 256;

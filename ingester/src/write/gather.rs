@@ -2,17 +2,10 @@
 //! leaves after a moment, so that a fresh line is soon found. Which batch is next, and which block takes it, say the
 //! [`turns`](super::turns).
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::sync::Arc;
 
 use lastwords_detect::Detector;
-use lastwords_record::{
-    Batch, BatchId, ShipperId,
-    limits::{BATCH_STORED_BYTES_MAX, RETRY_STORED_BYTES_MAX},
-};
+use lastwords_record::{BatchId, ShipperId};
 use lastwords_runtime::now_ns;
 use lastwords_store::{NativeBlock, Store, rows::day};
 use tokio::{
@@ -24,17 +17,16 @@ use tokio::{
 };
 
 use super::{
-    BlockLimits, Shared, Unit,
-    block::{self, Prepared},
-    footprint::{self, Footprint},
-    insert::{ATTEMPT, SLACK},
-    turns::{Filling, Lane, Turns, Weight},
+    attempt::planning_time_s,
+    prepare::prepare,
+    prepared::Prepared,
+    state::{Broken, Shared, Submitted, form_units},
+    turns::{BlockLimits, Filling, Lane, Turns, Weight},
+    unit::Unit,
 };
 use crate::{
-    detect,
     metrics::Counters,
-    quarantine::Aside,
-    queue::{Incoming, Submitted, Written},
+    queue::{Incoming, Written},
 };
 
 /// Units of a block of history that the first inserter takes, too: what comes live meanwhile waits for so many.
@@ -148,7 +140,14 @@ impl Gathering {
 
 impl Gatherer {
     /// Runs until the queue is closed and empty.
-    pub async fn run(self, mut queue: mpsc::UnboundedReceiver<Submitted>, ways: Ways<mpsc::Sender<Block>>) {
+    ///
+    /// # Errors
+    /// Where blocks cannot be formed, or nobody takes them.
+    pub async fn run(
+        self,
+        mut queue: mpsc::UnboundedReceiver<Submitted>,
+        ways: Ways<mpsc::Sender<Block>>,
+    ) -> Result<(), Broken> {
         let mut gathering = Gathering::default();
         let mut open = true;
         loop {
@@ -158,48 +157,35 @@ impl Gatherer {
             let live_due = gathering.live.is_due(&self.limits, open);
             let history_due = gathering.history.is_due(&self.limits, open);
             if live_due && let Ok(slot) = ways.live.try_reserve() {
-                match self.send(&mut gathering.live, slot).await {
-                    Some(()) => continue,
-                    None => return,
-                }
+                self.send(&mut gathering.live, slot).await?;
+                continue;
             }
             if history_due && let (Ok(few), Ok(many)) = (ways.few.try_reserve(), ways.many.try_reserve()) {
-                match self.send_history(&mut gathering.history, few, many).await {
-                    Some(()) => continue,
-                    None => return,
-                }
+                self.send_history(&mut gathering.history, few, many).await?;
+                continue;
             }
             if let Some((shipper, waiting)) = gathering.next(&self.limits) {
                 self.take(shipper, waiting, &mut gathering).await;
                 continue;
             }
             if !open && gathering.is_empty() {
-                return;
+                return Ok(());
             }
             let settles = gathering.settles();
-            let sent = tokio::select! {
+            tokio::select! {
                 biased;
-                next = queue.recv(), if open => {
-                    match next {
-                        Some(next) => self.enqueue(next, &mut gathering),
-                        None => open = false,
-                    }
-                    Some(())
-                }
-                slot = ways.live.reserve(), if live_due => match slot {
-                    Ok(slot) => self.send(&mut gathering.live, slot).await,
-                    Err(_) => None,
+                next = queue.recv(), if open => match next {
+                    Some(next) => self.enqueue(next, &mut gathering),
+                    None => open = false,
                 },
-                slots = async { tokio::try_join!(ways.few.reserve(), ways.many.reserve()) }, if history_due => {
-                    match slots {
-                        Ok((few, many)) => self.send_history(&mut gathering.history, few, many).await,
-                        Err(_) => None,
-                    }
+                slot = ways.live.reserve(), if live_due => {
+                    self.send(&mut gathering.live, slot.map_err(|_| nobody())?).await?;
                 }
-                () = tokio::time::sleep_until(settles.unwrap_or_else(Instant::now)), if settles.is_some() => Some(()),
-            };
-            if sent.is_none() {
-                return;
+                slots = async { tokio::try_join!(ways.few.reserve(), ways.many.reserve()) }, if history_due => {
+                    let (few, many) = slots.map_err(|_| nobody())?;
+                    self.send_history(&mut gathering.history, few, many).await?;
+                }
+                () = tokio::time::sleep_until(settles.unwrap_or_else(Instant::now)), if settles.is_some() => {}
             }
         }
     }
@@ -210,7 +196,7 @@ impl Gatherer {
         {
             let mut state = self.shared.lock();
             if state.memory.knows(&id) {
-                Counters::add(&self.counters.known_batches, 1);
+                self.counters.known_batches.inc();
                 // Whoever sent it may be gone.
                 let _ = reply.send(Written::default());
                 return;
@@ -218,7 +204,7 @@ impl Gatherer {
             let waiting = state.under_way.entry(id).or_default();
             waiting.push(reply);
             if waiting.len() > 1 {
-                Counters::add(&self.counters.known_batches, 1);
+                self.counters.known_batches.inc();
                 return;
             }
         }
@@ -280,131 +266,21 @@ impl Gatherer {
         gathered: &mut Gathered,
         few: Permit<'_, Block>,
         many: Permit<'_, Block>,
-    ) -> Option<()> {
+    ) -> Result<(), Broken> {
         let slot = if gathered.filling.units() <= FEW_UNITS { few } else { many };
         self.send(gathered, slot).await
     }
 
-    /// Forms the block and sends it; none where this process is ending.
-    async fn send(&self, gathered: &mut Gathered, slot: Permit<'_, Block>) -> Option<()> {
+    /// Forms the block and sends it.
+    async fn send(&self, gathered: &mut Gathered, slot: Permit<'_, Block>) -> Result<(), Broken> {
         let Gathered { batches, room, .. } = std::mem::take(gathered);
         let planned_s = planning_time_s(&self.store).await;
         let units = form_units(&self.shared, &batches, planned_s).await?;
         slot.send(Block { batches, units, planned_s, formed: Instant::now(), room });
-        Some(())
+        Ok(())
     }
 }
 
-/// The store's clock, asked until it answers.
-pub async fn planning_time_s(store: &Store) -> u32 {
-    let mut pause = Duration::from_millis(50);
-    loop {
-        match store.planning_time_s().await {
-            Ok(planned_s) => return planned_s,
-            Err(error) => tracing::warn!(%error, "the store does not tell its time; asking again"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
-    }
-}
-
-/// Waits until nothing that was planned then can arrive in the store any more.
-pub async fn attempt_over(store: &Store, planned_s: u32) {
-    let mut pause = Duration::from_millis(200);
-    loop {
-        match store.is_over(planned_s, ATTEMPT + SLACK).await {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "the store does not tell its time; asking again"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(1));
-    }
-}
-
-/// Forms units away from the threads that serve; none where this process is ending.
-pub async fn form_units(
-    shared: &Shared,
-    batches: &[Arc<Prepared>],
-    planned_s: u32,
-) -> Option<Vec<(Unit, NativeBlock)>> {
-    // A batch is in one block at a time, so what is stored of it does not change meanwhile.
-    let partly = shared.lock().memory.partly_stored_among(batches.iter().map(|batch| batch.id()));
-    let batches = batches.to_vec();
-    let formed = tokio::task::spawn_blocking(move || {
-        let lacks = |id: &BatchId, unit: Unit| !partly.get(id).is_some_and(|units| units.contains(&unit));
-        block::form(batches.iter().map(Arc::as_ref), lacks, planned_s)
-    });
-    match formed.await {
-        Ok(units) => Some(units),
-        Err(error) => {
-            tracing::error!(%error, "forming a block broke");
-            None
-        }
-    }
-}
-
-/// By what bounds a batch is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bounds {
-    /// It came in a stream, with others behind it.
-    Stream,
-    /// An operator takes it out of the quarantine: old programs knew no bounds.
-    Retry,
-}
-
-/// Opens and scans a batch; whatever goes wrong, it becomes something that can be stored. The same batch gives the same
-/// every time.
-pub fn prepare(detector: &Detector, id: BatchId, incoming: Incoming) -> Prepared {
-    prepare_within(detector, id, incoming, Bounds::Stream)
-}
-
-/// The same within other bounds.
-pub fn prepare_within(detector: &Detector, id: BatchId, incoming: Incoming, bounds: Bounds) -> Prepared {
-    let stored_bytes_max = match bounds {
-        Bounds::Stream => BATCH_STORED_BYTES_MAX,
-        Bounds::Retry => RETRY_STORED_BYTES_MAX,
-    };
-    let envelope = match incoming {
-        Incoming::Opened(batch) => return scanned(detector, batch, None, bounds, stored_bytes_max),
-        Incoming::Sealed(envelope) => envelope,
-    };
-    let opened = catch_unwind(AssertUnwindSafe(|| Batch::open_within(&envelope, stored_bytes_max)));
-    let reason = match opened {
-        Ok(Ok(batch)) => return scanned(detector, batch, Some(envelope), bounds, stored_bytes_max),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "opening it broke the program".to_owned(),
-    };
-    Prepared::Aside(Aside { id, envelope, reason, sealed_ns: now_ns() })
-}
-
-/// A batch on which the detector breaks would break it again and again: it is poison.
-fn scanned(
-    detector: &Detector,
-    batch: Batch,
-    envelope: Option<bytes::Bytes>,
-    bounds: Bounds,
-    stored_bytes_max: usize,
-) -> Prepared {
-    let aside = |reason: String| {
-        Prepared::Aside(match envelope {
-            Some(envelope) => {
-                Aside { id: batch.header.id, envelope, reason, sealed_ns: batch.header.sealed_time_ns }
-            }
-            None => Aside::opened(&batch, reason),
-        })
-    };
-    if bounds == Bounds::Stream
-        && let Err(unfit) = footprint::check(&batch)
-    {
-        return aside(unfit.to_string());
-    }
-    let found = match catch_unwind(AssertUnwindSafe(|| detect::scan(detector, &batch))) {
-        Ok(found) => found,
-        Err(_) => return aside("looking for events in it broke the program".to_owned()),
-    };
-    match Footprint::measure(&batch, &found, stored_bytes_max) {
-        Ok(footprint) => Prepared::Opened(Box::new(batch), found, footprint),
-        Err(unfit) => aside(unfit.to_string()),
-    }
+fn nobody() -> Broken {
+    Broken("the inserters are gone".to_owned())
 }

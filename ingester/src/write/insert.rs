@@ -1,6 +1,7 @@
-//! Carries out the plan of one block after the other.
+//! Stores the blocks of the direct queue, one after the other: each by its plan, under an intent.
 
 use std::{
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,37 +10,31 @@ use std::{
 };
 
 use lastwords_record::BatchId;
-use lastwords_runtime::now_ns;
-use lastwords_store::{InsertError, Inserting, NativeBlock, Store};
+use lastwords_runtime::{Backoff, now_ns};
+use lastwords_store::{NativeBlock, Store};
 use tokio::{
     sync::{Mutex, mpsc},
     time::Instant,
 };
 
 use super::{
-    Shared, Unit,
-    block::Prepared,
-    gather::{Block, Ways, attempt_over, form_units, planning_time_s},
+    attempt::{PAUSES, planning_time_s},
+    books::count_stored,
+    drive::{Driver, Ended, Planned, Replanned},
+    gather::{Block, Ways},
     intent::{Intent, Intents},
-    plan::{Outcome, Plan, Step},
-    read_back,
+    plan::Plan,
+    prepared::Prepared,
+    state::{Broken, Shared, form_units},
+    unit::Unit,
 };
 use crate::{
     metrics::Counters,
-    quarantine::Aside,
     queue::{Durability, Written},
 };
 
-/// The store takes an attempt's inserts for so long (constraint `in_time` of every table).
-pub const ATTEMPT: u32 = 60;
-/// From the store's check to the part's commit, at most.
-pub const SLACK: u32 = 5;
-/// An insert that is not answered in this time is in doubt.
-const INSERT_TIMEOUT: Duration = Duration::from_secs(90);
 /// A formed block that has waited longer is planned anew before it is tried: its attempt would be too short.
 const PLAN_AGE_MAX: Duration = Duration::from_secs(15);
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The second half of the writer; two of them take turns.
 #[derive(Debug)]
@@ -50,6 +45,7 @@ pub struct Inserter {
     left_over: Vec<Intent>,
     counters: Arc<Counters>,
     shared: Arc<Shared>,
+    driver: Driver,
     nonce: u64,
     /// Numbers of the blocks of this process.
     numbers: Arc<AtomicU64>,
@@ -65,16 +61,64 @@ pub enum First {
     History,
 }
 
-/// How a block ended.
-enum Ended {
-    Stored,
-    /// The store refuses the unit; those before it are stored.
-    Refused {
-        unit: usize,
-        reason: String,
-    },
-    /// This process is ending.
-    Abandoned,
+/// A block under its intent.
+struct Intended<'a> {
+    store: &'a Store,
+    intents: &'a Intents,
+    shared: &'a Shared,
+    batches: &'a [Arc<Prepared>],
+    /// What was stored of its batches before it.
+    already: HashMap<BatchId, BTreeSet<Unit>>,
+    units: Vec<(Unit, NativeBlock)>,
+    intent: Intent,
+}
+
+impl Planned for Intended<'_> {
+    type Abandoned = Broken;
+
+    fn unit(&self, place: usize) -> Option<(Unit, NativeBlock)> {
+        self.units.get(place).cloned()
+    }
+
+    fn token(&self, place: usize, _attempt: u32) -> Option<String> {
+        // The intent has the number of the attempt.
+        self.units.get(place).map(|(unit, _)| self.intent.token(*unit))
+    }
+
+    fn witnesses(&self, place: usize) -> Vec<BatchId> {
+        let Some((unit, _)) = self.units.get(place) else { return Vec::new() };
+        let had = |id: &BatchId| self.already.get(id).is_some_and(|units| units.contains(unit));
+        self.intent.batches.iter().copied().filter(|id| !had(id)).collect()
+    }
+
+    fn planned_s(&self) -> u32 {
+        self.intent.planned_s
+    }
+}
+
+impl Replanned for Intended<'_> {
+    async fn replan(&mut self, attempt: u32) -> Result<(), Broken> {
+        self.intent.attempt = attempt;
+        self.intent.planned_s = planning_time_s(self.store).await;
+        // The same batches give the same units, now with the new plan's time in their rows.
+        self.units = form_units(self.shared, self.batches, self.intent.planned_s).await?;
+        keep(self.intents, &self.intent).await;
+        Ok(())
+    }
+}
+
+/// Makes an intent durable; nothing is inserted before. A full disk may have room again.
+async fn keep(intents: &Intents, intent: &Intent) {
+    let mut backoff = Backoff::new(PAUSES);
+    loop {
+        let (intents, intent) = (intents.clone(), intent.clone());
+        match tokio::task::spawn_blocking(move || intents.keep(&intent)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => tracing::error!(%error, "nothing is stored until the intent can be written"),
+            Err(error) => tracing::error!(%error, "writing an intent broke"),
+        }
+        backoff.wait().await;
+    }
 }
 
 impl Inserter {
@@ -84,11 +128,12 @@ impl Inserter {
         left_over: Vec<Intent>,
         counters: Arc<Counters>,
         shared: Arc<Shared>,
-        numbers: Arc<AtomicU64>,
     ) -> Inserter {
         // The data folder is locked, so two processes never share a nanosecond.
         let nonce = u64::try_from(now_ns()).unwrap_or(0);
-        Inserter { store, intents, left_over, counters, shared, nonce, numbers }
+        let driver = Driver::new(store.clone(), Arc::clone(&counters));
+        let numbers = Arc::new(AtomicU64::new(0));
+        Inserter { store, intents, left_over, counters, shared, driver, nonce, numbers }
     }
 
     /// Another one, which takes blocks beside this one.
@@ -99,21 +144,27 @@ impl Inserter {
             left_over: Vec::new(),
             counters: Arc::clone(&self.counters),
             shared: Arc::clone(&self.shared),
+            driver: Driver::new(self.store.clone(), Arc::clone(&self.counters)),
             nonce: self.nonce,
             numbers: Arc::clone(&self.numbers),
         }
     }
 
     /// Runs until the gatherer has ended.
-    pub async fn run(mut self, blocks: &Ways<Mutex<mpsc::Receiver<Block>>>, first: First) {
-        while let Some(block) = next_block(blocks, first).await {
+    ///
+    /// # Errors
+    /// Where a block cannot be formed again.
+    pub async fn run(
+        mut self,
+        blocks: Arc<Ways<Mutex<mpsc::Receiver<Block>>>>,
+        first: First,
+    ) -> Result<(), Broken> {
+        while let Some(block) = next_block(&blocks, first).await {
             let Block { batches, units, planned_s, formed, room } = block;
             let (waited, begun) = (formed.elapsed(), Instant::now());
             let rows: usize = batches.iter().map(|batch| batch.rows()).sum();
             let units = if waited > PLAN_AGE_MAX { None } else { Some((units, planned_s)) };
-            if !self.settle(batches, units).await {
-                return;
-            }
+            self.settle(batches, units).await?;
             tracing::debug!(
                 rows,
                 waited_ms = waited.as_millis(),
@@ -124,182 +175,99 @@ impl Inserter {
         }
         // What the other one has settled.
         self.forget_settled();
+        Ok(())
     }
 
     /// Stores these batches, whatever it takes. A block that is refused is halved until the poison is alone, which
-    /// is then set aside. False where this process is ending.
+    /// is then set aside.
     async fn settle(
         &mut self,
         batches: Vec<Arc<Prepared>>,
         formed: Option<(Vec<(Unit, NativeBlock)>, u32)>,
-    ) -> bool {
+    ) -> Result<(), Broken> {
         let mut left = vec![(batches, formed)];
-        let mut pause = PAUSE_MIN;
+        let mut backoff = Backoff::new(PAUSES);
         while let Some((batches, formed)) = left.pop() {
-            let (mut units, planned_s) = match formed {
-                Some(formed) => formed,
-                None => {
-                    let planned_s = planning_time_s(&self.store).await;
-                    match form_units(&self.shared, &batches, planned_s).await {
-                        Some(units) => (units, planned_s),
-                        None => return false,
-                    }
-                }
-            };
-            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
-            let mut intent = Intent { nonce: self.nonce, number, attempt: 0, planned_s, batches: ids };
-            match self.insert(&batches, &mut units, &mut intent).await {
-                Ended::Abandoned => return false,
-                Ended::Stored => {
+            let (place, reason, intent, units) = match self.store(&batches, formed).await? {
+                Settled::Stored(intent) => {
                     self.acknowledge(&batches);
                     self.forget(&intent);
                     self.forget_settled();
+                    continue;
                 }
-                Ended::Refused { unit, reason } => {
-                    self.remember(&batches, units.get(..unit).unwrap_or_default());
-                    self.left_over.push(intent);
-                    match batches.as_slice() {
-                        [alone] => {
-                            if matches!(**alone, Prepared::Aside(_)) {
-                                tracing::error!(batch = %alone.id(), reason, "even the quarantine is refused; trying again");
-                                tokio::time::sleep(pause).await;
-                                pause = (pause * 2).min(PAUSE_MAX);
-                            }
-                            left.push((vec![Arc::new(set_aside(alone, reason))], None));
-                        }
-                        _ => {
-                            let (head, tail) = batches.split_at(batches.len() / 2);
-                            left.push((tail.to_vec(), None));
-                            left.push((head.to_vec(), None));
-                        }
+                Settled::Refused { place, reason, intent, units } => (place, reason, intent, units),
+            };
+            self.remember(&batches, units.get(..place).unwrap_or_default());
+            self.left_over.push(intent);
+            match batches.as_slice() {
+                [alone] => {
+                    if matches!(**alone, Prepared::Aside(_)) {
+                        tracing::error!(batch = %alone.id(), reason, "even the quarantine is refused; trying again");
+                        backoff.wait().await;
                     }
+                    left.push((vec![Arc::new(alone.set_aside(reason))], None));
+                }
+                _ => {
+                    let (head, tail) = batches.split_at(batches.len() / 2);
+                    left.push((tail.to_vec(), None));
+                    left.push((head.to_vec(), None));
                 }
             }
         }
-        true
+        Ok(())
     }
 
-    /// Inserts one block by its plan.
-    async fn insert(
+    /// Stores one block by its plan.
+    async fn store(
         &mut self,
         batches: &[Arc<Prepared>],
-        units: &mut Vec<(Unit, NativeBlock)>,
-        intent: &mut Intent,
-    ) -> Ended {
-        self.keep(intent).await;
-        let mut plan = Plan::new(units.len());
-        let mut refusal = String::new();
-        let mut pause = PAUSE_MIN;
-        loop {
-            let outcome = match plan.next() {
-                Step::Done => return Ended::Stored,
-                Step::Refused { unit } => return Ended::Refused { unit, reason: refusal },
-                Step::Insert { unit, .. } => {
-                    let Some((unit, block)) = units.get(unit) else { return Ended::Abandoned };
-                    let token = intent.token(*unit);
-                    let outcome =
-                        insert_unit(&self.store, *unit, block.clone(), token, &mut refusal, &self.counters)
-                            .await;
-                    if outcome == Outcome::Failed {
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(PAUSE_MAX);
-                    }
-                    outcome
-                }
-                Step::ReadBack { unit } => {
-                    let Some((unit, _)) = units.get(unit) else { return Ended::Abandoned };
-                    self.read_back(*unit, intent).await
-                }
-                Step::Wait => {
-                    attempt_over(&self.store, intent.planned_s).await;
-                    Outcome::Over
-                }
-                Step::Replan { attempt } => {
-                    intent.attempt = attempt;
-                    intent.planned_s = planning_time_s(&self.store).await;
-                    // The same batches give the same units, now with the new plan's time in their rows.
-                    match form_units(&self.shared, batches, intent.planned_s).await {
-                        Some(formed) => *units = formed,
-                        None => return Ended::Abandoned,
-                    }
-                    self.keep(intent).await;
-                    Outcome::Replanned
-                }
-            };
-            plan.seen(outcome);
-        }
-    }
-
-    /// Looks for the unit's rows until the store answers. One part has the rows of all batches, so one batch's rows
-    /// stand for the unit; they are looked for by every identity that the block has.
-    async fn read_back(&self, unit: Unit, intent: &Intent) -> Outcome {
-        let already = self.shared.lock().memory.partly_stored_among(intent.batches.iter().copied());
-        let mut pause = PAUSE_MIN;
-        loop {
-            match read_back::stored_units(&self.store, unit.table, &intent.batches).await {
-                Ok(found) => {
-                    // What was stored before this block is no sign that this block's unit is.
-                    let fresh = found.iter().any(|(id, stored)| {
-                        *stored == unit && !already.get(id).is_some_and(|units| units.contains(&unit))
-                    });
-                    return if fresh { Outcome::Present } else { Outcome::Absent };
-                }
-                Err(error) => tracing::warn!(%error, "the store cannot be read back; trying again"),
+        formed: Option<(Vec<(Unit, NativeBlock)>, u32)>,
+    ) -> Result<Settled, Broken> {
+        let (units, planned_s) = match formed {
+            Some(formed) => formed,
+            None => {
+                let planned_s = planning_time_s(&self.store).await;
+                (form_units(&self.shared, batches, planned_s).await?, planned_s)
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-    }
-
-    /// Makes an intent durable; nothing is inserted before. A full disk may have room again.
-    async fn keep(&self, intent: &Intent) {
-        let mut pause = PAUSE_MIN;
-        loop {
-            let (intents, intent) = (self.intents.clone(), intent.clone());
-            match tokio::task::spawn_blocking(move || intents.keep(&intent)).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "nothing is stored until the intent can be written")
-                }
-                Err(error) => tracing::error!(%error, "writing an intent broke"),
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
+        };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let ids: Vec<BatchId> = batches.iter().map(|batch| batch.id()).collect();
+        let already = self.shared.lock().memory.partly_stored_among(ids.iter().copied());
+        let intent = Intent { nonce: self.nonce, number, attempt: 0, planned_s, batches: ids };
+        keep(&self.intents, &intent).await;
+        let plan = Plan::new(units.len());
+        let mut block = Intended {
+            store: &self.store,
+            intents: &self.intents,
+            shared: &self.shared,
+            batches,
+            already,
+            units,
+            intent,
+        };
+        let ended = self.driver.run(&mut block, plan).await?;
+        let Intended { units, intent, .. } = block;
+        Ok(match ended {
+            Ended::Stored => Settled::Stored(intent),
+            Ended::Refused { place, reason } => Settled::Refused { place, reason, intent, units },
+        })
     }
 
     /// Everybody who waits for one of these batches is told.
     fn acknowledge(&self, batches: &[Arc<Prepared>]) {
+        count_stored(&self.counters, batches);
         let mut state = self.shared.lock();
-        let counters = &self.counters;
         for batch in batches {
             let id = batch.id();
             state.memory.done(id);
-            let quarantined = matches!(**batch, Prepared::Aside(_));
-            let events = batch.events() as u64;
-            let written =
-                Written { durability: Durability::StoreSynced, events, quarantined: u64::from(quarantined) };
+            let quarantined = u64::from(matches!(**batch, Prepared::Aside(_)));
+            let (durability, events) = (Durability::StoreSynced, batch.events() as u64);
+            let written = Written { durability, events, quarantined };
             for waiting in state.under_way.remove(&id).unwrap_or_default() {
                 // Whoever sent it may be gone.
                 let _ = waiting.send(written);
             }
-            Counters::add(&counters.batches, 1);
-            Counters::add(&counters.events, events);
-            match &**batch {
-                Prepared::Opened(opened, ..) => {
-                    Counters::add(&counters.records, opened.records.len() as u64);
-                    Counters::add(&counters.bytes, opened.records.text.len() as u64);
-                    let lag_ns = now_ns().saturating_sub(opened.header.sealed_time_ns);
-                    counters.lag_ns.store(lag_ns, Ordering::Relaxed);
-                }
-                Prepared::Aside(aside) => {
-                    Counters::add(&counters.quarantined, 1);
-                    tracing::warn!(batch = %aside.id, reason = aside.reason, "a batch was set aside");
-                }
-            }
         }
-        Counters::add(&counters.blocks, 1);
     }
 
     /// Keeps in mind which units of a refused block are stored.
@@ -331,6 +299,18 @@ impl Inserter {
     }
 }
 
+/// How a block ended, with its intent as it is now.
+enum Settled {
+    Stored(Intent),
+    /// The store refuses the unit at this place; those before it are stored.
+    Refused {
+        place: usize,
+        reason: String,
+        intent: Intent,
+        units: Vec<(Unit, NativeBlock)>,
+    },
+}
+
 /// The next block for an inserter; none once there are no more.
 async fn next_block(blocks: &Ways<Mutex<mpsc::Receiver<Block>>>, first: First) -> Option<Block> {
     let live = async { blocks.live.lock().await.recv().await };
@@ -351,37 +331,4 @@ async fn next_block(blocks: &Ways<Mutex<mpsc::Receiver<Block>>>, first: First) -
             else => None,
         },
     }
-}
-
-/// Inserts one unit under a token; a refusal's reason is kept.
-pub async fn insert_unit(
-    store: &Store,
-    unit: Unit,
-    block: NativeBlock,
-    token: String,
-    refusal: &mut String,
-    counters: &Counters,
-) -> Outcome {
-    let inserting = Inserting { token: Some(token), timeout: Some(INSERT_TIMEOUT), settings: Vec::new() };
-    let Err(error) = store.insert_native(unit.table.name(), block, &inserting).await else {
-        return Outcome::Inserted;
-    };
-    Counters::add(&counters.failed_inserts, 1);
-    tracing::warn!(%error, "an insert is in doubt");
-    match error {
-        InsertError::TooLate { .. } => Outcome::TooLate,
-        InsertError::Refused { .. } => {
-            *refusal = error.to_string();
-            Outcome::Refused
-        }
-        InsertError::Retryable { .. } | InsertError::Unanswered { .. } => Outcome::Failed,
-    }
-}
-
-/// Poison, on its way to the quarantine.
-pub fn set_aside(batch: &Prepared, reason: String) -> Prepared {
-    Prepared::Aside(match batch {
-        Prepared::Opened(batch, ..) => Aside::opened(batch, reason),
-        Prepared::Aside(aside) => aside.clone(),
-    })
 }

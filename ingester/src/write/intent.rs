@@ -23,6 +23,8 @@ use lastwords_record::{BatchId, ShipperId};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::unit::Unit;
+
 const MAGIC: &[u8; 4] = b"LWI1";
 const VERSION: u32 = 1;
 const SUFFIX: &str = "intent";
@@ -69,7 +71,7 @@ pub enum IntentError {
 
 impl Intent {
     /// The deduplication token of one of the block's units.
-    pub fn token(&self, unit: super::Unit) -> String {
+    pub fn token(&self, unit: Unit) -> String {
         let hash = xxh3_64(&self.identities());
         format!(
             "direct-{:016x}-{}-{}-{hash:016x}-{}-{}",
@@ -290,7 +292,7 @@ mod tests {
 
     #[test]
     fn tokens_differ_by_process_block_attempt_content_and_unit() {
-        use crate::write::{Table, Unit};
+        use crate::write::Table;
         let unit = Unit { table: Table::Logs, day: 20_000 };
         let others = [
             Intent { nonce: 10, ..intent(2) }.token(unit),

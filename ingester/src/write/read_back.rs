@@ -5,7 +5,10 @@ use std::{collections::HashSet, fmt::Write as _};
 use lastwords_record::BatchId;
 use lastwords_store::{QueryError, Store, rows::day_of_column};
 
-use super::{Table, Unit, ledger::shipper_from_hex};
+use super::{
+    ledger::shipper_from_hex,
+    unit::{Table, Unit},
+};
 
 /// Batches in one statement.
 const BATCHES_MAX: usize = 1000;

@@ -9,16 +9,46 @@
 //! - One shipper fills a block up to its limits; others may add a quarter, so that whoever comes late need not wait
 //!   for the block after it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Duration,
+};
 
-use lastwords_record::ShipperId;
+use lastwords_record::{ShipperId, limits::BATCH_DAYS_MAX};
 
-use super::{BlockLimits, Unit};
+use super::unit::Unit;
 
 /// What a turn is worth: bytes that rows become.
 const TURN_COST: i64 = 1 << 20;
 /// What a unit costs that a block has because of one batch alone: as many bytes as are inserted meanwhile.
 const UNIT_COST: i64 = 4 << 20;
+
+/// When gathered batches become a block: at the first limit, and after `settle` whenever the store is idle.
+#[derive(Debug, Clone)]
+pub struct BlockLimits {
+    /// Rows of a block.
+    pub rows_max: usize,
+    /// Bytes that the rows of a block become, as they are counted for a batch.
+    pub bytes_max: usize,
+    /// Units of a block of other days than these, without the ledger.
+    pub units_max: usize,
+    /// How long the first batch waits for company although the store is idle.
+    pub settle: Duration,
+}
+
+impl Default for BlockLimits {
+    fn default() -> Self {
+        // Also bounds the rate of inserts: the store remembers 10,000 tokens a table, which has to outlast an attempt.
+        BlockLimits {
+            rows_max: 300_000,
+            // So many rows of 187 bytes of text with a path.
+            bytes_max: 128 << 20,
+            // The most that one batch may have: its days, and those of the events in its records.
+            units_max: 2 * BATCH_DAYS_MAX,
+            settle: Duration::from_millis(50),
+        }
+    }
+}
 
 /// Which inserter a block is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

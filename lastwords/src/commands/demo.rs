@@ -36,7 +36,7 @@ const FURTHER: [&str; 2] =
 pub async fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let place = Place::choose(args)?;
     let config = config::load(&Flags::default().with_path("--data", Some(&place.data)), &environment)?;
-    let pipeline = open(&config).await?;
+    let mut pipeline = open(&config).await?;
     let logs = tempfile::tempdir().context("no temporary folder for the demo's logs")?;
     let until = last_day(args.until)?;
 
@@ -51,7 +51,8 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Outcome> {
     let story = tokio::task::spawn_blocking(move || demo::reconstruct(seed, days, until, &folder))
         .await
         .context("the reconstruction was interrupted")??;
-    import_all(&config, &story, &pipeline).await?;
+    let uplink = Uplink::InProcess(pipeline.deliver());
+    pipeline.while_it_writes(import_all(&config, &story, uplink)).await?;
     let answer = ask(&pipeline, QUESTION).await?;
     let mut further = Vec::new();
     for question in FURTHER {
@@ -105,7 +106,7 @@ async fn open(config: &Config) -> anyhow::Result<Pipeline> {
     Pipeline::start(OpenStore::open(config, lock).await?, config).await
 }
 
-async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline) -> anyhow::Result<()> {
+async fn import_all(config: &Config, story: &Reconstruction, uplink: Uplink) -> anyhow::Result<()> {
     let since = Instant::now();
     let bytes =
         story.imports.iter().map(|one| std::fs::metadata(&one.file).map_or(0, |file| file.len())).sum();
@@ -119,7 +120,6 @@ async fn import_all(config: &Config, story: &Reconstruction, pipeline: &Pipeline
         story.end
     ));
     let bar = import::progress_bar(Some(bytes));
-    let uplink = Uplink::InProcess(pipeline.deliver());
     let mut total = import::Added::default();
     for one in &story.imports {
         let options = import::Job {

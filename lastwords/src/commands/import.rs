@@ -42,8 +42,9 @@ pub async fn run(import: &ImportArgs) -> anyhow::Result<Outcome> {
     {
         Access::There => self::import(&config, job, Uplink::Unix(config.data.ingest_socket()), &bar).await?,
         Access::Here(open) => {
-            let pipeline = Pipeline::start(*open, &config).await?;
-            let added = self::import(&config, job, Uplink::InProcess(pipeline.deliver()), &bar).await;
+            let mut pipeline = Pipeline::start(*open, &config).await?;
+            let uplink = Uplink::InProcess(pipeline.deliver());
+            let added = pipeline.while_it_writes(self::import(&config, job, uplink, &bar)).await;
             pipeline.finish().await;
             added?
         }

@@ -55,8 +55,10 @@ pub async fn import(import: &PlacementImportArgs) -> anyhow::Result<Outcome> {
             send(Uplink::Unix(config.data.ingest_socket()), host, batches).await?;
         }
         Access::Here(open) => {
-            let pipeline = Pipeline::start(*open, &config).await?;
-            let sent = send(Uplink::InProcess(pipeline.deliver()), host, batches).await;
+            let mut pipeline = Pipeline::start(*open, &config).await?;
+            let uplink = Uplink::InProcess(pipeline.deliver());
+            let sending = async { Ok(send(uplink, host, batches).await?) };
+            let sent = pipeline.while_it_writes(sending).await;
             pipeline.finish().await;
             sent?;
         }

@@ -28,7 +28,7 @@ use crate::{
         server::{self, Listener, bind_unix},
     },
     outcome::{Outcome, explain},
-    pipeline::{OpenStore, PATIENCE, Pipeline},
+    pipeline::{OpenStore, PATIENCE, Pipeline, broken},
     port,
 };
 
@@ -61,7 +61,7 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
             None
         }
         Some(ended) = parts.join_next() => Some(why(ended)),
-        () = pipeline.broke() => Some(anyhow::anyhow!("the writer broke: see the log")),
+        reason = pipeline.broke() => Some(broken(&reason)),
     };
     api.set_ready(false);
     shutdown.cancel();

@@ -8,6 +8,7 @@ use lastwords_ingester::{
     kafka::{GroupOptions, PartitionStates, run_group},
     serve_health,
 };
+use lastwords_runtime::{Backoff, Pauses};
 use lastwords_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,8 @@ use crate::{
 
 const NO_STORE: &str = "no store is configured: wanted store.url = \"http://HOST:8123\", or LASTWORDS_STORE_URL \
                         (`lastwords store serve` offers the embedded engine)";
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries of a store that does not answer.
+const STORE_PAUSES: Pauses = Pauses::between(Duration::from_millis(500), Duration::from_secs(5));
 /// Several partitions are written at once: each has less than the one queue of `up`. Bytes are those that rows become:
 /// so many are read ahead, too.
 const BLOCK_ROWS_MAX: usize = 150_000;
@@ -50,13 +52,9 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
             .with_context(|| format!("listen.http: cannot listen on {address}"))?;
         let (counted, told, held) = (Arc::clone(&counters), Arc::clone(&states), Arc::clone(&states));
         let stopping = shutdown.clone();
-        let ready = move || match (stopping.is_cancelled(), held.held()) {
-            (true, _) => Err("stopping".to_owned()),
-            (false, 0) => {
-                Err("no partition is held: Kafka or the store does not answer, or other writers hold all"
-                    .to_owned())
-            }
-            (false, _) => Ok(()),
+        let ready = move || match stopping.is_cancelled() {
+            true => Err("stopping".to_owned()),
+            false => held.readiness(),
         };
         let metrics = move || counted.render(0) + &told.render();
         tokio::spawn(serve_health(listener, metrics, ready, shutdown.clone().cancelled_owned()));
@@ -81,12 +79,13 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
 
 /// Brings the schema up to date, waiting for a store that does not answer yet.
 async fn migrate(store: &Store, url: &str) -> anyhow::Result<()> {
+    let mut backoff = Backoff::new(STORE_PAUSES);
     loop {
         match store.migrate().await {
             Ok(_) => return Ok(()),
             Err(error) if error.is_passing() => {
                 tracing::warn!(url, %error, "the store does not answer; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
+                backoff.wait().await;
             }
             Err(error) => return Err(error.into()),
         }

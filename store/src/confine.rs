@@ -31,7 +31,7 @@ mod tests;
 pub use formats::FORMATS;
 pub use functions::listed as listed_functions;
 pub use policy::{Audience, MatchesCall, Policy};
-pub use predicate::confine_predicate;
+pub use predicate::{Predicate, confine_predicate};
 pub use refusal::Refusal;
 pub use settings::{is_allowed as is_allowed_setting, names as allowed_settings};
 pub use tables::{LOGS_COLUMNS, TABLES};

@@ -2,11 +2,12 @@
 //!
 //! The way of rows into the store and of answers out of it:
 //! 1. [`rows`]: one block type per table, which owns the names and types of the table's columns.
-//! 2. [`native`]: columns become the bytes of ClickHouse's `Native` format.
+//! 2. [`native`]: columns become the bytes of ClickHouse's `Native` format, and bytes columns.
 //! 3. [`store`]: the client of a server or of a data folder's engine; inserts, queries, migrations ([`schema`]).
-//! 4. [`confine`]: users' SQL is read, checked against lists of what is allowed, and printed anew.
-//! 5. [`http`]: ClickHouse's HTTP protocol, before the engine for this program, and on a port for everybody else.
-//! 6. [`engine`]: libchdb's C API, found at run time; the process that it runs in, and its cage. The only unsafe code.
+//! 4. [`select`]: what is read: typed selections in, rows out.
+//! 5. [`confine`]: users' SQL is read, checked against lists of what is allowed, and printed anew.
+//! 6. [`http`]: ClickHouse's HTTP protocol, before the engine for this program, and on a port for everybody else.
+//! 7. [`engine`]: libchdb's C API, found at run time; the process that it runs in, and its cage. The only unsafe code.
 
 pub mod confine;
 pub mod engine;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod native;
 pub mod rows;
 pub mod schema;
+pub mod select;
 pub mod store;
 
 pub use clickhouse;

@@ -76,6 +76,13 @@ impl std::fmt::Debug for Store {
     }
 }
 
+fn parse_rows<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, QueryError> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line).map_err(|error| QueryError::Answer(error.to_string())))
+        .collect()
+}
+
 impl Store {
     /// The engine in this process. To be called within a tokio runtime.
     pub fn embedded(engine: Arc<Engine>) -> Store {
@@ -321,15 +328,24 @@ impl Store {
         sql: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Vec<T>, QueryError> {
+        parse_rows(&self.row_bytes(sql, parameters).await?)
+    }
+
+    /// The rows of an answer with very many, which are read on a thread of their own.
+    pub(crate) async fn many_rows<T: DeserializeOwned + Send + 'static>(
+        &self,
+        sql: &str,
+    ) -> Result<Vec<T>, QueryError> {
+        let bytes = self.row_bytes(sql, &[]).await?;
+        let reading = tokio::task::spawn_blocking(move || parse_rows(&bytes));
+        reading.await.map_err(|error| QueryError::Answer(error.to_string()))?
+    }
+
+    async fn row_bytes(&self, sql: &str, parameters: &[(&str, &str)]) -> Result<Bytes, QueryError> {
         // Bodies are bytes; what is not UTF-8 is replaced.
         let settings =
             [("output_format_json_quote_64bit_integers", "0"), ("output_format_json_validate_utf8", "1")];
-        let bytes = self.query_bytes(sql, parameters, "JSONEachRow", &settings)?.collect().await?;
-        bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).map_err(|error| QueryError::Answer(error.to_string())))
-            .collect()
+        self.query_bytes(sql, parameters, "JSONEachRow", &settings)?.collect().await
     }
 
     /// Keeps rows for so many days from the time they were observed (events and placements: stored); none: for ever.

@@ -5,7 +5,42 @@ use super::names::Name;
 use super::refusal::{Place, Refusal, nearest};
 use super::tables::{LOGS_COLUMNS, PARTED_COLUMNS};
 use super::tree::{Call, Expression, Kind};
-use super::{Checker, Policy, bounded, functions, limits, parse, print::Printer, stack};
+use super::{Audience, Checker, Policy, bounded, functions, limits, parse, print::Printer, stack};
+
+/// A condition over a record of `logs`, as it was written and as the store is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Predicate {
+    text: String,
+    sql: String,
+}
+
+impl Predicate {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// Where it is not understood or is more than a condition over one record.
+    pub fn parse(text: &str) -> Result<Predicate, Refusal> {
+        // Conditions name no table, so no database either.
+        let policy = Policy { database: "", audience: Audience::Asker };
+        let sql = confine_predicate(text, &policy)?;
+        Ok(Predicate { text: text.to_owned(), sql: format!("({sql})") })
+    }
+
+    /// Records of one message template.
+    pub fn of_template(template: u64) -> Predicate {
+        Predicate { text: format!("Template = {template}"), sql: format!("(Template = {template})") }
+    }
+
+    /// The asker's words.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the store is asked: printed anew, in brackets.
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+}
 
 /// Reads a condition over records of `logs`, checks it and prints it anew.
 ///

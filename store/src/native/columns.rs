@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Column, put_varint};
+use super::write::{Column, put_varint};
 
 /// A number of fixed width.
 pub trait Number: Copy {

@@ -125,3 +125,11 @@ pub const SETUP: &[(i32, &str)] = &[
     (516, "AUTHENTICATION_FAILED"),
     (701, "CLUSTER_DOESNT_EXIST"),
 ];
+
+/// A statement takes more memory or time than it may; each of them is in one of the lists above as well.
+pub const LIMITS: &[(i32, &str)] = &[
+    (159, "TIMEOUT_EXCEEDED"),
+    (160, "TOO_SLOW"),
+    (173, "CANNOT_ALLOCATE_MEMORY"),
+    (241, "MEMORY_LIMIT_EXCEEDED"),
+];

@@ -5,10 +5,12 @@
 //! no list is no certain refusal either.
 
 use clickhouse::error::Error as ClientError;
+use hyper::StatusCode;
 use thiserror::Error;
 
 use super::codes;
 use crate::engine::exception_code;
+use crate::native::read::BlockError;
 
 /// What an error of the store's means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,27 @@ impl QueryError {
         }
     }
 
+    /// What the store has against the statement, without its code and version; none where it is not to blame: what passes,
+    /// and what takes more than it may.
+    pub fn statement_fault(&self) -> Option<String> {
+        match self {
+            QueryError::Statement { text, .. }
+                if !matches!(Class::of_answer(text), Some((Class::Transient | Class::Overload, _))) =>
+            {
+                let text = text.trim();
+                let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
+                let text = text.rsplit_once(" (version ").map_or(text, |(rest, _)| rest);
+                Some(text.trim().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the statement took more memory or time than it may.
+    pub fn exceeds_limits(&self) -> bool {
+        matches!(self, QueryError::Statement { code, .. } if codes::LIMITS.iter().any(|(known, _)| known == code))
+    }
+
     /// Whether the same may succeed later without anybody's doing.
     pub fn is_passing(&self) -> bool {
         match self {
@@ -131,11 +154,33 @@ impl QueryError {
     }
 }
 
-/// A gateway's word for a server that it cannot reach; the client gives the status where there is no text.
+/// Whether an answer that is not ClickHouse's is a gateway's word for a server that it cannot reach.
 fn is_unavailable(text: &str) -> bool {
-    ["502", "503", "504", "Bad Gateway", "Service Unavailable", "Gateway Time"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    matches!(
+        gateway_status(text),
+        Some(StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+    )
+}
+
+/// The status that a proxy's answer begins with: the client gives it where there is no text, and pages have it as their
+/// title or heading. What stands elsewhere in a text is no status.
+fn gateway_status(text: &str) -> Option<StatusCode> {
+    let lower = text.to_ascii_lowercase();
+    let within = |tag: &str| lower.split_once(tag).map(|(_, rest)| rest);
+    let said = [Some(lower.as_str()), within("<title>"), within("<h1>")];
+    said.into_iter().flatten().find_map(|said| {
+        let said = said.trim_start();
+        let said = said.strip_prefix("http ").or_else(|| said.strip_prefix("error ")).unwrap_or(said);
+        let (digits, rest) = said.split_at_checked(3)?;
+        let whole = !rest.starts_with(|letter: char| letter.is_alphanumeric());
+        whole.then(|| StatusCode::from_bytes(digits.as_bytes()).ok()).flatten()
+    })
+}
+
+impl From<BlockError> for QueryError {
+    fn from(error: BlockError) -> QueryError {
+        QueryError::Answer(error.to_string())
+    }
 }
 
 /// Whether not a byte of the statement has left: there was no connection.
@@ -253,5 +298,46 @@ mod tests {
             assert_eq!(error.is_passing(), expected, "{answer}");
         }
         assert!(QueryError::of(&ClientError::TimedOut).is_passing());
+    }
+
+    #[test]
+    fn a_proxys_status_is_read_where_it_stands_and_nowhere_else() {
+        for (text, expected) in [
+            ("502 Bad Gateway", true),
+            ("503", true),
+            ("HTTP 504 Gateway Timeout", true),
+            ("<html>\r\n<head><title>502 Bad Gateway</title></head>", true),
+            ("<html><body><h1>503 Service Unavailable</h1>\nNo server is available", true),
+            ("413 Request Entity Too Large", false),
+            ("<html><head><title>404 Not Found</title></head><body>request 502 503</body></html>", false),
+            ("Table 502 is missing", false),
+            ("5020 rows were read", false),
+            ("the host said: Service Unavailable", false),
+            ("", false),
+        ] {
+            assert_eq!(is_unavailable(text), expected, "{text}");
+            let error = QueryError::of(&ClientError::BadResponse(text.to_owned()));
+            assert_eq!(matches!(error, QueryError::Unreachable(_)), expected, "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_statement_is_to_blame_for_what_neither_passes_nor_is_a_limit() {
+        for (answer, fault, limit) in [
+            (
+                "Code: 62. DB::Exception: Syntax error: x (SYNTAX_ERROR) (version 26.1)",
+                Some("Syntax error: x (SYNTAX_ERROR)"),
+                false,
+            ),
+            ("Code: 47. DB::Exception: Unknown identifier y", Some("Unknown identifier y"), false),
+            ("Code: 241. DB::Exception: Query memory limit exceeded", None, true),
+            ("Code: 159. DB::Exception: Timeout exceeded", None, true),
+            ("Code: 202. DB::Exception: Too many simultaneous queries", None, false),
+            ("Code: 210. DB::Exception: Connection refused", None, false),
+        ] {
+            let error = QueryError::of(&ClientError::BadResponse(answer.to_owned()));
+            assert_eq!(error.statement_fault().as_deref(), fault, "{answer}");
+            assert_eq!(error.exceeds_limits(), limit, "{answer}");
+        }
     }
 }

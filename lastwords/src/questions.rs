@@ -4,7 +4,7 @@ use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
-use lastwords_query::{AskError, AskOptions, Attributes, Look, language::Vocabulary};
+use lastwords_query::{AskError, AskOptions, Attributes, ErrorClass, Look, language::Vocabulary};
 use lastwords_store::{Lane, Store};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -304,7 +304,12 @@ impl Array {
 }
 
 fn refusal(error: &AskError) -> Refusal {
-    if error.is_usage() { Refusal::usage(error.to_string()) } else { Refusal::failed(error.to_string()) }
+    match error.class() {
+        ErrorClass::Usage | ErrorClass::Unanswerable => Refusal::usage(error.to_string()),
+        ErrorClass::TooLarge | ErrorClass::Unavailable | ErrorClass::Failed | ErrorClass::Cancelled => {
+            Refusal::failed(error.to_string())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lastwords_store::Store;
 
 use crate::{
-    answer::Reply,
+    answer::{Answer, Reply},
     context::Asked,
     correlate::placement::Placement,
     error::AskError,
@@ -13,24 +13,55 @@ use crate::{
     forms::{changed, distinguishing, matches, messages, preceding, silence},
     language::{self, Asker, Question, Vocabulary},
     options::AskOptions,
+    words,
 };
+
+/// Rows listed of candidates, and of machines and messages, unless told otherwise.
+const CANDIDATES: usize = 20;
+const ROWS: usize = 100;
 
 /// Answers a question.
 ///
 /// # Errors
-/// Where it is not understand, or the store fails.
+/// Where it is not understood, or cannot be answered.
 pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Reply, AskError> {
     let (question, asked) = understand(store, text, options).await?;
-    match question {
-        Question::Matches(question) => Ok(Reply::Events(Box::new(matches::answer(&asked, question).await?))),
-        Question::Precedes(question) => Ok(Reply::Listing(preceding::answer(&asked, question).await?)),
-        Question::Change(question) => Ok(Reply::Listing(changed::answer(&asked, question).await?)),
-        Question::Distinguishes(question) => {
-            Ok(Reply::Listing(distinguishing::answer(&asked, question).await?))
+    let (answer, wording) = match &question {
+        Question::Matches(question) => {
+            let (answer, grounds) = matches::answer(&asked, question).await?;
+            let wording = words::matches::word(question, &answer, &grounds, &options.time_zone);
+            (Answer::Matches(Box::new(answer)), wording)
         }
-        Question::Messages(question) => Ok(Reply::Listing(messages::answer(&asked, question).await?)),
-        Question::Silent(question) => Ok(Reply::Listing(silence::answer(&asked, question).await?)),
-    }
+        Question::Precedes(question) => {
+            let mut answer = preceding::answer(&asked, question).await?;
+            let wording = words::preceding::word(question, &answer);
+            answer.header.limit(&mut answer.rows, options.rows(CANDIDATES));
+            (Answer::Preceding(answer), wording)
+        }
+        Question::Change(question) => {
+            let (answer, of_guests) = changed::answer(&asked, question).await?;
+            let wording = words::changed::word(question, &answer, of_guests, &options.time_zone);
+            (Answer::Changed(answer), wording)
+        }
+        Question::Distinguishes(question) => {
+            let mut answer = distinguishing::answer(&asked, question).await?;
+            let wording = words::distinguishing::word(question, &answer);
+            answer.header.limit(&mut answer.rows, options.rows(CANDIDATES));
+            (Answer::Distinguishing(answer), wording)
+        }
+        Question::Messages(question) => {
+            let (answer, store_from_ns) = messages::answer(&asked, question, options.rows(ROWS)).await?;
+            let wording = words::messages::word(question, &answer, store_from_ns);
+            (Answer::Messages(answer), wording)
+        }
+        Question::Silent(question) => {
+            let mut answer = silence::answer(&asked, question).await?;
+            let wording = words::silence::word(question, &answer);
+            answer.header.limit(&mut answer.rows, options.rows(ROWS));
+            (Answer::Silence(answer), wording)
+        }
+    };
+    Ok(Reply { answer, wording })
 }
 
 /// Understands a question.

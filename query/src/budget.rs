@@ -19,14 +19,16 @@ const PIECE_ROWS_MAX: usize = 1_000_000;
 /// Room that a question's events take, and give back.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
-    /// Room for so many more bytes.
+    /// Room for so many bytes in all.
+    limit: u64,
+    /// Room for so many more.
     left: AtomicUsize,
 }
 
 impl Budget {
     /// For a question that may keep so many bytes.
     pub fn new(bytes_max: u64) -> Budget {
-        Budget { left: AtomicUsize::new(usize::try_from(bytes_max).unwrap_or(usize::MAX)) }
+        Budget { limit: bytes_max, left: AtomicUsize::new(usize::try_from(bytes_max).unwrap_or(usize::MAX)) }
     }
 
     /// Takes room.
@@ -36,12 +38,9 @@ impl Budget {
     pub fn keep(&self, bytes: usize) -> Result<(), AskError> {
         let taken =
             self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken.map(|_| ()).map_err(|_| {
-            AskError::Statement(
-                "The events that this question asks for do not fit into its memory: ask about a shorter time (since 7 days \
-                 ago) or fewer machines (on host hv01), or raise query.memory_max."
-                    .to_owned(),
-            )
+        taken.map(|_| ()).map_err(|left| AskError::TooLarge {
+            needed: self.limit.saturating_sub(left as u64).saturating_add(bytes as u64),
+            limit: self.limit,
         })
     }
 

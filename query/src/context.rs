@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use lastwords_store::Store;
 
 use crate::{
-    answer::Range,
+    answer::{Header, Range},
     budget::Budget,
     chance::{Input, Windows},
     correlate::{comparison::Comparison, placement::Placement, scope::Numbered},
@@ -34,6 +34,19 @@ pub(crate) struct Asked<'a> {
     pub now_ns: i64,
     /// What is known of hosts and guests.
     pub placement: Arc<Placement>,
+}
+
+impl Asked<'_> {
+    /// The beginning of an answer that speaks of a time.
+    pub fn header(&self, range: Range) -> Header {
+        Header {
+            question: self.text.to_owned(),
+            range,
+            time_zone: self.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+            matched: 0,
+            truncated: false,
+        }
+    }
 }
 
 /// What both sides of a comparison are numbered, placed and compared by.
@@ -121,5 +134,5 @@ impl Context {
 pub(crate) async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, AskError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| AskError::Ended(error.to_string()))
+    tokio::task::spawn_blocking(work).await.map_err(|error| AskError::Cancelled(error.to_string()))
 }

@@ -34,9 +34,9 @@ pub mod render;
 pub mod sql;
 pub mod words;
 
-pub use answer::{Answer, Listing, Reply};
+pub use answer::{Answer, Reply, Wording};
 pub use ask::ask;
-pub use error::AskError;
+pub use error::{AskError, ErrorClass};
 pub use explain::explain;
 pub use options::{AskOptions, Attributes};
 pub use render::{Look, render, terminal};

@@ -53,4 +53,9 @@ impl AskOptions {
             labels: Arc::default(),
         }
     }
+
+    /// How many rows are listed where so many are unless told otherwise.
+    pub(crate) fn rows(&self, unless_told: usize) -> usize {
+        self.limit.map_or(unless_told, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
 }

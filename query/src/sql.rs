@@ -83,12 +83,12 @@ impl Rows {
 /// Where the statement is not allowed, is wrong, or fails before its first row.
 pub async fn sql(store: &Store, text: &str, format: &str, options: &AskOptions) -> Result<Rows, AskError> {
     if !confine::FORMATS.contains(&format) {
-        return Err(AskError::Statement(format!(
+        return Err(AskError::Refused(format!(
             "Wanted a format such as JSONEachRow, CSVWithNames or Parquet; found {format}."
         )));
     }
     let confined = confine::confine(text, &policy(store))
-        .map_err(|refusal| AskError::Statement(refusal.pointing_into(text)))?;
+        .map_err(|refusal| AskError::Refused(refusal.pointing_into(text)))?;
     let statement = if confined.calls.is_empty() {
         confined.text.clone()
     } else {

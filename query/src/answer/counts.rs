@@ -23,17 +23,17 @@ const SECOND_NS: i64 = 1_000_000_000;
 /// Everything that is counted in one pass over the matches.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    /// See [`Answer::lag_histogram`](super::Answer::lag_histogram).
+    /// See [`MatchesAnswer::lag_histogram`](super::MatchesAnswer::lag_histogram).
     pub lag_histogram: Vec<Bar>,
-    /// See [`Answer::hour_of_day`](super::Answer::hour_of_day).
+    /// See [`MatchesAnswer::hour_of_day`](super::MatchesAnswer::hour_of_day).
     pub hour_of_day: [u64; 24],
-    /// See [`Answer::day_of_week`](super::Answer::day_of_week).
+    /// See [`MatchesAnswer::day_of_week`](super::MatchesAnswer::day_of_week).
     pub day_of_week: [u64; 7],
-    /// See [`Answer::top_hosts`](super::Answer::top_hosts).
+    /// See [`MatchesAnswer::top_hosts`](super::MatchesAnswer::top_hosts).
     pub top_hosts: Vec<Counted>,
-    /// See [`Answer::top_guests`](super::Answer::top_guests).
+    /// See [`MatchesAnswer::top_guests`](super::MatchesAnswer::top_guests).
     pub top_guests: Vec<Counted>,
-    /// See [`Answer::by`](super::Answer::by).
+    /// See [`MatchesAnswer::by`](super::MatchesAnswer::by).
     pub by: Option<Groups>,
 }
 

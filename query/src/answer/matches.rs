@@ -1,23 +1,18 @@
-//! The answer: its figures, its matches, its sentence. Serialises to the JSON that other programs depend on.
+//! The answer to `SET [[not] within D of SET]…`: its figures and its matches.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::range::{Range, instant, maybe_instant};
+use super::{header::Header, instant};
 use crate::chance::{Assessment, Basis, Verdict};
 
-/// What came of a question.
-#[derive(Debug, Clone, Serialize)]
-pub struct Answer {
-    /// As it was asked.
-    pub question: String,
-    /// The time that the answer speaks of: half-open.
-    pub range: Range,
-    /// The asker's time zone, in which hours and days are counted.
-    pub time_zone: String,
+/// Events with their partners.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MatchesAnswer {
+    /// What every answer says. Matched are the events that have a partner; all where the question names none.
+    #[serde(flatten)]
+    pub header: Header,
     /// Events asked for.
     pub anchors: u64,
-    /// Those of them that have a partner; all where the question names none.
-    pub matched: u64,
     /// How many chance alone would give; null without statistics.
     pub expected_by_chance: Option<f64>,
     /// `matched` over expected, of what is decided; null where chance gives 0.
@@ -26,14 +21,8 @@ pub struct Answer {
     pub p_value: Option<f64>,
     /// What that rests on.
     pub chance: Chance,
-    /// The one sentence.
-    pub sentence: String,
-    /// What else a reader must know, each a sentence.
-    pub notes: Vec<String>,
     /// In order of time.
     pub matches: Vec<Match>,
-    /// Whether `matches` is shorter than `matched`.
-    pub truncated: bool,
     /// Matches by the lag of their nearest partner.
     pub lag_histogram: Vec<Bar>,
     /// Matches by the hour of the asker's day in which they start.
@@ -49,7 +38,7 @@ pub struct Answer {
 }
 
 /// What the figures rest on.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Chance {
     /// What was compared with.
     pub basis: Basis,
@@ -74,15 +63,15 @@ pub struct Chance {
 }
 
 /// An anchor with its partners.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Match {
     /// Its class; `record` for a record in which nothing was recognised.
     pub class: String,
     /// Its start.
-    #[serde(serialize_with = "instant")]
+    #[serde(with = "instant")]
     pub start: i64,
     /// Its end; null while it lasts.
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(with = "instant::maybe")]
     pub end: Option<i64>,
     /// Its host.
     pub host: String,
@@ -95,26 +84,26 @@ pub struct Match {
     /// Nearest first.
     pub partners: Vec<Partner>,
     /// What its source said just before; this and the next two for the first matches only.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
     /// The lines behind it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
     /// What its source said just after.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
 }
 
 /// An event near an anchor.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Partner {
     /// Its class.
     pub class: String,
     /// Its start.
-    #[serde(serialize_with = "instant")]
+    #[serde(with = "instant")]
     pub start: i64,
     /// Its end; null while it lasts.
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(with = "instant::maybe")]
     pub end: Option<i64>,
     /// Its host.
     pub host: String,
@@ -127,7 +116,7 @@ pub struct Partner {
 }
 
 /// Matches whose lag is at least `from_seconds` and below `to_seconds`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Bar {
     pub from_seconds: i64,
@@ -136,7 +125,7 @@ pub struct Bar {
 }
 
 /// Counts of one host, guest, class, hour or day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Which.
     pub name: String,
@@ -147,7 +136,7 @@ pub struct Counted {
 }
 
 /// What the question says `by`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
     /// The words for it.
     pub of: String,
@@ -157,7 +146,7 @@ pub struct Groups {
 
 impl Chance {
     /// From the statistics, if there were any.
-    pub fn of(assessed: Option<&Assessment>, undecided: u64, undecided_matched: u64) -> Chance {
+    pub(crate) fn new(assessed: Option<&Assessment>, undecided: u64, undecided_matched: u64) -> Chance {
         Chance {
             basis: assessed.map_or(Basis::None, |a| a.basis),
             verdict: assessed.map(|a| a.verdict),

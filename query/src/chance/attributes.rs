@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{discover::benjamini_hochberg, exact::chi_squared, random::Random};
 
@@ -32,7 +32,7 @@ pub struct Machine {
 }
 
 /// What a machine may be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "is", content = "value", rename_all = "snake_case")]
 pub enum Trait {
     /// The attribute has this value.
@@ -42,7 +42,7 @@ pub enum Trait {
 }
 
 /// A trait, compared.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The attribute.
     pub attribute: String,

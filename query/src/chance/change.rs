@@ -7,7 +7,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::exact::{binomial, chi_squared, clopper_pearson, hypergeometric, student, student_quantile};
 
@@ -19,7 +19,7 @@ const CLUSTERED: f64 = 0.1;
 const ALPHA: f64 = 0.05;
 
 /// One side of the moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     /// Episodes.
     pub episodes: u64,
@@ -28,7 +28,7 @@ pub struct Side {
 }
 
 /// Both sides.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sides {
     /// Before the moment.
     pub before: Side,
@@ -48,7 +48,7 @@ pub struct Input {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Where the change was made.
     #[serde(flatten)]
@@ -153,12 +153,14 @@ fn add(sum: &mut Side, part: &Side) {
     sum.days += part.days;
 }
 
+/// Episodes a machine-day; 0 where nothing was observed.
+pub fn rate(side: &Side) -> f64 {
+    if side.days > 0.0 { side.episodes as f64 / side.days } else { 0.0 }
+}
+
 fn ratio(sides: &Sides) -> Option<f64> {
-    let rate = |side: &Side| (side.days > 0.0).then(|| side.episodes as f64 / side.days);
-    rate(&sides.before)
-        .zip(rate(&sides.after))
-        .filter(|(before, _)| *before > 0.0)
-        .map(|(before, after)| after / before)
+    let (before, after) = (rate(&sides.before), rate(&sides.after));
+    (before > 0.0 && sides.after.days > 0.0).then(|| after / before)
 }
 
 /// Chi-squared and its degrees of freedom of counts that would be in proportion to the time observed. What was observed

@@ -49,7 +49,7 @@ async fn check_predicate(
         Err(error) => Err(error),
     };
     tried.map(|_| ()).map_err(|error| match refused(error) {
-        AskError::Statement(message) => {
+        AskError::Refused(message) => {
             AskError::Syntax(SyntaxError::of_predicate(question, set.place.clone(), &message))
         }
         other => other,
@@ -58,22 +58,8 @@ async fn check_predicate(
 
 /// A statement that the store refuses is the asker's matter, but for what passes or is ours.
 pub(crate) fn refused(error: QueryError) -> AskError {
-    const PASSING: &[i32] = &[
-        159, // too slow
-        160, 202, // too many statements
-        209, 210, 236, 241, // memory
-        242, 243, 252, 394, 999,
-    ];
-    match error {
-        QueryError::Statement { code, text } if !PASSING.contains(&code) => AskError::Statement(short(&text)),
-        other => AskError::Store(other),
+    match error.statement_fault() {
+        Some(message) => AskError::Refused(message),
+        None => AskError::Store(error),
     }
-}
-
-/// The store's message without its code and version.
-fn short(text: &str) -> String {
-    let text = text.trim();
-    let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
-    let text = text.rsplit_once(" (version ").map_or(text, |(rest, _)| rest);
-    text.trim().to_owned()
 }

@@ -6,17 +6,13 @@ use serde::Deserialize;
 
 use super::opening::{Opening, Wanted};
 use crate::{
-    answer::{Listing, Range, rfc3339, row},
-    chance::change::{self, EPISODE_NS, Input, Side, Sides},
+    answer::{ChangeAnswer, ChangeFigures, ChangeRow, Moment, Range, Where},
+    chance::change::{self, EPISODE_NS, Input, Side, Sides, rate},
     context::Asked,
     error::AskError,
     event::{NO_GUEST, Row},
-    language::{Change, Set},
+    language::Change,
     names::Interner,
-    words::{
-        numbers::{grouped, local},
-        set::name_set,
-    },
 };
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -30,7 +26,8 @@ struct Heard {
     last_ns: i64,
 }
 
-pub(crate) async fn answer(asked: &Asked<'_>, question: Change) -> Result<Listing, AskError> {
+/// Answers it; also says whether days are those of guests.
+pub(crate) async fn answer(asked: &Asked<'_>, question: &Change) -> Result<(ChangeAnswer, bool), AskError> {
     let bounds = &question.bounds;
     let wanted =
         Wanted { anchors: &question.anchors, partners: Vec::new(), bounds, by: None, compares: true };
@@ -41,12 +38,8 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Change) -> Result<Listin
     let at_ns = question.at_ns;
     let (true, Some(Opening { context, anchors, .. })) = (range.from < at_ns && at_ns < range.to, opening)
     else {
-        return Err(AskError::Statement(format!(
-            "There is nothing to compare: {} has to lie within what was observed, from {} to {}.",
-            local(at_ns, &asked.options.time_zone),
-            local(range.from, &asked.options.time_zone),
-            local(range.to, &asked.options.time_zone)
-        )));
+        let time_zone = asked.options.time_zone.clone();
+        return Err(AskError::MomentOutside { at_ns, range, time_zone });
     };
     // A guest's events are counted by days of guests; a host's own by days of hosts.
     let of_guests = anchors.iter().any(|row| row.guest != NO_GUEST);
@@ -70,8 +63,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Change) -> Result<Listin
         Sides { before: sum(|sides| sides.before), after: sum(|sides| sides.after) }
     });
     let input = Input { control, ..input(&here, &context.names.hosts, &machines, &hosts, at_ns, range) };
-    let changed = change::change(&input);
-    Ok(told(asked, &question, range, &changed, of_guests))
+    Ok((answer_of(asked, range, at_ns, change::change(&input)), of_guests))
 }
 
 /// Machines with the time in which they were heard of, as events on their hosts.
@@ -178,107 +170,21 @@ fn input(
     Input { hosts: hosts.into_values().collect(), days, control: None }
 }
 
-fn told(
-    asked: &Asked<'_>,
-    question: &Change,
-    range: Range,
-    changed: &change::Change,
-    of_guests: bool,
-) -> Listing {
-    let zone = &asked.options.time_zone;
-    let what = with_places(&question.anchors, question);
-    let machine = if of_guests { "guest" } else { "host" };
-    let Sides { before, after } = changed.sides;
-    let rate = |side: &Side| if side.days > 0.0 { 100.0 * side.episodes as f64 / side.days } else { 0.0 };
-    let moment = local(question.at_ns, zone);
-    let mut notes = Vec::new();
-    let sentence = if before.episodes + after.episodes == 0 {
-        format!("There were no {what} before or after {moment}: a ratio is undefined.")
-    } else if before.days <= 0.0 || after.days <= 0.0 {
-        format!("Nothing was observed on one side of {moment}: nothing can be compared.")
-    } else {
-        let counts = format!(
-            "{what}: {} episodes in {:.0} {machine}-days before {moment}, {} in {:.0} after ({:.2} and {:.2} per 100 {machine}-days)",
-            grouped(before.episodes),
-            before.days,
-            grouped(after.episodes),
-            after.days,
-            rate(&before),
-            rate(&after)
-        );
-        let to = changed.ratio_to.map_or("∞".to_owned(), |to| format!("{to:.2}"));
-        let ratio = changed.ratio.map_or("the ratio is undefined".to_owned(), |ratio| {
-            format!("{ratio:.2} times the rate (95 %: {:.2} to {to})", changed.ratio_from)
-        });
-        let p = changed.p.unwrap_or(1.0);
-        let p_words = if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
-        let fewer = changed.ratio.is_some_and(|ratio| ratio < 1.0);
-        let verdict = match (p <= 0.05, changed.p_control) {
-            (false, _) => "that is not more of a change than chance makes.".to_owned(),
-            (true, Some(control)) if control > 0.05 => {
-                format!(
-                    "but where nothing was changed it went the same way (p = {control:.2}): no effect is shown."
-                )
-            }
-            (true, Some(_)) => {
-                format!(
-                    "they became {}, also compared with the rest.",
-                    if fewer { "rarer" } else { "more frequent" }
-                )
-            }
-            (true, None) => format!("they became {}.", if fewer { "rarer" } else { "more frequent" }),
-        };
-        format!("{counts}; {ratio}, {p_words}: {verdict}")
+fn answer_of(asked: &Asked<'_>, range: Range, at_ns: i64, change: change::Change) -> ChangeAnswer {
+    let row = |place: Where, side: Moment, counted: &Side| ChangeRow {
+        place,
+        side,
+        episodes: counted.episodes,
+        days: counted.days,
+        per_100_days: 100.0 * rate(counted),
     };
-    if let Some(control) = &changed.control {
-        notes.push(format!(
-            "Elsewhere: {} episodes in {:.0} {machine}-days before, {} in {:.0} after.",
-            grouped(control.before.episodes),
-            control.before.days,
-            grouped(control.after.episodes),
-            control.after.days
-        ));
-    } else if changed.p.is_some_and(|p| p <= 0.05) {
-        notes.push(
-            "There is no control: name the places that were changed (on rack b7) to compare with the rest. A moment chosen \
-             after a bad spell looks like an improvement by itself."
-                .to_owned(),
-        );
-    }
-    if changed.dispersion > 1.0 {
-        notes.push(format!(
-            "Episodes come in clusters ({:.1} times the variance of independent ones), which is allowed for.",
-            changed.dispersion
-        ));
-    }
-    let line = |side: &str, where_: &str, of: &Side| {
-        row(
-            serde_json::json!({ "where": where_, "side": side, "episodes": of.episodes, "days": of.days, "per_100_days": rate(of) }),
-        )
+    let rows_of = |place: Where, sides: &Sides| {
+        [row(place, Moment::Before, &sides.before), row(place, Moment::After, &sides.after)]
     };
-    let mut rows = vec![line("before", "here", &before), line("after", "here", &after)];
-    if let Some(control) = &changed.control {
-        rows.extend([
-            line("before", "elsewhere", &control.before),
-            line("after", "elsewhere", &control.after),
-        ]);
-    }
-    let mut figures = row(changed);
-    figures.insert("at".to_owned(), rfc3339(question.at_ns).into());
-    Listing {
-        question: asked.text.to_owned(),
-        range,
-        time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-        matched: before.episodes + after.episodes,
-        sentence,
-        notes,
-        figures,
-        columns: vec!["where", "side", "episodes", "days", "per_100_days"],
-        rows,
-        truncated: false,
-    }
-}
-
-fn with_places(set: &Set, question: &Change) -> String {
-    question.bounds.places.iter().fold(name_set(set), |words, place| format!("{words} {place}"))
+    let mut rows = rows_of(Where::Here, &change.sides).to_vec();
+    rows.extend(change.control.iter().flat_map(|control| rows_of(Where::Elsewhere, control)));
+    let mut header = asked.header(range);
+    header.matched = change.sides.before.episodes + change.sides.after.episodes;
+    let columns = ["where", "side", "episodes", "days", "per_100_days"].map(str::to_owned).to_vec();
+    ChangeAnswer { header, figures: ChangeFigures { change, at: at_ns }, columns, rows }
 }

@@ -7,11 +7,10 @@ use std::{
 
 use super::opening::{Opening, Wanted};
 use crate::{
-    answer::{Listing, Range, row},
+    answer::{DistinguishingAnswer, DistinguishingFigures, DistinguishingRow, Range},
     chance::{
         self,
         attributes::{self, Compared, Machine, Trait},
-        discover::RATE,
     },
     context::Asked,
     correlate::placement::{Placement, Stay},
@@ -20,13 +19,12 @@ use crate::{
     fetch::catalog,
     language::{Distinguishes, MachineKind},
     names::{Interner, Names},
-    words::{numbers::grouped, set::name_set},
 };
 
-/// Rows listed unless told otherwise.
-const ROWS: usize = 20;
-
-pub(crate) async fn answer(asked: &Asked<'_>, question: Distinguishes) -> Result<Listing, AskError> {
+pub(crate) async fn answer(
+    asked: &Asked<'_>,
+    question: &Distinguishes,
+) -> Result<DistinguishingAnswer, AskError> {
     let bounds = &question.bounds;
     let with_attributes = true;
     let known = Arc::new(catalog::placement(asked.store, &asked.options.labels, with_attributes).await?);
@@ -95,7 +93,7 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Distinguishes) -> Result
     };
     let seed = chance::seed(asked.text, range.from, range.to);
     let compared = attributes::distinguish(&machines, seed);
-    Ok(told(asked, &question, range, &machines, &compared))
+    Ok(answer_of(asked, range, &machines, compared))
 }
 
 /// The first event of each machine.
@@ -117,95 +115,32 @@ fn of_host(known: &Placement, host: &str, at_ns: i64) -> Vec<(String, String)> {
     names.into_iter().filter_map(|name| Some((name.to_owned(), label(name)?))).collect()
 }
 
-fn words(one: &Compared) -> String {
+/// Such as `memory_mib ≥ 4096`.
+fn name_trait(one: &Compared) -> String {
     match &one.is {
         Trait::Equal(value) => format!("{} = {value}", one.attribute),
         Trait::AtLeast(value) => format!("{} ≥ {value}", one.attribute),
     }
 }
 
-fn told(
+/// The answer with all of its rows.
+fn answer_of(
     asked: &Asked<'_>,
-    question: &Distinguishes,
     range: Range,
     machines: &[Machine],
-    compared: &[Compared],
-) -> Listing {
-    let kind = match question.machines {
-        MachineKind::Guests => "guests",
-        MachineKind::Hosts => "hosts",
+    compared: Vec<Compared>,
+) -> DistinguishingAnswer {
+    let rows: Vec<DistinguishingRow> = compared
+        .into_iter()
+        .map(|compared| DistinguishingRow { words: name_trait(&compared), compared })
+        .collect();
+    let figures = DistinguishingFigures {
+        machines: machines.len() as u64,
+        with_events: machines.iter().filter(|machine| machine.had).count() as u64,
+        attributes: rows.len() as u64,
     };
-    let what = name_set(&question.anchors);
-    let had = machines.iter().filter(|machine| machine.had).count();
-    let claimed: Vec<&Compared> = compared.iter().filter(|one| one.q.is_some_and(|q| q <= RATE)).collect();
-    let of = |one: &Compared| {
-        format!(
-            "{} ({} of {} with it had them, {} of {} without)",
-            words(one),
-            grouped(one.with_had),
-            grouped(one.with_all),
-            grouped(one.without_had),
-            grouped(one.without_all)
-        )
-    };
-    let mut notes = Vec::new();
-    let sentence = if machines.is_empty() {
-        notes.push(
-            "`lastwords placement import` takes libvirt's XML, `xl list -l` or CSV; labels of hosts may also stand in the \
-             configuration."
-                .to_owned(),
-        );
-        format!("Nothing is known of what {kind} are like, so nothing distinguishes them.")
-    } else if had == 0 {
-        format!(
-            "None of the {} {kind} that something is known of had {what}.",
-            grouped(machines.len() as u64)
-        )
-    } else {
-        match claimed.as_slice() {
-            [] => format!(
-                "Of {} attributes none distinguishes the {} {kind} with {what} from the other {} beyond chance.",
-                grouped(compared.len() as u64),
-                grouped(had as u64),
-                grouped((machines.len() - had) as u64)
-            ),
-            [one, rest @ ..] => {
-                let more = match rest.len() {
-                    0 => String::new(),
-                    1 => "; 1 more below".to_owned(),
-                    more => format!("; {more} more below"),
-                };
-                format!("{} {kind} with {what} stand out by {}{more}.", grouped(had as u64), of(one))
-            }
-        }
-    };
-    if compared.iter().any(|one| one.p.is_none()) && had > 0 {
-        notes.push(
-            "Attributes that all machines of a host share cannot be judged with fewer than 6 hosts."
-                .to_owned(),
-        );
-    }
-    let limit = asked.options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS);
-    Listing {
-        question: asked.text.to_owned(),
-        range,
-        time_zone: asked.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-        matched: claimed.len() as u64,
-        sentence,
-        notes,
-        figures: row(
-            serde_json::json!({ "machines": machines.len(), "with_events": had, "attributes": compared.len() }),
-        ),
-        columns: vec!["trait", "with_had", "with_all", "without_had", "without_all", "ratio", "p", "q"],
-        truncated: compared.len() > limit,
-        rows: compared
-            .iter()
-            .take(limit)
-            .map(|one| {
-                let mut line = row(one);
-                line.insert("trait".to_owned(), words(one).into());
-                line
-            })
-            .collect(),
-    }
+    let mut header = asked.header(range);
+    header.matched = rows.iter().filter(|row| row.is_claimed()).count() as u64;
+    let columns = ["trait", "with_had", "with_all", "without_had", "without_all", "ratio", "p", "q"];
+    DistinguishingAnswer { header, figures, columns: columns.map(str::to_owned).to_vec(), rows }
 }

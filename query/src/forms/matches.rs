@@ -10,7 +10,7 @@ use lastwords_store::Store;
 use super::opening::{Opening, Wanted};
 use crate::{
     answer::{
-        Answer, Chance, Match, Partner, Range,
+        Chance, Grounds, Header, Match, MatchesAnswer, Partner, Range, Remarks,
         counts::{Counts, Decided, Namers},
     },
     chance::{self, Assessment},
@@ -29,24 +29,26 @@ use crate::{
     language::{Grouping, Matches, Near, Set},
     names::Names,
     options::AskOptions,
-    words::matches::{self as words, Figures, Remarks},
 };
 
-/// Answers it.
-pub(crate) async fn answer(asked: &Asked<'_>, question: Matches) -> Result<Answer, AskError> {
-    let Some(opening) = open(asked, &question).await? else {
+/// Answers it; also gives what the sentence rests on beside.
+pub(crate) async fn answer(
+    asked: &Asked<'_>,
+    question: &Matches,
+) -> Result<(MatchesAnswer, Grounds), AskError> {
+    let Some(opening) = open(asked, question).await? else {
         let range = Range { from: asked.now_ns, to: asked.now_ns };
-        return Ok(Work::default().answer(asked, &question, range, Vec::new()));
+        return Ok(Work::default().answer(asked, question, range, Vec::new()));
     };
     let Opening { context, anchors, earlier, later, clock_uncertainty_ns } = opening;
     let remarks = Remarks { earlier, later, ..Remarks::default() };
     let (store, range) = (asked.store, context.range);
-    let task = Arc::new(Task { context, question, options: asked.options.clone() });
+    let task = Arc::new(Task { context, question: question.clone(), options: asked.options.clone() });
     let evaluated = task.evaluate(store, anchors).await?;
     let computing = Arc::clone(&task);
     let work = compute(move || computing.run(evaluated, remarks, clock_uncertainty_ns)).await?;
     let matches = work.listed(store, &task).await?;
-    Ok(work.answer(asked, &task.question, range, matches))
+    Ok(work.answer(asked, question, range, matches))
 }
 
 /// The events asked for, at the places that are asked about; none where nothing was ever observed.
@@ -201,42 +203,30 @@ impl Work {
         Ok(matches.collect())
     }
 
-    fn answer(self, asked: &Asked<'_>, question: &Matches, range: Range, matches: Vec<Match>) -> Answer {
+    fn answer(
+        self,
+        asked: &Asked<'_>,
+        question: &Matches,
+        range: Range,
+        matches: Vec<Match>,
+    ) -> (MatchesAnswer, Grounds) {
         let (anchors, matched) = (self.main.anchors.len() as u64, self.main.found.matches.len() as u64);
-        let options = asked.options;
-        let assessed = self.assessed.as_ref();
-        let figures = Figures {
-            question,
-            anchors: self.decided.anchors,
-            matched: self.decided.matched,
-            undecided: anchors.saturating_sub(self.decided.anchors),
-            undecided_matched: matched.saturating_sub(self.decided.matched),
-            hosts: self.main.anchors.host.iter().collect::<HashSet<_>>().len(),
-            hour_of_day: &self.decided.hour_of_day,
-            assessed,
-            clock_uncertainty_ns: self.clock_uncertainty_ns,
-            remarks: self.remarks,
-            range,
-            time_zone: &options.time_zone,
-        };
         let negated = question.near().is_some_and(|near| near.negated);
+        let assessed = self.assessed.as_ref();
         let with_p = assessed.filter(|assessed| assessed.p.is_some());
-        let expected = with_p.map(|assessed| figures.expected(assessed));
+        let expected = with_p.map(|assessed| expected(assessed, negated));
         #[allow(clippy::cast_precision_loss, reason = "counts of events")]
-        let left = |expected: f64| (expected > 0.0).then(|| figures.matched as f64 / expected);
-        Answer {
-            question: asked.text.to_owned(),
-            range,
-            time_zone: options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        let lift = |expected: f64| (expected > 0.0).then(|| self.decided.matched as f64 / expected);
+        let undecided = anchors.saturating_sub(self.decided.anchors);
+        let undecided_matched = matched.saturating_sub(self.decided.matched);
+        let truncated = (matches.len() as u64) < matched;
+        let answer = MatchesAnswer {
+            header: Header { matched, truncated, ..asked.header(range) },
             anchors,
-            matched,
             expected_by_chance: expected,
-            lift: if negated { expected.and_then(left) } else { with_p.and_then(|assessed| assessed.lift) },
+            lift: if negated { expected.and_then(lift) } else { with_p.and_then(|assessed| assessed.lift) },
             p_value: with_p.filter(|_| !negated).and_then(|assessed| assessed.p),
-            chance: Chance::of(assessed.filter(|_| !negated), figures.undecided, figures.undecided_matched),
-            sentence: words::sentence(&figures),
-            notes: words::notes(&figures),
-            truncated: (matches.len() as u64) < matched,
+            chance: Chance::new(assessed.filter(|_| !negated), undecided, undecided_matched),
             matches,
             lag_histogram: if question.near().is_some() && !negated {
                 self.counts.lag_histogram
@@ -248,8 +238,22 @@ impl Work {
             top_hosts: self.counts.top_hosts,
             top_guests: self.counts.top_guests,
             by: self.counts.by,
-        }
+        };
+        let grounds = Grounds {
+            hosts: self.main.anchors.host.iter().collect::<HashSet<_>>().len(),
+            hour_of_day: self.decided.hour_of_day,
+            assessed: self.assessed,
+            clock_uncertainty_ns: self.clock_uncertainty_ns,
+            remarks: self.remarks,
+        };
+        (answer, grounds)
     }
+}
+
+/// How many of the anchors chance alone would give.
+#[allow(clippy::cast_precision_loss, reason = "counts of events")]
+fn expected(assessed: &Assessment, negated: bool) -> f64 {
+    if negated { (assessed.anchors as f64 - assessed.expected).max(0.0) } else { assessed.expected }
 }
 
 /// Partners of events asked for, each with that event's id; those of an event nearest first.

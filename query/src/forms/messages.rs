@@ -4,21 +4,18 @@
 use std::collections::HashMap;
 
 use lastwords_detect::template;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
-    answer::{Listing, Range, rfc3339, row},
+    answer::{MessageRow, MessagesAnswer, MessagesFigures, Range},
     context::Asked,
     error::AskError,
     event::Row,
     fetch::extent::extent,
     language::Messages,
     names::Interner,
-    words::numbers::grouped,
 };
 
-/// Rows listed unless told otherwise.
-const ROWS: usize = 100;
 /// What is new is what was not seen before the last so many nanoseconds of the store: a day.
 const NEW_NS: i64 = 86_400_000_000_000;
 
@@ -35,20 +32,12 @@ struct Seen {
     severity: u8,
 }
 
-#[derive(Debug, Serialize)]
-struct Line {
-    message: String,
-    records: u64,
-    hosts: u64,
-    first: String,
-    last: String,
-    severity: u8,
-    program: String,
-    class: String,
-    ask: String,
-}
-
-pub(crate) async fn answer(asked: &Asked<'_>, question: Messages) -> Result<Listing, AskError> {
+/// Answers it; also says from when on anything is stored.
+pub(crate) async fn answer(
+    asked: &Asked<'_>,
+    question: &Messages,
+    limit: usize,
+) -> Result<(MessagesAnswer, i64), AskError> {
     let bounds = &question.bounds;
     let extent = extent(asked.store).await?.unwrap_or_default();
     let to = bounds.to_ns.unwrap_or(extent.last_ns.saturating_add(1));
@@ -58,17 +47,28 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Messages) -> Result<List
         (None, false) => extent.first_ns,
     };
     let range = Range { from, to };
-    let found: Vec<Seen> = asked.store.rows(&statement(&question, range)).await?;
-    let mut found = if bounds.places.is_empty() { found } else { asked.seen_at(&question, found) };
+    let found: Vec<Seen> = asked.store.rows(&statement(question, range)).await?;
+    let mut found = if bounds.places.is_empty() { found } else { asked.seen_at(question, found) };
     found.retain(|seen| seen.records > 0 && (!question.new || seen.first_ns >= from));
     if question.new {
         found.sort_by_key(|seen| (seen.first_ns, seen.template));
     } else {
         found.sort_by_key(|seen| (std::cmp::Reverse(seen.records), seen.template));
     }
-    let limit = asked.options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS);
-    let lines = asked.lines(found.get(..limit.min(found.len())).unwrap_or_default()).await?;
-    Ok(told(asked, &question, range, extent.first_ns, &found, lines))
+    let figures = MessagesFigures {
+        messages: found.len() as u64,
+        records: found.iter().map(|seen| seen.records).sum(),
+    };
+    let rows = asked.rows(found.get(..limit.min(found.len())).unwrap_or_default()).await?;
+    let columns: &[&str] = if question.new {
+        &["first", "records", "hosts", "message"]
+    } else {
+        &["records", "hosts", "first", "last", "message"]
+    };
+    let columns = columns.iter().map(|&column| column.to_owned()).collect();
+    let mut header = asked.header(range);
+    (header.matched, header.truncated) = (figures.messages, rows.len() < found.len());
+    Ok((MessagesAnswer { header, figures, columns, rows }, extent.first_ns))
 }
 
 fn instant(time_ns: i64) -> String {
@@ -135,7 +135,7 @@ impl Asked<'_> {
     }
 
     /// Templates in words: each has been the last time what it is.
-    async fn lines(&self, seen: &[Seen]) -> Result<Vec<Line>, AskError> {
+    async fn rows(&self, seen: &[Seen]) -> Result<Vec<MessageRow>, AskError> {
         #[derive(Deserialize)]
         struct Of {
             template: u64,
@@ -156,68 +156,21 @@ impl Asked<'_> {
         );
         let found: Vec<Of> = self.store.rows(&sql).await?;
         let by_template: HashMap<u64, Of> = found.into_iter().map(|of| (of.template, of)).collect();
-        let line = |seen: &Seen| {
+        let row = |seen: &Seen| {
             // Only what was removed in between is missing.
             let of = by_template.get(&seen.template)?;
-            Some(Line {
+            Some(MessageRow {
                 message: template::text_of_record(of.body.as_bytes(), &of.program),
                 records: seen.records,
                 hosts: seen.hosts,
-                first: rfc3339(seen.first_ns),
-                last: rfc3339(seen.last_ns),
+                first: seen.first_ns,
+                last: seen.last_ns,
                 severity: seen.severity,
                 program: of.program.clone(),
                 class: of.class.clone(),
                 ask: format!("{{Template = {}}}", seen.template),
             })
         };
-        Ok(seen.iter().filter_map(line).collect())
-    }
-}
-
-fn told(
-    asked: &Asked<'_>,
-    question: &Messages,
-    range: Range,
-    store_from_ns: i64,
-    found: &[Seen],
-    lines: Vec<Line>,
-) -> Listing {
-    let records: u64 = found.iter().map(|seen| seen.records).sum();
-    let many = |count: u64, word: &str| {
-        let s = if count == 1 { "" } else { "s" };
-        format!("{} {word}{s}", grouped(count))
-    };
-    let count = found.len() as u64;
-    let sentence = match (question.new, count) {
-        (true, 0) => "No message of this range is new: each was seen before it.".to_owned(),
-        (true, _) => format!("{} in this range, never seen before it.", many(count, "new message")),
-        (false, 0) => "There are no messages in this range.".to_owned(),
-        (false, _) => format!("{} in {}.", many(count, "different message"), many(records, "record")),
-    };
-    let mut notes = Vec::new();
-    if question.new && count > 0 {
-        notes.push(if store_from_ns >= range.from {
-            "Nothing is stored from before the range, so that everything in it is new.".to_owned()
-        } else {
-            format!("New is what was not seen since {}, when the store begins.", rfc3339(store_from_ns))
-        });
-    }
-    let columns = if question.new {
-        vec!["first", "records", "hosts", "message"]
-    } else {
-        vec!["records", "hosts", "first", "last", "message"]
-    };
-    Listing {
-        question: asked.text.to_owned(),
-        range,
-        time_zone: asked.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-        matched: count,
-        sentence,
-        notes,
-        figures: row(serde_json::json!({ "messages": count, "records": records })),
-        columns,
-        truncated: lines.len() < found.len(),
-        rows: lines.into_iter().map(row).collect(),
+        Ok(seen.iter().filter_map(row).collect())
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use lastwords_detect::template;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::opening::{Opening, Wanted};
 use crate::{
-    answer::{Listing, Range, row},
+    answer::{Candidate, CandidateKind, PrecedingAnswer, PrecedingFigures, Range},
     chance::{
-        Basis, Relation, Verdict,
+        Relation, Verdict,
         discover::{self, Tested},
     },
     context::{Asked, Context, compute},
@@ -19,10 +19,7 @@ use crate::{
     fetch::partners,
     language::{Members, Near, Precedes, Predicate, Scope, Set},
     plan::statement::Several,
-    words::{
-        numbers::{duration, grouped},
-        set::name_set,
-    },
+    words::numbers::duration,
 };
 
 /// Templates looked at at most: those seen before the most anchors.
@@ -33,31 +30,11 @@ const TEMPLATE_RECORDS_MAX: u64 = 3_000_000;
 const TEMPLATE_ANCHORS_MAX: usize = 2_000;
 /// Rows of the sets that are fetched together; a larger set comes alone.
 const GROUP_ROWS_MAX: u64 = 4_000_000;
-/// Rows listed unless told otherwise.
-const ROWS: usize = 20;
-
-/// One candidate of the answer.
-#[derive(Debug, Clone, Serialize)]
-struct Candidate {
-    what: String,
-    kind: &'static str,
-    matched: u64,
-    anchors: u64,
-    expected: f64,
-    lift: Option<f64>,
-    p: Option<f64>,
-    q: Option<f64>,
-    basis: Basis,
-    verdict: Verdict,
-    claimed: bool,
-    same_anchors: Vec<String>,
-    ask: String,
-}
 
 /// What may precede.
 struct Source {
     what: String,
-    kind: &'static str,
+    kind: CandidateKind,
     set: Set,
     /// Where it is one.
     template: Option<u64>,
@@ -71,29 +48,29 @@ struct Shared {
     context: Arc<Context>,
 }
 
-pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<Listing, AskError> {
+pub(crate) async fn answer(asked: &Asked<'_>, question: &Precedes) -> Result<PrecedingAnswer, AskError> {
     let (store, now_ns) = (asked.store, asked.now_ns);
     let (anchors, bounds) = (&question.anchors, &question.bounds);
     let wanted = Wanted { anchors, partners: Vec::new(), bounds, by: None, compares: true };
     let Some(Opening { context, mut anchors, .. }) = Opening::read(asked, wanted).await? else {
-        return Ok(told(asked, &question, Range { from: now_ns, to: now_ns }, 0, &[], 0));
+        return Ok(answer_of(asked, Range { from: now_ns, to: now_ns }, 0, Vec::new(), 0));
     };
     context.only_at(bounds, &mut anchors);
     let range = context.range;
     let shared = Arc::new(Shared { anchors, context });
     let count = shared.anchors.len();
     if count == 0 {
-        return Ok(told(asked, &question, range, 0, &[], 0));
+        return Ok(answer_of(asked, range, 0, Vec::new(), 0));
     }
-    let mut sources = classes(asked, &question, range).await?;
-    let (templates, seen) = templates(asked, &question, &shared).await?;
+    let mut sources = classes(asked, question, range).await?;
+    let (templates, seen) = templates(asked, question, &shared).await?;
     sources.extend(templates);
     // Templates that were never seen before an anchor are tests, too: they match none.
     let mut m = sources.len() + seen;
     let mut tested: Vec<(Source, Tested)> = Vec::new();
     let mut drawn = 0;
     for group in groups(sources) {
-        let Some(near) = group.first().map(|first| near(first, &question)) else { continue };
+        let Some(near) = group.first().map(|first| near(first, question)) else { continue };
         let (of, several) = ((&near, &question.bounds), several(&group));
         let sides =
             partners::compare_each(store, &shared.context, of, shared.anchors.clone(), &several).await?;
@@ -117,11 +94,11 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Precedes) -> Result<List
             let (source, one) = tested.get(ranked.candidate)?;
             let same =
                 ranked.same.iter().filter_map(|at| tested.get(*at)).map(|(other, _)| other.what.clone());
-            Some(candidate(source, one, ranked.q, same.collect(), &question))
+            Some(candidate(source, one, ranked.q, same.collect(), question))
         })
         .filter(|candidate| candidate.matched > 0)
         .collect();
-    Ok(told(asked, &question, range, count, &candidates, m))
+    Ok(answer_of(asked, range, count, candidates, m))
 }
 
 /// Sets that are fetched together: of one kind, and few enough that what is kept of them fits.
@@ -235,7 +212,7 @@ async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result
         .filter(|Of { class, .. }| own.is_none_or(|own| !below(class, own) && !below(own, class)))
         .map(|Of { class, events }| Source {
             what: class.clone(),
-            kind: "class",
+            kind: CandidateKind::Class,
             set: Set { words: class.clone(), members: Members::Class(class), place: 0..0 },
             template: None,
             rows: events,
@@ -298,7 +275,7 @@ async fn templates(
     let others = all.first().map_or(0, |all| all.templates).saturating_sub(found.len());
     let sources = found.into_iter().filter(|of| of.records > 0).map(|of| Source {
         what: template::text_of_record(of.body.as_bytes(), &of.program),
-        kind: "template",
+        kind: CandidateKind::Template,
         set: Set {
             words: format!("{{Template = {}}}", of.template),
             members: Members::Predicate(Predicate::of_template(of.template)),
@@ -310,82 +287,22 @@ async fn templates(
     Ok((sources.collect(), others))
 }
 
-fn told(
+/// The answer with all of its rows.
+fn answer_of(
     asked: &Asked<'_>,
-    question: &Precedes,
     range: Range,
     anchors: usize,
-    candidates: &[Candidate],
-    m: usize,
-) -> Listing {
-    let claimed: Vec<&Candidate> = candidates.iter().filter(|one| one.claimed).collect();
-    let (what, within) = (name_set(&question.anchors), duration(question.within_ns));
-    let by_days = candidates.iter().any(|one| one.basis == Basis::Day);
-    let first = |one: &Candidate| {
-        let lift = one.lift.map_or(String::new(), |lift| format!(", lift {lift:.1}"));
-        format!(
-            "{} ({} of {}; chance would give {:.1}{lift})",
-            one.what, one.matched, one.anchors, one.expected
-        )
+    rows: Vec<Candidate>,
+    candidates: usize,
+) -> PrecedingAnswer {
+    let figures = PrecedingFigures {
+        anchors: anchors as u64,
+        candidates: candidates as u64,
+        false_discovery_rate: discover::RATE,
     };
-    let mut notes = Vec::new();
-    let sentence = if anchors == 0 {
-        format!("There are no {what} in this range, so nothing can be said about what precedes them.")
-    } else if !by_days {
-        notes.push(
-            "Too few days to compare the same time on other days: this is an order, and no claim. Ask about one of them \
-             to see what can be said."
-                .to_owned(),
-        );
-        match candidates.first() {
-            Some(one) => format!(
-                "Of {} classes and messages, {} stands out most before {} {what}, within {within}.",
-                grouped(m as u64),
-                first(one),
-                grouped(anchors as u64)
-            ),
-            None => format!("Nothing was seen within {within} before {} {what}.", grouped(anchors as u64)),
-        }
-    } else {
-        match claimed.as_slice() {
-            [] => format!(
-                "Of {} classes and messages none precedes {} {what}, within {within}, more often than chance would have it.",
-                grouped(m as u64),
-                grouped(anchors as u64)
-            ),
-            [one] => format!(
-                "Of {} classes and messages one precedes {} {what}, within {within}, more often than chance: {}.",
-                grouped(m as u64),
-                grouped(anchors as u64),
-                first(one)
-            ),
-            [one, ..] => format!(
-                "Of {} classes and messages {} precede {} {what}, within {within}, more often than chance, first of all {}.",
-                grouped(m as u64),
-                grouped(claimed.len() as u64),
-                grouped(anchors as u64),
-                first(one)
-            ),
-        }
-    };
-    if !claimed.is_empty() {
-        notes.push(
-            "Of claims like these at most 1 in 20 is expected to be false. What precedes is no cause by that.".to_owned(),
-        );
-    }
-    let limit = asked.options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS);
-    let figures =
-        serde_json::json!({ "anchors": anchors, "candidates": m, "false_discovery_rate": discover::RATE });
-    Listing {
-        question: asked.text.to_owned(),
-        range,
-        time_zone: asked.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-        matched: if by_days { claimed.len() } else { candidates.len() } as u64,
-        sentence,
-        notes,
-        figures: row(figures),
-        columns: vec!["matched", "anchors", "expected", "lift", "p", "q", "what"],
-        truncated: candidates.len() > limit,
-        rows: candidates.iter().take(limit).map(row).collect(),
-    }
+    let columns = ["matched", "anchors", "expected", "lift", "p", "q", "what"].map(str::to_owned).to_vec();
+    let mut answer = PrecedingAnswer { header: asked.header(range), figures, columns, rows };
+    let counts = |one: &&Candidate| one.claimed || !answer.is_by_days();
+    answer.header.matched = answer.rows.iter().filter(counts).count() as u64;
+    answer
 }

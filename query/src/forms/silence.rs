@@ -3,21 +3,18 @@
 //! A machine speaks by its log records and its samples. Gaps between them are found in the store, by their first and
 //! last instants in buckets of at most D/2: a gap of D never fits into one.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
-    answer::{Listing, Range, rfc3339, row},
+    answer::{Range, SilenceAnswer, SilenceFigures, SilenceRow},
     context::Asked,
     error::AskError,
     event::Row,
     fetch::extent::extent,
     language::{MachineKind, Silent},
     names::Interner,
-    words::numbers::{duration, grouped},
 };
 
-/// Rows listed unless told otherwise.
-const ROWS: usize = 100;
 /// Where anything was observed within this time of now, silence lasts until now; else until the last observation, since
 /// then nothing is collected any more and all are silent alike.
 const CURRENT_NS: i64 = 3_600_000_000_000;
@@ -31,17 +28,8 @@ struct Gap {
     to_ns: i64,
 }
 
-#[derive(Debug, Serialize)]
-struct Line {
-    machine: String,
-    host: String,
-    from: String,
-    to: Option<String>,
-    seconds: f64,
-    still: bool,
-}
-
-pub(crate) async fn answer(asked: &Asked<'_>, question: Silent) -> Result<Listing, AskError> {
+/// Answers it with all of its rows.
+pub(crate) async fn answer(asked: &Asked<'_>, question: &Silent) -> Result<SilenceAnswer, AskError> {
     let now_ns = asked.now_ns;
     let bounds = &question.bounds;
     let extent = extent(asked.store).await?.unwrap_or_default();
@@ -50,27 +38,37 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: Silent) -> Result<Listin
         from: bounds.from_ns.unwrap_or(extent.first_ns),
         to: bounds.to_ns.unwrap_or(i64::MAX).min(known_ns),
     };
-    let found: Vec<Gap> = asked.store.rows(&statement(&question, range)).await?;
-    let found = asked.at(&question, found);
-    let lines: Vec<Line> = found
-        .into_iter()
-        .filter_map(|gap| {
-            let still = gap.to_ns == 0;
-            let to_ns = if still { range.to } else { gap.to_ns };
-            let length_ns = to_ns.saturating_sub(gap.from_ns);
-            #[allow(clippy::cast_precision_loss, reason = "seconds to a double's precision")]
-            let seconds = length_ns as f64 / 1e9;
-            (length_ns >= question.for_ns).then(|| Line {
-                machine: gap.machine,
-                host: gap.host,
-                from: rfc3339(gap.from_ns),
-                to: (!still).then(|| rfc3339(to_ns)),
-                seconds,
-                still,
-            })
-        })
-        .collect();
-    Ok(told(asked, &question, range, &lines))
+    let found: Vec<Gap> = asked.store.rows(&statement(question, range)).await?;
+    let found = asked.at(question, found);
+    let rows: Vec<SilenceRow> =
+        found.into_iter().filter_map(|gap| silence(gap, range, question.for_ns)).collect();
+    let mut silent: Vec<&str> = rows.iter().map(|row| row.machine.as_str()).collect();
+    silent.sort_unstable();
+    silent.dedup();
+    let still = rows.iter().filter(|row| row.still).count() as u64;
+    let figures = SilenceFigures { machines: silent.len() as u64, still };
+    let mut header = asked.header(range);
+    header.matched = rows.len() as u64;
+    let columns = ["machine", "host", "from", "to", "seconds"].map(str::to_owned).to_vec();
+    Ok(SilenceAnswer { header, figures, columns, rows })
+}
+
+/// A gap of a range; none where it is too short.
+fn silence(gap: Gap, range: Range, for_ns: i64) -> Option<SilenceRow> {
+    let still = gap.to_ns == 0;
+    let to_ns = if still { range.to } else { gap.to_ns };
+    let length_ns = to_ns.saturating_sub(gap.from_ns);
+    #[allow(clippy::cast_precision_loss, reason = "seconds to a double's precision")]
+    let seconds = length_ns as f64 / 1e9;
+    let (machine, host, from) = (gap.machine, gap.host, gap.from_ns);
+    (length_ns >= for_ns).then_some(SilenceRow {
+        machine,
+        host,
+        from,
+        to: (!still).then_some(to_ns),
+        seconds,
+        still,
+    })
 }
 
 impl Asked<'_> {
@@ -128,50 +126,4 @@ fn statement(question: &Silent, range: Range) -> String {
         for_ns = question.for_ns,
         from = range.from,
     )
-}
-
-fn told(asked: &Asked<'_>, question: &Silent, range: Range, lines: &[Line]) -> Listing {
-    let machines = match question.machines {
-        MachineKind::Hosts => "host",
-        MachineKind::Guests => "guest",
-    };
-    let mut silent: Vec<&str> = lines.iter().map(|line| line.machine.as_str()).collect();
-    silent.sort_unstable();
-    silent.dedup();
-    let still = lines.iter().filter(|line| line.still).count();
-    let many = |count: usize, word: &str| {
-        let s = if count == 1 { "" } else { "s" };
-        format!("{} {word}{s}", grouped(count as u64))
-    };
-    let length = duration(question.for_ns);
-    let sentence = if lines.is_empty() {
-        format!("No {machines} was silent for {length} in this range.")
-    } else {
-        let now = match still {
-            0 => "none of them still is".to_owned(),
-            1 => "1 of them still is".to_owned(),
-            many => format!("{} of them still are", grouped(many as u64)),
-        };
-        format!(
-            "{} said nothing for {length} or longer, {}; {now}.",
-            many(silent.len(), machines),
-            match lines.len() {
-                1 => "once".to_owned(),
-                times => many(times, "time"),
-            }
-        )
-    };
-    let limit = asked.options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(ROWS);
-    Listing {
-        question: asked.text.to_owned(),
-        range,
-        time_zone: asked.options.time_zone.iana_name().unwrap_or("UTC").to_owned(),
-        matched: lines.len() as u64,
-        sentence,
-        notes: Vec::new(),
-        figures: row(serde_json::json!({ "machines": silent.len(), "still": still })),
-        columns: vec!["machine", "host", "from", "to", "seconds"],
-        truncated: lines.len() > limit,
-        rows: lines.iter().take(limit).map(row).collect(),
-    }
 }

@@ -1,32 +1,40 @@
 //! A sentence and a table on a terminal.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     look::{Look, wrapped},
     terminal::on_a_line,
 };
-use crate::answer::Listing;
+use crate::answer::Wording;
 
-/// Words a listing for a terminal.
-pub(super) fn render(listing: &Listing, look: &Look) -> String {
-    let mut out = wrapped(&on_a_line(&listing.sentence), look.width, "");
-    for note in &listing.notes {
+/// Rows with the keys that are shown of them.
+pub(super) struct Table<'a, R> {
+    pub columns: &'a [String],
+    pub rows: &'a [R],
+    pub truncated: bool,
+}
+
+/// Draws a sentence and a table.
+pub(super) fn render<R: Serialize>(wording: &Wording, table: &Table<'_, R>, look: &Look) -> String {
+    let mut out = wrapped(&on_a_line(&wording.sentence), look.width, "");
+    for note in &wording.notes {
         out.push('\n');
         out += &wrapped(&on_a_line(note), look.width, "");
     }
     out.push('\n');
-    if listing.rows.is_empty() {
+    if table.rows.is_empty() {
         return out;
     }
-    let mut rows: Vec<Vec<String>> =
-        vec![listing.columns.iter().map(|name| name.replace('_', " ")).collect()];
-    rows.extend(
-        listing.rows.iter().map(|row| listing.columns.iter().map(|name| cell(row.get(*name))).collect()),
-    );
+    let mut rows: Vec<Vec<String>> = vec![table.columns.iter().map(|name| name.replace('_', " ")).collect()];
+    rows.extend(table.rows.iter().map(|row| {
+        let row = serde_json::to_value(row).unwrap_or_default();
+        table.columns.iter().map(|name| cell(row.get(name))).collect()
+    }));
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..listing.columns.len()).filter_map(width).collect();
+    let widths: Vec<usize> = (0..table.columns.len()).filter_map(width).collect();
     out.push('\n');
     for row in &rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -34,7 +42,7 @@ pub(super) fn render(listing: &Listing, look: &Look) -> String {
         out += &line;
         out.push('\n');
     }
-    if listing.truncated {
+    if table.truncated {
         out += "… and more; --limit N lists more, --format json all\n";
     }
     out

@@ -10,7 +10,7 @@ use super::{
     terminal::on_a_line,
 };
 use crate::{
-    answer::{Answer, Bar, Match, counts::DAYS},
+    answer::{Bar, Match, MatchesAnswer, Wording, counts::DAYS},
     words::numbers::grouped,
 };
 
@@ -22,13 +22,13 @@ const EVIDENCE_LINES: usize = 6;
 const PLOT_COLUMNS: usize = 40;
 
 /// Words an answer for a terminal.
-pub(super) fn render(answer: &Answer, look: &Look) -> String {
+pub(super) fn render(answer: &MatchesAnswer, wording: &Wording, look: &Look) -> String {
     let page = Page {
         look: Look { width: look.width.max(WIDTH_MIN), ..*look },
         zone: zone(answer),
         out: String::new(),
     };
-    page.answer(answer)
+    page.answer(answer, wording)
 }
 
 struct Page {
@@ -37,19 +37,19 @@ struct Page {
     out: String,
 }
 
-fn zone(answer: &Answer) -> TimeZone {
-    TimeZone::get(&answer.time_zone).unwrap_or(TimeZone::UTC)
+fn zone(answer: &MatchesAnswer) -> TimeZone {
+    TimeZone::get(&answer.header.time_zone).unwrap_or(TimeZone::UTC)
 }
 
 impl Page {
-    fn answer(mut self, answer: &Answer) -> String {
-        let sentence = self.strong(&wrapped(&on_a_line(&answer.sentence), self.look.width, ""));
+    fn answer(mut self, answer: &MatchesAnswer, wording: &Wording) -> String {
+        let sentence = self.strong(&wrapped(&on_a_line(&wording.sentence), self.look.width, ""));
         self.line(&sentence);
-        for note in &answer.notes {
+        for note in &wording.notes {
             let note = self.faint(&wrapped(&on_a_line(note), self.look.width, ""));
             self.line(&note);
         }
-        if answer.matched > 0 {
+        if answer.header.matched > 0 {
             self.matches(answer);
             self.lags(&answer.lag_histogram);
             self.hours(answer);
@@ -59,7 +59,7 @@ impl Page {
         self.out
     }
 
-    fn matches(&mut self, answer: &Answer) {
+    fn matches(&mut self, answer: &MatchesAnswer) {
         if answer.matches.is_empty() {
             return;
         }
@@ -100,8 +100,8 @@ impl Page {
                 self.evidence(one);
             }
         }
-        if answer.truncated {
-            let more = answer.matched.saturating_sub(answer.matches.len() as u64);
+        if answer.header.truncated {
+            let more = answer.header.matched.saturating_sub(answer.matches.len() as u64);
             let line =
                 self.faint(&format!("… and {} more; --limit N lists more, --format json all", grouped(more)));
             self.line(&line);
@@ -148,8 +148,8 @@ impl Page {
         );
     }
 
-    fn hours(&mut self, answer: &Answer) {
-        let zone = answer.time_zone.clone();
+    fn hours(&mut self, answer: &MatchesAnswer) {
+        let zone = answer.header.time_zone.clone();
         self.heading(&format!("hour of day ({zone})"));
         let most = answer.hour_of_day.iter().max().copied().unwrap_or(0).max(1);
         let sparks: String =
@@ -174,7 +174,7 @@ impl Page {
         self.line(&format!("  {}", days.join("  ")));
     }
 
-    fn hosts(&mut self, answer: &Answer) {
+    fn hosts(&mut self, answer: &MatchesAnswer) {
         if answer.top_hosts.len() < 2 {
             return;
         }
@@ -184,7 +184,7 @@ impl Page {
         self.bars(&bars.iter().map(|(name, count)| (name.as_str(), *count)).collect::<Vec<_>>());
     }
 
-    fn groups(&mut self, answer: &Answer) {
+    fn groups(&mut self, answer: &MatchesAnswer) {
         let Some(by) = &answer.by else { return };
         self.heading(&format!("by {}", by.of));
         let bars: Vec<(String, u64)> = by

@@ -8,12 +8,28 @@ pub mod terminal;
 
 pub use look::{Look, wrapped};
 
-use crate::answer::Reply;
+use crate::answer::{Answer, Reply};
+use listing::Table;
 
-/// Words an answer for a terminal.
+/// Draws an answer with its words.
 pub fn render(reply: &Reply, look: &Look) -> String {
-    match reply {
-        Reply::Events(answer) => matches::render(answer, look),
-        Reply::Listing(listing) => listing::render(listing, look),
+    let (wording, truncated) = (&reply.wording, reply.answer.header().truncated);
+    match &reply.answer {
+        Answer::Matches(answer) => matches::render(answer, wording, look),
+        Answer::Preceding(answer) => {
+            listing::render(wording, &Table { columns: &answer.columns, rows: &answer.rows, truncated }, look)
+        }
+        Answer::Distinguishing(answer) => {
+            listing::render(wording, &Table { columns: &answer.columns, rows: &answer.rows, truncated }, look)
+        }
+        Answer::Changed(answer) => {
+            listing::render(wording, &Table { columns: &answer.columns, rows: &answer.rows, truncated }, look)
+        }
+        Answer::Messages(answer) => {
+            listing::render(wording, &Table { columns: &answer.columns, rows: &answer.rows, truncated }, look)
+        }
+        Answer::Silence(answer) => {
+            listing::render(wording, &Table { columns: &answer.columns, rows: &answer.rows, truncated }, look)
+        }
     }
 }

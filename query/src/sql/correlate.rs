@@ -11,7 +11,7 @@ use lastwords_store::{
 use serde::Serialize;
 
 use crate::{
-    answer::{Answer, Match, Reply},
+    answer::{Answer, Match, MatchesAnswer},
     ask,
     error::AskError,
     options::AskOptions,
@@ -54,19 +54,16 @@ pub(super) async fn tables(
         let question = question(&call.arguments);
         // The two have each other: questions hold conditions in SQL.
         let reply = Box::pin(ask::ask(store, &question, &options)).await?;
-        let Reply::Events(answer) = reply else {
+        let Answer::Matches(answer) = reply.answer else {
             let found = statement.get(call.place.clone()).unwrap_or(&question);
-            return Err(AskError::Statement(format!(
+            return Err(AskError::Refused(format!(
                 "correlate takes a question about events, such as panics within 5m of network saturation; found {found}."
             )));
         };
         let table = table(&answer);
         bytes += table.len();
         if bytes > BYTES_MAX {
-            return Err(AskError::Statement(format!(
-                "{} matches are more than a statement can hold: narrow the question's range.",
-                answer.matched
-            )));
+            return Err(AskError::TableTooLarge { needed: bytes as u64, limit: BYTES_MAX as u64 });
         }
         tables.push(table);
     }
@@ -93,7 +90,7 @@ struct Line<'a> {
     lag: Option<f64>,
 }
 
-fn table(answer: &Answer) -> String {
+fn table(answer: &MatchesAnswer) -> String {
     if answer.matches.is_empty() {
         return format!("null({})", text_literal(MATCHES_COLUMNS));
     }

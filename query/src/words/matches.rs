@@ -8,9 +8,8 @@ use super::{
     set::name_set,
 };
 use crate::{
-    answer::Range,
+    answer::{Grounds, MatchesAnswer, Range, Wording},
     chance::{Assessment, Relation},
-    correlate::comparison::Open,
     fetch::range,
     language::{Matches, Near},
 };
@@ -20,52 +19,61 @@ const PEAK_MATCHES_MIN: u64 = 5;
 /// Uncertainty of clocks above this part of D is told.
 const CLOCK_PART: u64 = 10;
 
-/// What the sentence is made of.
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct Figures<'a> {
-    pub question: &'a Matches,
-    pub anchors: u64,
-    pub matched: u64,
-    pub undecided: u64,
-    pub undecided_matched: u64,
-    pub hosts: usize,
-    pub hour_of_day: &'a [u64; 24],
-    pub assessed: Option<&'a Assessment>,
-    pub clock_uncertainty_ns: u64,
-    pub remarks: Remarks,
-    pub range: Range,
-    pub time_zone: &'a TimeZone,
+/// Words an answer.
+pub(crate) fn word(
+    question: &Matches,
+    answer: &MatchesAnswer,
+    grounds: &Grounds,
+    time_zone: &TimeZone,
+) -> Wording {
+    let MatchesAnswer { header, chance, .. } = answer;
+    let figures = Figures {
+        question,
+        anchors: answer.anchors.saturating_sub(chance.undecided),
+        matched: header.matched.saturating_sub(chance.undecided_matched),
+        undecided: chance.undecided,
+        undecided_matched: chance.undecided_matched,
+        expected: answer.expected_by_chance,
+        grounds,
+        range: header.range,
+        time_zone,
+    };
+    Wording { sentence: sentence(&figures), notes: notes(&figures) }
 }
 
-/// What was left out or assumed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Remarks {
-    /// Anchors before the range, though the question names no beginning.
-    pub earlier: u64,
-    /// Anchors after the range, though the question names no end.
-    pub later: u64,
-    /// Partners open for longer than a day, where there are anchors.
-    pub open: Open,
-    /// Anchors that do not meet the conditions beside the one that chance is told of.
-    pub unmet: u64,
-    /// Anchors of which it is too early to tell whether they meet those.
-    pub undecided: u64,
-    /// Anchors without what the scope compares on: a label, a guest.
-    pub without_unit: u64,
+/// What the sentence is made of. Anchors and matches are those that are decided.
+#[derive(Debug, Clone, Copy)]
+struct Figures<'a> {
+    question: &'a Matches,
+    anchors: u64,
+    matched: u64,
+    undecided: u64,
+    undecided_matched: u64,
+    /// How many of the anchors chance alone would give.
+    expected: Option<f64>,
+    grounds: &'a Grounds,
+    range: Range,
+    time_zone: &'a TimeZone,
+}
+
+impl Figures<'_> {
+    /// What came of comparing with chance, where it was done.
+    fn assessed(&self) -> Option<&Assessment> {
+        self.grounds.assessed.as_ref()
+    }
 }
 
 /// The sentence.
-pub fn sentence(figures: &Figures<'_>) -> String {
+fn sentence(figures: &Figures<'_>) -> String {
     let anchors = subject(figures.question);
     let Some(near) = figures.question.near() else {
         if figures.anchors == 0 {
             return format!("There are no {anchors} in this range.");
         }
-        let hosts = if figures.hosts == 1 {
+        let hosts = if figures.grounds.hosts == 1 {
             "1 host".to_owned()
         } else {
-            format!("{} hosts", grouped(figures.hosts as u64))
+            format!("{} hosts", grouped(figures.grounds.hosts as u64))
         };
         let counted = match figures.anchors {
             1 => format!("{anchors}: 1, on {hosts}."),
@@ -93,29 +101,19 @@ pub fn sentence(figures: &Figures<'_>) -> String {
     let share = if figures.matched == 0 { String::new() } else { format!(" ({share} %)") };
     let head = format!("{count} of {} {anchors}{share} {}", grouped(figures.anchors), condition(near));
     if near.negated {
-        let left = figures.assessed.filter(|assessed| assessed.p.is_some());
-        let left = left.map(|assessed| format!("; chance would leave {:.1}", figures.expected(assessed)));
+        let left = figures.expected.map(|expected| format!("; chance would leave {expected:.1}"));
         return [format!("{head}{}.", left.unwrap_or_default()), peak(figures)]
             .join(" ")
             .trim_end()
             .to_owned();
     }
-    let chance = figures.assessed.map(chance::figures).filter(|words| !words.is_empty());
+    let chance = figures.assessed().map(chance::figures).filter(|words| !words.is_empty());
     let head = match chance {
         Some(chance) => format!("{head}; {chance}."),
         None => format!("{head}."),
     };
-    let verdict = figures.assessed.map(chance::verdict).unwrap_or_default();
+    let verdict = figures.assessed().map(chance::verdict).unwrap_or_default();
     [head, peak(figures), verdict].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-impl Figures<'_> {
-    /// How many of the anchors chance alone would give.
-    #[allow(clippy::cast_precision_loss, reason = "counts of events")]
-    pub fn expected(&self, assessed: &Assessment) -> f64 {
-        let negated = self.question.near().is_some_and(|near| near.negated);
-        if negated { (assessed.anchors as f64 - assessed.expected).max(0.0) } else { assessed.expected }
-    }
 }
 
 /// The anchors with their places and the conditions that chance is not told of.
@@ -146,23 +144,23 @@ fn condition(near: &Near) -> String {
 }
 
 /// What else a reader must know.
-pub fn notes(figures: &Figures<'_>) -> Vec<String> {
+fn notes(figures: &Figures<'_>) -> Vec<String> {
     let negated = figures.question.near().is_some_and(|near| near.negated);
-    let mut notes = figures.assessed.filter(|_| !negated).map(chance::notes).unwrap_or_default();
+    let mut notes = figures.assessed().filter(|_| !negated).map(chance::notes).unwrap_or_default();
     notes.extend(undecided(figures));
     notes.extend(left_out(figures));
     if let Some(near) = figures.question.near() {
         let within = near.within_ns.unsigned_abs();
-        if figures.clock_uncertainty_ns > 0
-            && figures.clock_uncertainty_ns.saturating_mul(2 * CLOCK_PART) > within
+        if figures.grounds.clock_uncertainty_ns > 0
+            && figures.grounds.clock_uncertainty_ns.saturating_mul(2 * CLOCK_PART) > within
         {
             notes.push(format!(
                 "Clocks are uncertain by up to ± {}, which is not small against {}: matches near the edge may be wrong.",
-                duration(i64::try_from(figures.clock_uncertainty_ns).unwrap_or(i64::MAX)),
+                duration(i64::try_from(figures.grounds.clock_uncertainty_ns).unwrap_or(i64::MAX)),
                 duration(near.within_ns)
             ));
         }
-        let remarks = figures.remarks;
+        let remarks = figures.grounds.remarks;
         if remarks.open.count > 0 {
             notes.push(format!(
                 "{}: {} open for more than a day, the first since {}, counted as going on until now.",
@@ -195,7 +193,7 @@ fn undecided(figures: &Figures<'_>) -> Option<String> {
 fn left_out(figures: &Figures<'_>) -> Vec<String> {
     let zone = figures.time_zone;
     let mut notes = Vec::new();
-    let remarks = figures.remarks;
+    let remarks = figures.grounds.remarks;
     if remarks.unmet > 0 {
         notes.push(format!("Left out as they do not meet the other conditions: {}.", grouped(remarks.unmet)));
     }
@@ -207,27 +205,28 @@ fn left_out(figures: &Figures<'_>) -> Vec<String> {
         let lacks = scope.rsplit(' ').next().unwrap_or_default();
         notes.push(format!("Left out as no {lacks} is known of them: {}.", grouped(remarks.without_unit)));
     }
-    if figures.remarks.earlier > 0 {
+    if figures.grounds.remarks.earlier > 0 {
         notes.push(format!(
             "Left out as older than {}, from which on days are compared (at most {}): {}. Say since when to include them.",
             local(figures.range.from, zone),
             grouped(range::DAYS_MAX.unsigned_abs()),
-            grouped(figures.remarks.earlier)
+            grouped(figures.grounds.remarks.earlier)
         ));
     }
-    if figures.remarks.later > 0 {
+    if figures.grounds.remarks.later > 0 {
         notes.push(format!(
             "Left out as dated after {}, in the future: {}.",
             local(figures.range.to, zone),
-            grouped(figures.remarks.later)
+            grouped(figures.grounds.remarks.later)
         ));
     }
     notes
 }
 
 fn peak(figures: &Figures<'_>) -> String {
-    let most =
-        (0_u32..).zip(figures.hour_of_day).max_by_key(|(hour, count)| (**count, std::cmp::Reverse(*hour)));
+    let most = (0_u32..)
+        .zip(&figures.grounds.hour_of_day)
+        .max_by_key(|(hour, count)| (**count, std::cmp::Reverse(*hour)));
     match most {
         Some((hour, count))
             if figures.matched >= PEAK_MATCHES_MIN
@@ -248,15 +247,18 @@ fn peak(figures: &Figures<'_>) -> String {
 mod tests {
     use super::*;
     use crate::{
+        answer::Remarks,
         chance::{Basis, Verdict},
+        correlate::comparison::Open,
         language::{Asker, Names, Question, parse},
     };
 
+    static UTC: TimeZone = TimeZone::UTC;
+
     struct Case {
         question: Matches,
-        assessed: Assessment,
-        hour_of_day: [u64; 24],
-        time_zone: TimeZone,
+        grounds: Grounds,
+        matched: u64,
     }
 
     impl Case {
@@ -299,23 +301,21 @@ mod tests {
                 none_on_these_hosts: false,
                 too_few: false,
             };
-            Case { question, assessed, hour_of_day, time_zone: TimeZone::UTC }
+            let grounds = Grounds { hosts: 3, hour_of_day, assessed: Some(assessed), ..Grounds::default() };
+            Case { question, grounds, matched }
         }
 
         fn figures(&self) -> Figures<'_> {
             Figures {
                 question: &self.question,
                 anchors: 41,
-                matched: self.assessed.matched,
+                matched: self.matched,
                 undecided: 0,
                 undecided_matched: 0,
-                hosts: 3,
-                hour_of_day: &self.hour_of_day,
-                assessed: Some(&self.assessed),
-                clock_uncertainty_ns: 0,
-                remarks: Remarks::default(),
+                expected: Some(3.2),
+                grounds: &self.grounds,
                 range: Range { from: 0, to: 86_400_000_000_000 },
-                time_zone: &self.time_zone,
+                time_zone: &UTC,
             }
         }
     }
@@ -330,9 +330,9 @@ mod tests {
              chance, the hour of day or the 30 min around them explain."
         );
         assert_eq!(notes(&case.figures()), Vec::<String>::new());
-        let without = Figures { assessed: None, ..case.figures() };
+        let grounds = Grounds { assessed: None, ..case.grounds.clone() };
         assert_eq!(
-            sentence(&without),
+            sentence(&Figures { grounds: &grounds, ..case.figures() }),
             "37 of 41 panics (90 %) came within 5 min of network saturation on the same host. \
              31 of the 37 fall between 15:00 and 16:00."
         );
@@ -377,7 +377,7 @@ mod tests {
             ..Remarks::default()
         };
         assert_eq!(
-            notes(&Figures { remarks, ..case.figures() }),
+            notes(&Figures { grounds: &Grounds { remarks, ..case.grounds.clone() }, ..case.figures() }),
             [
                 "Left out as older than 1970-01-01 00:00, from which on days are compared (at most 1,100): 2. \
                  Say since when to include them.",

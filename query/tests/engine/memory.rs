@@ -1,6 +1,6 @@
 //! Sets that do not fit in memory come piece by piece, and the answer stays the same.
 
-use lastwords_query::{AskOptions, ask, explain};
+use lastwords_query::{AskError, AskOptions, ErrorClass, ask, explain};
 
 use crate::week::{MONDAY, Week, options};
 
@@ -48,6 +48,7 @@ async fn an_answer_does_not_depend_on_memory() {
 
     let options = AskOptions { memory_bytes_max: 6 << 20, ..options() };
     let error = ask(&week.store, "disk errors within 1s of panics", &options).await.unwrap_err();
-    assert!(error.is_usage(), "{error:?}");
+    assert_eq!(error.class(), ErrorClass::TooLarge, "{error:?}");
+    assert!(matches!(error, AskError::TooLarge { needed, limit } if needed > limit && limit == 6 << 20), "{error:?}");
     assert!(error.to_string().contains("raise query.memory_max"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Events near others: counts, the contract of the answer, notes, what is printed.
 
 use jiff::Timestamp;
-use lastwords_query::{AskOptions, Look, ask, render};
+use lastwords_query::{AskOptions, ErrorClass, Look, ask, render};
 use serde_json::Value;
 
 use crate::{
@@ -100,9 +100,10 @@ async fn limits_and_groups(week: &Week) {
     let answer = ask(&week.store, question, &AskOptions { limit: Some(2), ..options() })
         .await
         .unwrap()
-        .events()
+        .answer
+        .into_matches()
         .unwrap();
-    assert!(answer.truncated && answer.matches.len() == 2 && answer.matched == 4);
+    assert!(answer.header.truncated && answer.matches.len() == 2 && answer.header.matched == 4);
     let groups = answer.by.unwrap().groups;
     assert_eq!(groups.iter().map(|group| group.matched).collect::<Vec<_>>(), [1, 1, 0, 1, 0, 1, 0]);
     assert_eq!(groups.iter().map(|group| group.anchors).collect::<Vec<_>>(), [2, 1, 1, 1, 1, 1, 1]);
@@ -142,13 +143,13 @@ async fn recent_open_and_stray_events_are_told_apart(week: &Week) {
     // Within 13 hours of the last panic another partner of it may still come: it is listed, but the sentence waits.
     let now: Timestamp = "2026-11-15T12:00:00Z".parse().unwrap();
     let soon = AskOptions { now, ..options() };
-    let answer =
-        ask(&week.store, "panics within 13h of network saturation", &soon).await.unwrap().events().unwrap();
-    assert_eq!((answer.matched, answer.anchors), (7, 8), "{answer:?}");
+    let reply = ask(&week.store, "panics within 13h of network saturation", &soon).await.unwrap();
+    let (wording, answer) = (reply.wording, reply.answer.into_matches().unwrap());
+    assert_eq!((answer.header.matched, answer.anchors), (7, 8), "{answer:?}");
     assert_eq!((answer.chance.undecided, answer.chance.undecided_matched), (1, 1), "{answer:?}");
-    assert!(answer.sentence.starts_with("6 of 7 panics (86 %)"), "{}", answer.sentence);
+    assert!(wording.sentence.starts_with("6 of 7 panics (86 %)"), "{}", wording.sentence);
     assert!(
-        answer.notes.contains(&"1 more is too recent to be decided; it has a partner already.".to_owned()),
+        wording.notes.contains(&"1 more is too recent to be decided; it has a partner already.".to_owned()),
         "{answer:?}"
     );
 
@@ -221,7 +222,7 @@ async fn predicates_are_confined(week: &Week) {
         "panics within 5m of {1; DROP TABLE logs}",
     ] {
         let error = week.ask(question).await.err().unwrap_or_else(|| panic!("{question} was answered"));
-        assert!(error.is_usage(), "{question}: {error:?}");
+        assert_eq!(error.class(), ErrorClass::Usage, "{question}: {error:?}");
         assert!(error.to_string().contains("^"), "{question}: {error}");
     }
 }

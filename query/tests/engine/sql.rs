@@ -1,7 +1,7 @@
 //! Plain SQL: what is read, and what is refused.
 
 use jiff::tz::TimeZone;
-use lastwords_query::{AskError, AskOptions, sql};
+use lastwords_query::{AskError, AskOptions, ErrorClass, sql};
 
 use crate::week::Week;
 
@@ -146,7 +146,7 @@ pub async fn is_confined(week: &Week) {
     for text in refused {
         match of(week, text).await {
             Ok(rows) => panic!("{text} gave {rows:?}"),
-            Err(error) => assert!(error.is_usage(), "{text}: {error:?}"),
+            Err(error) => assert_eq!(error.class(), ErrorClass::Usage, "{text}: {error:?}"),
         }
     }
     assert!(!std::path::Path::new("/tmp/lastwords-outfile").exists());

@@ -391,7 +391,7 @@ fn doctor_says_how_the_cage_stands() {
 #[test]
 fn merges_take_what_inserts_and_questions_leave_over() {
     let around = Around::start();
-    let engine = engine_of(around.up.pid()).unwrap();
+    let engine = engine_process(around.up.pid()).unwrap();
     let niceness = |name: &str| {
         let tasks = fs::read_dir(format!("/proc/{engine}/task")).unwrap().flatten();
         let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());

@@ -6,10 +6,13 @@ use lastwords_store::Store;
 
 use crate::{
     answer::{Answer, Reply},
+    catalog::Known,
     context::Asked,
-    correlate::placement::Placement,
     error::AskError,
-    fetch::{catalog, predicate::check_sets},
+    fetch::{
+        catalog::{fetch_known, latest_known},
+        predicate::check_sets,
+    },
     forms::{changed, distinguishing, matches, messages, preceding, silence},
     language::{self, Asker, Question, Vocabulary},
     options::AskOptions,
@@ -72,24 +75,16 @@ pub(crate) async fn understand<'a>(
 ) -> Result<(Question, Asked<'a>), AskError> {
     let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
     let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
-    let with_attributes = false;
-    let placement = Arc::new(catalog::placement(store, &options.labels, with_attributes).await?);
-    let vocabulary = with_labels(options, &placement);
+    let Known { placement, vocabulary } = fetch_known(store, options).await?;
     let question = language::parse(text, &vocabulary, &asker)?;
     check_sets(store, text, question.sets()).await?;
     Ok((question, Asked { store, text, options, now_ns, placement }))
 }
 
-/// Everything that a question may name here.
+/// Everything that a question may name here, or might a moment ago: for completion.
 ///
 /// # Errors
-/// Where the store fails.
-pub async fn vocabulary(store: &Store, options: &AskOptions) -> Result<Vocabulary, AskError> {
-    Ok(with_labels(options, &catalog::placement(store, &options.labels, false).await?))
-}
-
-fn with_labels(options: &AskOptions, placement: &Placement) -> Vocabulary {
-    let mut vocabulary = Vocabulary::clone(&options.vocabulary);
-    vocabulary.labels.extend(placement.label_names().map(str::to_owned));
-    vocabulary
+/// Where the store fails, and nothing is known yet.
+pub async fn vocabulary(store: &Store, options: &AskOptions) -> Result<Arc<Vocabulary>, AskError> {
+    Ok(latest_known(store, options).await?.vocabulary)
 }

@@ -1,10 +1,15 @@
 //! What a question is answered in: the asker's text and options, and what both sides of a comparison are numbered,
 //! placed and compared by.
 
-use std::sync::Arc;
+use std::{
+    num::NonZero,
+    sync::{Arc, LazyLock},
+    thread::available_parallelism,
+};
 
 use jiff::tz::TimeZone;
-use lastwords_store::Store;
+use lastwords_store::{Store, select::EventSelection};
+use tokio::sync::Semaphore;
 
 use crate::{
     answer::{Header, Range},
@@ -18,7 +23,7 @@ use crate::{
     options::AskOptions,
     plan::{
         narrow::{Narrow, Needs},
-        statement::{self, Fetch},
+        selection::{self, Partners},
     },
 };
 
@@ -73,8 +78,15 @@ impl Context {
     }
 
     /// Partners under a condition in the range of a question.
-    pub fn fetch(&self, near: &Near, bounds: &Bounds, narrow: &Narrow) -> Fetch {
-        statement::partners(near, bounds, self.by_guest(near), &self.sql(narrow))
+    pub fn select(&self, near: &Near, bounds: &Bounds, narrow: &Narrow) -> EventSelection {
+        selection::partners(near, bounds, self.partners(near, narrow))
+    }
+
+    /// How partners are fetched.
+    pub fn partners<'n>(&self, near: &Near, narrow: &'n Narrow) -> Partners<'n> {
+        let moving = self.placement.moves();
+        // The guests of partners matter where they move, or are compared on.
+        Partners { guest: moving || near.scope == Scope::Guest, moving, narrow }
     }
 
     /// Which partners of these events asked for suffice.
@@ -114,25 +126,24 @@ impl Context {
         }
     }
 
-    /// A further condition of a statement.
-    pub fn sql(&self, narrow: &Narrow) -> String {
-        statement::narrowed(narrow, self.placement.moves())
-    }
-
-    /// Whether the guests of partners matter: where they move, or are compared on.
-    pub fn by_guest(&self, near: &Near) -> bool {
-        self.placement.moves() || near.scope == Scope::Guest
-    }
-
     /// Puts events on the hosts that ran their guests.
     pub fn place(&self, rows: &mut [Row]) {
         self.placement.place(rows, &self.names);
     }
 }
 
-/// Computes beside what waits for the store.
+/// Computes beside what waits for the store, on threads of its own; as many at once as there are processors.
 pub(crate) async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, AskError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| AskError::Cancelled(error.to_string()))
+    static PLACES: LazyLock<Semaphore> =
+        LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
+    let ended = |error: &dyn std::fmt::Display| AskError::Cancelled(error.to_string());
+    let place = PLACES.acquire().await.map_err(|error| ended(&error))?;
+    let working = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(place);
+        done
+    });
+    working.await.map_err(|error| ended(&error))
 }

@@ -2,8 +2,10 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use lastwords_store::Store;
-use serde::Deserialize;
+use lastwords_store::{
+    Store,
+    select::{EventSelection, count_events},
+};
 
 use crate::{
     ask::understand,
@@ -14,7 +16,7 @@ use crate::{
     forms::{matches, opening::Opening},
     language::{self, Bounds, Near, Question},
     options::AskOptions,
-    plan::statement::{self, Fetch},
+    plan::selection,
 };
 
 /// Words the question as it is understood, then each statement with the number of rows that it gives.
@@ -26,8 +28,8 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
     let mut out = format!("understood as: {question}\n");
     match &question {
         Question::Matches(question) => {
-            let fetch = statement::anchors(&question.anchors, &question.bounds, question.by.as_ref());
-            describe(&mut out, "the events asked for", "kept in memory", (store, &fetch)).await?;
+            let selected = selection::anchors(&question.anchors, &question.bounds, question.by.as_ref());
+            describe(&mut out, "the events asked for", "kept in memory", (store, &selected)).await?;
             if let Some(Opening { context, anchors, .. }) = matches::open(&asked, question).await? {
                 for (at, near) in question.conditions.iter().enumerate() {
                     let with_windows = options.statistics && Some(at) == question.main();
@@ -39,8 +41,8 @@ pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<
         Question::Precedes(language::Precedes { anchors, bounds, .. })
         | Question::Distinguishes(language::Distinguishes { anchors, bounds, .. })
         | Question::Change(language::Change { anchors, bounds, .. }) => {
-            let fetch = statement::anchors(anchors, bounds, None);
-            describe(&mut out, "the events asked about", "kept in memory", (store, &fetch)).await?;
+            let selected = selection::anchors(anchors, bounds, None);
+            describe(&mut out, "the events asked about", "kept in memory", (store, &selected)).await?;
         }
         Question::Silent(_) | Question::Messages(_) => {}
     }
@@ -80,8 +82,8 @@ async fn condition(
     with_windows: bool,
 ) -> Result<(), AskError> {
     let (comparison, narrow) = prepare(context, near, anchors.to_vec(), with_windows).await?;
-    let fetch = context.fetch(near, bounds, &narrow);
-    let rows = count(store, &fetch.sql).await?;
+    let selected = context.select(near, bounds, &narrow);
+    let rows = count_events(store, &selected).await?;
     let bytes = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(Events::ROW_BYTES);
     let budget = &context.budget;
     let fits = budget.keep(comparison.bytes()).and_then(|()| budget.keep(bytes)).is_ok();
@@ -96,7 +98,7 @@ async fn condition(
     }
     let whether = if kept { "all kept" } else { "none kept; those listed are fetched again" };
     let _ = write!(how, "in pieces of {}, {whether}", budget.piece_rows());
-    let _ = write!(out, "\n{near}: {rows} rows, {how}\n  {}\n", fetch.sql);
+    let _ = write!(out, "\n{near}: {rows} rows, {how}\n  {}\n", selected.statement());
     Ok(())
 }
 
@@ -104,18 +106,9 @@ async fn describe(
     out: &mut String,
     what: &str,
     how: &str,
-    (store, fetch): (&Store, &Fetch),
+    (store, selected): (&Store, &EventSelection),
 ) -> Result<(), AskError> {
-    let rows = count(store, &fetch.sql).await?;
-    let _ = write!(out, "\n{what}: {rows} rows, {how}\n  {}\n", fetch.sql);
+    let rows = count_events(store, selected).await?;
+    let _ = write!(out, "\n{what}: {rows} rows, {how}\n  {}\n", selected.statement());
     Ok(())
-}
-
-async fn count(store: &Store, sql: &str) -> Result<u64, AskError> {
-    #[derive(Deserialize)]
-    struct Of {
-        rows: u64,
-    }
-    let counted: Vec<Of> = store.rows(&format!("SELECT count() AS rows FROM ({sql})")).await?;
-    Ok(counted.first().map_or(0, |of| of.rows))
 }

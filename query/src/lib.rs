@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod ask;
 mod budget;
+mod catalog;
 pub mod chance;
 mod context;
 pub mod correlate;
@@ -36,9 +37,11 @@ pub mod words;
 
 pub use answer::{Answer, Reply, Wording};
 pub use ask::ask;
+pub use catalog::Catalog;
+pub use correlate::placement::Attributes;
 pub use error::{AskError, ErrorClass};
 pub use explain::explain;
-pub use options::{AskOptions, Attributes};
+pub use options::AskOptions;
 pub use render::{Look, render, terminal};
 pub use sql::{Rows, is_sql, sql};
 

@@ -1,16 +1,14 @@
 //! How a question is asked.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::language::{Vocabulary, built_in};
-
-/// Attributes of a host or guest by name.
-pub type Attributes = BTreeMap<String, String>;
+use crate::{
+    catalog::{Catalog, Configured},
+    correlate::placement::Attributes,
+    language::{Vocabulary, built_in},
+};
 
 /// Memory of a question unless told otherwise: 4 GiB.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
@@ -36,6 +34,8 @@ pub struct AskOptions {
     pub vocabulary: Arc<Vocabulary>,
     /// Labels of hosts from configuration, by host.
     pub labels: Arc<HashMap<String, Attributes>>,
+    /// What is kept of the store's own names. Questions of one store are faster with the same one.
+    pub catalog: Arc<Catalog>,
 }
 
 impl AskOptions {
@@ -51,7 +51,13 @@ impl AskOptions {
             whole_sets: false,
             vocabulary: Arc::new(built_in().clone()),
             labels: Arc::default(),
+            catalog: Arc::default(),
         }
+    }
+
+    /// What is known without asking the store.
+    pub(crate) fn configured(&self) -> Configured {
+        Configured { labels: Arc::clone(&self.labels), vocabulary: Arc::clone(&self.vocabulary) }
     }
 
     /// How many rows are listed where so many are unless told otherwise.

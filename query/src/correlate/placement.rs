@@ -7,34 +7,22 @@
 //! wrote. It places the guest's own log, whose host is the guest itself, and nothing else; stays that were imported as such
 //! go before it.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use lastwords_record::FOUND_BY;
-use serde::Deserialize;
+pub use lastwords_store::select::Stay;
 
 use crate::{
     event::{NO_GUEST, Row},
     language::{Place, PlaceKind},
     names::{Interner, Names},
-    options::Attributes,
 };
 
-/// A time in which a guest ran on a host, or in which a host had its attributes: `[start, end)`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Stay {
-    /// The host's name.
-    pub host: String,
-    /// The guest's name; empty for the host itself.
-    pub guest: String,
-    /// The guest's UUID in lower case, or empty.
-    pub uuid: String,
-    /// Start, nanoseconds.
-    pub start_ns: i64,
-    /// End, exclusive, nanoseconds; [`OPEN`](crate::chance::OPEN) while it lasts.
-    pub end_ns: i64,
-    /// Memory, rack and so on at that time.
-    pub attributes: Attributes,
-}
+/// Attributes of a host or guest by name.
+pub type Attributes = BTreeMap<String, String>;
 
 /// What is known of hosts and guests: where guests ran, and what hosts were like.
 #[derive(Debug, Clone, Default)]
@@ -46,13 +34,15 @@ pub struct Placement {
     /// Times of hosts, by host and start.
     pub hosts: HashMap<String, Vec<Stay>>,
     /// Labels that hold at any time, by host: from configuration. What `placement` says goes before them.
-    pub labels: HashMap<String, Attributes>,
+    pub labels: Arc<HashMap<String, Attributes>>,
+    /// Places in `guests` of the stays of guests with a name.
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 impl Placement {
     /// From rows of `placement` in any order.
-    pub fn new(rows: Vec<Stay>, labels: HashMap<String, Attributes>) -> Placement {
-        let mut placement = Placement { labels, ..Placement::default() };
+    pub fn new(rows: Vec<Stay>, labels: impl Into<Arc<HashMap<String, Attributes>>>) -> Placement {
+        let mut placement = Placement { labels: labels.into(), ..Placement::default() };
         for row in rows {
             if row.attributes.contains_key(FOUND_BY) {
                 placement.seen.push(row);
@@ -74,6 +64,9 @@ impl Placement {
             }
             same
         });
+        for (at, stay) in placement.guests.iter().enumerate().filter(|(_, stay)| !stay.guest.is_empty()) {
+            placement.by_name.entry(stay.guest.clone()).or_default().push(at);
+        }
         placement
     }
 
@@ -102,9 +95,27 @@ impl Placement {
         if let Some((_, name)) = guest.split_once('/') {
             return name;
         }
-        let at = self.guests.partition_point(|stay| stay.uuid.as_str() < guest);
-        let named = self.guests.get(at..).unwrap_or_default().iter().take_while(|stay| stay.uuid == guest);
-        named.map(|stay| stay.guest.as_str()).filter(|name| !name.is_empty()).last().unwrap_or(guest)
+        let names = self.with_uuid(guest).map(|stay| stay.guest.as_str());
+        names.filter(|name| !name.is_empty()).last().unwrap_or(guest)
+    }
+
+    /// The stays of the guest with a UUID.
+    fn with_uuid(&self, uuid: &str) -> impl Iterator<Item = &Stay> {
+        let at = self.guests.partition_point(|stay| stay.uuid.as_str() < uuid);
+        self.guests.get(at..).unwrap_or_default().iter().take_while(move |stay| stay.uuid == uuid)
+    }
+
+    /// The stays of a guest, which is named by its UUID, or by `host/name` where that is not known.
+    fn stays(&self, guest: &str) -> Vec<&Stay> {
+        let Some((host, name)) = guest.split_once('/') else { return self.with_uuid(guest).collect() };
+        let places = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let named = || places.iter().filter_map(|at| self.guests.get(*at));
+        // One guest of this name in the whole fleet: it is that one, wherever it is said to have written.
+        let Some(first) = named().next() else { return Vec::new() };
+        if !first.uuid.is_empty() && named().all(|stay| stay.uuid == first.uuid) {
+            return named().collect();
+        }
+        named().filter(|stay| stay.host == host).collect()
     }
 
     /// Sets the host, and the guest where its name alone was known, of each event of a guest.
@@ -113,10 +124,9 @@ impl Placement {
             return;
         }
         let Names { hosts, guests, .. } = names;
-        let index = self.index();
         let mut known: HashMap<u32, Vec<&Stay>> = HashMap::new();
         for row in rows.iter_mut().filter(|row| row.guest != NO_GUEST) {
-            let stays = known.entry(row.guest).or_insert_with(|| index.stays(guests.name(row.guest)));
+            let stays = known.entry(row.guest).or_insert_with(|| self.stays(guests.name(row.guest)));
             if let Some(stay) = at(stays, hosts.name(row.host), row.start_ns) {
                 if hosts.name(row.host) != stay.host {
                     row.host = hosts.number(&stay.host);
@@ -160,41 +170,6 @@ impl Placement {
                 }
             });
         }
-    }
-
-    fn index(&self) -> Index<'_> {
-        let mut index = Index::default();
-        for stay in &self.guests {
-            if !stay.uuid.is_empty() {
-                index.by_uuid.entry(&stay.uuid).or_default().push(stay);
-            }
-            if !stay.guest.is_empty() {
-                index.by_name.entry(&stay.guest).or_default().push(stay);
-            }
-        }
-        index
-    }
-}
-
-#[derive(Default)]
-struct Index<'a> {
-    by_uuid: HashMap<&'a str, Vec<&'a Stay>>,
-    by_name: HashMap<&'a str, Vec<&'a Stay>>,
-}
-
-impl<'a> Index<'a> {
-    /// The stays of a guest, which is named by its UUID, or by `host/name` where that is not known.
-    fn stays(&self, guest: &str) -> Vec<&'a Stay> {
-        let Some((host, name)) = guest.split_once('/') else {
-            return self.by_uuid.get(guest).cloned().unwrap_or_default();
-        };
-        let named = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        // One guest of this name in the whole fleet: it is that one, wherever it is said to have written.
-        let (Some(first), true) = (named.first(), !named.is_empty()) else { return Vec::new() };
-        if !first.uuid.is_empty() && named.iter().all(|stay| stay.uuid == first.uuid) {
-            return named.to_vec();
-        }
-        named.iter().filter(|stay| stay.host == host).copied().collect()
     }
 }
 

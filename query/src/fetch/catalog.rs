@@ -1,27 +1,69 @@
-//! What the store knows of hosts and guests: table `placement`.
+//! What the store knows of hosts and guests; fetched again only when it has changed.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use lastwords_record::FOUND_BY;
-use lastwords_store::{QueryError, Store};
+use lastwords_store::{
+    Store,
+    select::{Attributes, read_placement, read_placement_version},
+};
 
-use crate::{chance::OPEN, correlate::placement::Placement, options::Attributes};
+use crate::{
+    catalog::{Catalog, Configured, Known},
+    context::compute,
+    correlate::placement::Placement,
+    error::AskError,
+    options::AskOptions,
+};
 
-/// Fetches `placement`, whole or without attributes of guests, which are most of it.
-pub(crate) async fn placement(
-    store: &Store,
-    labels: &HashMap<String, Attributes>,
-    with_attributes: bool,
-) -> Result<Placement, QueryError> {
-    let attributes = if with_attributes {
-        "Attributes".to_owned()
-    } else {
-        format!("mapFilter((name, _) -> Guest = '' OR name = '{FOUND_BY}', Attributes)")
+/// What is known now.
+pub(crate) async fn fetch_known(store: &Store, options: &AskOptions) -> Result<Known, AskError> {
+    fetch(store, &options.catalog, options.configured()).await
+}
+
+/// What is known, or was a moment ago: it is never waited for where anything is known.
+pub(crate) async fn latest_known(store: &Store, options: &AskOptions) -> Result<Known, AskError> {
+    let configured = options.configured();
+    match options.catalog.latest(&configured) {
+        Some((known, true)) => Ok(known),
+        Some((known, false)) => {
+            let (store, catalog) = (store.clone(), Arc::clone(&options.catalog));
+            tokio::spawn(async move {
+                if let Err(error) = fetch(&store, &catalog, configured).await {
+                    tracing::debug!(%error, "names to complete are not refreshed");
+                }
+            });
+            Ok(known)
+        }
+        None => fetch(store, &options.catalog, configured).await,
+    }
+}
+
+async fn fetch(store: &Store, catalog: &Catalog, configured: Configured) -> Result<Known, AskError> {
+    let version = read_placement_version(store).await?;
+    if let Some(known) = catalog.at_version(&configured, &version) {
+        return Ok(known);
+    }
+    let _alone = catalog.fetching.lock().await;
+    // Perhaps somebody else has fetched it meanwhile.
+    let version = read_placement_version(store).await?;
+    if let Some(known) = catalog.at_version(&configured, &version) {
+        return Ok(known);
+    }
+    let stays = read_placement(store, Attributes::OfHosts).await?;
+    let known = {
+        let configured = configured.clone();
+        compute(move || Known::new(&configured, stays)).await?
     };
-    let sql = format!(
-        "SELECT Host AS host, Guest AS guest, lower(toString(GuestUuid)) AS uuid, toUnixTimestamp64Nano(Start) AS start_ns, \
-         ifNull(toUnixTimestamp64Nano(End), {OPEN}) AS end_ns, {attributes} AS attributes \
-         FROM placement FINAL ORDER BY Guest, GuestUuid, Start, Host"
-    );
-    Ok(Placement::new(store.rows(&sql).await?, labels.clone()))
+    catalog.keep(configured, version, known.clone());
+    Ok(known)
+}
+
+/// Fetches placement with the attributes of guests as well.
+pub(crate) async fn fetch_placement_whole(
+    store: &Store,
+    options: &AskOptions,
+) -> Result<Placement, AskError> {
+    let stays = read_placement(store, Attributes::OfAll).await?;
+    let labels = Arc::clone(&options.labels);
+    compute(move || Placement::new(stays, labels)).await
 }

@@ -7,7 +7,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use lastwords_store::Store;
+use lastwords_store::{Store, select::EventSelection};
 
 use super::pieces::Pieces;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     language::{Bounds, Near},
     plan::{
         narrow::Narrow,
-        statement::{self, Fetch, Several},
+        selection::{self, Several},
     },
 };
 
@@ -37,7 +37,7 @@ pub(crate) async fn compare(
     let (comparison, narrow) = prepare(context, near, anchors, with_windows).await?;
     let at_any_time = narrow.buckets_s.is_none();
     let (side, kept) =
-        compare_pieces(store, context, &context.fetch(near, bounds, &narrow), comparison).await?;
+        compare_pieces(store, context, &context.select(near, bounds, &narrow), comparison).await?;
     if !with_windows || at_any_time || side.any_window() {
         return Ok((side, kept));
     }
@@ -45,18 +45,18 @@ pub(crate) async fn compare(
     context.budget.release(kept);
     let anchors = (0..side.anchors.len()).map(|at| side.anchors.row(at)).collect();
     let (comparison, _) = prepare(context, near, anchors, with_windows).await?;
-    let fetch = context.fetch(near, bounds, &narrow.at_any_time());
-    let (again, kept) = compare_pieces(store, context, &fetch, comparison).await?;
+    let selected = context.select(near, bounds, &narrow.at_any_time());
+    let (again, kept) = compare_pieces(store, context, &selected, comparison).await?;
     Ok((Side { without_unit: side.without_unit, ..again }, kept))
 }
 
 async fn compare_pieces(
     store: &Store,
     context: &Arc<Context>,
-    fetch: &Fetch,
+    selection: &EventSelection,
     mut comparison: Comparison,
 ) -> Result<(Side, usize), AskError> {
-    let mut pieces = Pieces::start(store, fetch, context)?;
+    let mut pieces = Pieces::start(store, selection, context)?;
     let rows_max = context.budget.piece_rows();
     let mut kept = 0;
     let mut piece = if comparison.is_idle() { None } else { pieces.next(rows_max).await? };
@@ -95,16 +95,16 @@ pub(crate) async fn compare_each(
 ) -> Result<Vec<Side>, AskError> {
     let (mut base, narrow) = prepare(context, near, anchors, true).await?;
     base.forget_partners();
-    let guest = context.by_guest(near);
-    let fetch = several.partners(near, bounds, guest, &context.sql(&narrow));
-    let mut sides = compare_each_piece(store, context, &fetch, base.clone(), several).await?;
+    let selected = several.partners(near, bounds, context.partners(near, &narrow));
+    let mut sides = compare_each_piece(store, context, &selected, base.clone(), several).await?;
     let none: Vec<usize> =
         (0..).zip(&sides).filter(|(_, side)| !side.any_window()).map(|(at, _)| at).collect();
     if narrow.buckets_s.is_some() && !none.is_empty() {
         // As in `compare`: none at all is told apart from none where chance looks.
         let rest = several.only(&none);
-        let fetch = rest.partners(near, bounds, guest, &context.sql(&narrow.at_any_time()));
-        for (at, side) in none.into_iter().zip(compare_each_piece(store, context, &fetch, base, &rest).await?)
+        let selected = rest.partners(near, bounds, context.partners(near, &narrow.at_any_time()));
+        for (at, side) in
+            none.into_iter().zip(compare_each_piece(store, context, &selected, base, &rest).await?)
         {
             if let Some(place) = sides.get_mut(at) {
                 *place = side;
@@ -117,11 +117,11 @@ pub(crate) async fn compare_each(
 async fn compare_each_piece(
     store: &Store,
     context: &Arc<Context>,
-    fetch: &Fetch,
+    selection: &EventSelection,
     base: Comparison,
     several: &Several,
 ) -> Result<Vec<Side>, AskError> {
-    let mut pieces = Pieces::start(store, fetch, context)?;
+    let mut pieces = Pieces::start(store, selection, context)?;
     let rows_max = context.budget.piece_rows();
     let mut comparisons = vec![base; several.len()];
     let mut kept = 0;
@@ -162,20 +162,23 @@ pub(crate) async fn pairs(
     store: &Store,
     context: &Arc<Context>,
     near: &Near,
-    side: &Side,
-    ids: &HashSet<u64>,
+    side: &Arc<Side>,
+    ids: &Arc<HashSet<u64>>,
 ) -> Result<Vec<(u64, Row)>, AskError> {
-    let anchors = side.anchors_of(ids);
-    if let Some(partners) = &side.partners {
-        let anchors = Events::sorted(anchors, side.units);
-        return Ok(partners.iter().flat_map(|piece| comparison::pairs(near, &anchors, piece)).collect());
+    if side.partners.is_some() {
+        let (side, near, ids) = (Arc::clone(side), near.clone(), Arc::clone(ids));
+        return compute(move || {
+            let anchors = Events::sorted(side.anchors_of(&ids), side.units);
+            let pieces = side.partners.iter().flatten();
+            pieces.flat_map(|piece| comparison::pairs(&near, &anchors, piece)).collect()
+        })
+        .await;
     }
-    let guest = context.by_guest(near);
-    let times = statement::times_of_partners(near, &anchors);
-    let (mut comparison, narrow) = prepare(context, near, anchors, false).await?;
-    let Some(times) = times else { return Ok(Vec::new()) };
-    let fetch = statement::partners_within(near, times, guest, &context.sql(&narrow));
-    let mut pieces = Pieces::start(store, &fetch, context)?;
+    let anchors = side.anchors_of(ids);
+    let (mut comparison, narrow) = prepare(context, near, anchors.clone(), false).await?;
+    let how = context.partners(near, &narrow);
+    let Some(selected) = selection::partners_of(near, &anchors, how) else { return Ok(Vec::new()) };
+    let mut pieces = Pieces::start(store, &selected, context)?;
     let rows_max = context.budget.piece_rows();
     let mut found = Vec::new();
     while let Some(mut rows) = pieces.next(rows_max).await? {

@@ -3,9 +3,9 @@
 //! Chance compares whole days, and a day without observations would pass for a day without partners. One record
 //! with a clock of 1970, or of 2099, must not add decades of such days.
 
-use lastwords_store::{QueryError, Store};
+use lastwords_store::{QueryError, Store, select::Observations};
 
-use super::extent::{Extent, first_since};
+use super::extent::{Extent, fetch_first_since};
 use crate::{
     answer::Range,
     language::{Bounds, Members, Set},
@@ -37,7 +37,7 @@ pub(crate) async fn find_range(
     range.from = if first_ns >= earliest_ns {
         first_ns
     } else {
-        first_since(store, tables, earliest_ns).await?.unwrap_or(earliest_ns)
+        fetch_first_since(store, tables, earliest_ns).await?.unwrap_or(earliest_ns)
     };
     range.from = range.from.min(range.to);
     Ok(range)
@@ -59,10 +59,10 @@ fn earliest(to_ns: i64, now_ns: i64) -> i64 {
 }
 
 /// Texts and conditions are seen by log records alone; classes by samples as well.
-fn tables(sets: &[&Set]) -> &'static [&'static str] {
+fn tables(sets: &[&Set]) -> &'static [Observations] {
     if sets.iter().any(|set| matches!(set.members, Members::Class(_))) {
-        &["logs", "samples", "events"]
+        &Observations::ALL
     } else {
-        &["logs"]
+        &[Observations::Logs]
     }
 }

@@ -2,29 +2,20 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::Deserialize;
+use lastwords_store::select::{Machines, read_heard};
 
 use super::opening::{Opening, Wanted};
 use crate::{
     answer::{ChangeAnswer, ChangeFigures, ChangeRow, Moment, Range, Where},
     chance::change::{self, EPISODE_NS, Input, Side, Sides, rate},
-    context::Asked,
+    context::{Asked, Context, compute},
     error::AskError,
     event::{NO_GUEST, Row},
-    language::Change,
+    language::{Bounds, Change},
     names::Interner,
 };
 
 const DAY_NS: i64 = 86_400_000_000_000;
-
-/// When a machine was heard of first and last.
-#[derive(Debug, Deserialize)]
-struct Heard {
-    host: String,
-    guest: String,
-    first_ns: i64,
-    last_ns: i64,
-}
 
 /// Answers it; also says whether days are those of guests.
 pub(crate) async fn answer(asked: &Asked<'_>, question: &Change) -> Result<(ChangeAnswer, bool), AskError> {
@@ -43,59 +34,53 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: &Change) -> Result<(Chan
     };
     // A guest's events are counted by days of guests; a host's own by days of hosts.
     let of_guests = anchors.iter().any(|row| row.guest != NO_GUEST);
-    let (mut machines, hosts, guests) = heard(asked, range, of_guests).await?;
+    let machines = heard(asked, range, of_guests).await?;
+    let bounds = bounds.clone();
+    let change = compute(move || change::change(&input(&context, &bounds, anchors, machines, at_ns)));
+    Ok((answer_of(asked, range, at_ns, change.await?), of_guests))
+}
+
+/// Machines as events on their hosts: the time in which they were heard of.
+struct Heard {
+    rows: Vec<Row>,
+    hosts: Interner,
+    guests: Interner,
+}
+
+/// What is compared: the places asked about, and the others as their control.
+fn input(context: &Context, bounds: &Bounds, anchors: Vec<Row>, heard: Heard, at_ns: i64) -> Input {
+    let Heard { rows: machines, hosts, guests } = heard;
     let mut here = anchors.clone();
     context.only_at(bounds, &mut here);
-    let here_ids: HashSet<u64> = here.iter().map(|row| row.id).collect();
-    let elsewhere: Vec<Row> = anchors.into_iter().filter(|row| !here_ids.contains(&row.id)).collect();
-    let all = machines.clone();
-    asked.placement.only_at(&bounds.places, &mut machines, &hosts, &guests);
-    let machines_here: HashSet<u64> = machines.iter().map(|row| row.id).collect();
-    let others: Vec<Row> = all.into_iter().filter(|row| !machines_here.contains(&row.id)).collect();
+    let elsewhere = without(anchors, &here);
+    let mut machines_here = machines.clone();
+    context.placement.only_at(&bounds.places, &mut machines_here, &hosts, &guests);
+    let others = without(machines, &machines_here);
+    let count_sides = |anchors: &[Row], machines: &[Row]| {
+        count((anchors, &context.names.hosts), (machines, &hosts), at_ns, context.range)
+    };
     let control = (!bounds.places.is_empty() && !others.is_empty()).then(|| {
-        let input = input(&elsewhere, &context.names.hosts, &others, &hosts, at_ns, range);
+        let elsewhere = count_sides(&elsewhere, &others);
         let sum = |pick: fn(&Sides) -> Side| {
-            input.hosts.iter().map(pick).fold(Side::default(), |sum, one| Side {
+            elsewhere.hosts.iter().map(pick).fold(Side::default(), |sum, one| Side {
                 episodes: sum.episodes + one.episodes,
                 days: sum.days + one.days,
             })
         };
         Sides { before: sum(|sides| sides.before), after: sum(|sides| sides.after) }
     });
-    let input = Input { control, ..input(&here, &context.names.hosts, &machines, &hosts, at_ns, range) };
-    Ok((answer_of(asked, range, at_ns, change::change(&input)), of_guests))
+    Input { control, ..count_sides(&here, &machines_here) }
 }
 
-/// Machines with the time in which they were heard of, as events on their hosts.
-async fn heard(
-    asked: &Asked<'_>,
-    range: Range,
-    of_guests: bool,
-) -> Result<(Vec<Row>, Interner, Interner), AskError> {
-    let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({time_ns}), 'UTC')");
-    let (guest, which) = if of_guests {
-        (
-            "multiIf(GuestUuid != '', lower(toString(GuestUuid)), Guest != '', concat(Host, '/', Guest), '')",
-            "guest != ''",
-        )
-    } else {
-        ("''", "Host != ''")
-    };
-    let of = |table: &str| {
-        format!(
-            "SELECT toString(Host) AS host, {guest} AS guest, min(toUnixTimestamp64Nano(Timestamp)) AS first, \
-             max(toUnixTimestamp64Nano(Timestamp)) AS last FROM {table} \
-             WHERE {which} AND Timestamp >= {} AND Timestamp < {} GROUP BY host, guest",
-            instant(range.from),
-            instant(range.to)
-        )
-    };
-    let sql = format!(
-        "SELECT host, guest, min(first) AS first_ns, max(last) AS last_ns FROM ({} UNION ALL {}) GROUP BY host, guest",
-        of("logs"),
-        of("samples")
-    );
-    let found: Vec<Heard> = asked.store.rows(&sql).await?;
+/// Rows that are not among others, by their ids.
+fn without(rows: Vec<Row>, others: &[Row]) -> Vec<Row> {
+    let others: HashSet<u64> = others.iter().map(|row| row.id).collect();
+    rows.into_iter().filter(|row| !others.contains(&row.id)).collect()
+}
+
+async fn heard(asked: &Asked<'_>, range: Range, of_guests: bool) -> Result<Heard, AskError> {
+    let which = if of_guests { Machines::Guests } else { Machines::Hosts };
+    let found = read_heard(asked.store, which, range.from, range.to).await?;
     let (hosts, guests) = (Interner::default(), Interner::default());
     let rows = (0_u64..)
         .zip(found)
@@ -109,15 +94,13 @@ async fn heard(
             id,
         })
         .collect();
-    Ok((rows, hosts, guests))
+    Ok(Heard { rows, hosts, guests })
 }
 
 /// Counts episodes and days of each host and of each day. Hosts of both sides are joined by their names.
-fn input(
-    anchors: &[Row],
-    anchor_hosts: &Interner,
-    machines: &[Row],
-    machine_hosts: &Interner,
+fn count(
+    (anchors, anchor_hosts): (&[Row], &Interner),
+    (machines, machine_hosts): (&[Row], &Interner),
     at_ns: i64,
     range: Range,
 ) -> Input {

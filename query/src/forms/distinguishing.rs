@@ -1,7 +1,7 @@
 //! Answers `what distinguishes guests|hosts with SET`: their attributes as of the event, against those of the others.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -12,107 +12,106 @@ use crate::{
         self,
         attributes::{self, Compared, Machine, Trait},
     },
-    context::Asked,
-    correlate::placement::{Placement, Stay},
+    context::{Asked, compute},
+    correlate::placement::{Attributes, Placement, Stay},
     error::AskError,
     event::{NO_GUEST, Row},
-    fetch::catalog,
-    language::{Distinguishes, MachineKind},
-    names::{Interner, Names},
+    fetch::catalog::fetch_placement_whole,
+    language::{Bounds, Distinguishes, MachineKind},
+    names::Interner,
 };
 
+/// Answers it with all of its rows.
 pub(crate) async fn answer(
     asked: &Asked<'_>,
     question: &Distinguishes,
 ) -> Result<DistinguishingAnswer, AskError> {
     let bounds = &question.bounds;
-    let with_attributes = true;
-    let known = Arc::new(catalog::placement(asked.store, &asked.options.labels, with_attributes).await?);
-    let asked = &Asked { placement: Arc::clone(&known), ..*asked };
+    let placement = Arc::new(fetch_placement_whole(asked.store, asked.options).await?);
+    let asked = &Asked { placement, ..*asked };
     let wanted =
         Wanted { anchors: &question.anchors, partners: Vec::new(), bounds, by: None, compares: true };
-    let none = Names::default();
     let opening = Opening::read(asked, wanted).await?;
-    let (range, anchors, Names { hosts, guests, .. }) = match &opening {
-        Some(Opening { context, anchors, .. }) => {
-            let mut anchors = anchors.clone();
-            context.only_at(bounds, &mut anchors);
-            (context.range, anchors, &context.names)
-        }
-        None => (Range { from: asked.now_ns, to: asked.now_ns }, Vec::new(), &none),
-    };
-    let numbers = Interner::default();
-    let machines: Vec<Machine> = match question.machines {
-        MachineKind::Guests => {
-            let first = first_of(anchors.iter().filter(|row| row.guest != NO_GUEST), |row| {
-                guests.name(row.guest).to_owned()
-            });
-            let mut stays: HashMap<String, Vec<&Stay>> = HashMap::new();
-            for stay in
-                known.guests.iter().filter(|stay| stay.start_ns < range.to && stay.end_ns > range.from)
-            {
-                let guest = if stay.uuid.is_empty() {
-                    format!("{}/{}", stay.host, stay.guest)
-                } else {
-                    stay.uuid.clone()
-                };
-                stays.entry(guest).or_default().push(stay);
-            }
-            let mut order: Vec<(&String, &Vec<&Stay>)> = stays.iter().collect();
-            order.sort_by_key(|(guest, _)| *guest);
-            let of = |(guest, stays): (&String, &Vec<&Stay>)| {
-                let at_ns = first.get(guest).copied();
-                // As it was when it happened; for the others, as it was last.
-                let then = stays.iter().rev().find(|stay| at_ns.is_none_or(|at_ns| stay.start_ns <= at_ns));
-                let stay = then.or(stays.first())?;
-                let mut attributes = stay.attributes.clone();
-                for (name, value) in of_host(&known, &stay.host, at_ns.unwrap_or(range.to)) {
-                    attributes.entry(format!("host {name}")).or_insert(value);
-                }
-                Some((stay.host.clone(), Machine { host: 0, had: at_ns.is_some(), attributes }))
-            };
-            order
-                .into_iter()
-                .filter_map(of)
-                .map(|(host, machine)| Machine { host: numbers.number(&host), ..machine })
-                .collect()
-        }
-        MachineKind::Hosts => {
-            let first = first_of(anchors.iter(), |row| hosts.name(row.host).to_owned());
-            let placed = known.hosts.keys().chain(known.labels.keys()).cloned();
-            let mut all: Vec<String> = placed.collect::<HashSet<String>>().into_iter().collect();
-            all.sort();
-            all.into_iter()
-                .map(|host| {
-                    let at_ns = first.get(&host).copied();
-                    let attributes = of_host(&known, &host, at_ns.unwrap_or(range.to)).into_iter().collect();
-                    Machine { host: numbers.number(&host), had: at_ns.is_some(), attributes }
-                })
-                .collect()
-        }
-    };
+    let never = Range { from: asked.now_ns, to: asked.now_ns };
+    let range = opening.as_ref().map_or(never, |opening| opening.context.range);
     let seed = chance::seed(asked.text, range.from, range.to);
-    let compared = attributes::distinguish(&machines, seed);
+    let (placement, bounds, kind) = (Arc::clone(&asked.placement), bounds.clone(), question.machines);
+    let (machines, compared) = compute(move || {
+        let first = opening.map(|opening| first_events(opening, &bounds, kind)).unwrap_or_default();
+        let machines = match kind {
+            MachineKind::Guests => guests(&placement, &first, range),
+            MachineKind::Hosts => hosts(&placement, &first, range),
+        };
+        let compared = attributes::distinguish(&machines, seed);
+        (machines, compared)
+    })
+    .await?;
     Ok(answer_of(asked, range, &machines, compared))
 }
 
-/// The first event of each machine.
-fn first_of<'a>(rows: impl Iterator<Item = &'a Row>, name: impl Fn(&Row) -> String) -> HashMap<String, i64> {
-    let mut first: HashMap<String, i64> = HashMap::new();
-    for row in rows {
-        let at = first.entry(name(row)).or_insert(row.start_ns);
+/// The start of the first event of each machine: of guests by UUID, or by `host/name`.
+fn first_events(opening: Opening, bounds: &Bounds, kind: MachineKind) -> HashMap<String, i64> {
+    let Opening { context, mut anchors, .. } = opening;
+    context.only_at(bounds, &mut anchors);
+    let number = |row: &Row| match kind {
+        MachineKind::Guests => row.guest,
+        MachineKind::Hosts => row.host,
+    };
+    let mut first: HashMap<u32, i64> = HashMap::new();
+    for row in anchors.iter().filter(|row| number(row) != NO_GUEST) {
+        let at = first.entry(number(row)).or_insert(row.start_ns);
         *at = (*at).min(row.start_ns);
     }
-    first
+    let names = match kind {
+        MachineKind::Guests => &context.names.guests,
+        MachineKind::Hosts => &context.names.hosts,
+    };
+    first.into_iter().map(|(number, start_ns)| (names.name(number).to_owned(), start_ns)).collect()
 }
 
-/// What a host is like at an instant.
-fn of_host(known: &Placement, host: &str, at_ns: i64) -> Vec<(String, String)> {
-    let mut names: Vec<&str> = known.label_names().collect();
-    names.sort_unstable();
-    names.dedup();
-    let label = |name: &str| known.label(host, name, at_ns.saturating_sub(1)).map(str::to_owned);
-    names.into_iter().filter_map(|name| Some((name.to_owned(), label(name)?))).collect()
+/// Guests that stayed somewhere in a range, each as it was when it had its event; the others as they were last.
+fn guests(placement: &Placement, first: &HashMap<String, i64>, range: Range) -> Vec<Machine> {
+    let mut stays: BTreeMap<String, Vec<&Stay>> = BTreeMap::new();
+    for stay in placement.guests.iter().filter(|stay| stay.start_ns < range.to && stay.end_ns > range.from) {
+        let guest =
+            if stay.uuid.is_empty() { format!("{}/{}", stay.host, stay.guest) } else { stay.uuid.clone() };
+        stays.entry(guest).or_default().push(stay);
+    }
+    let (labels, numbers) = (label_names(placement), Interner::default());
+    let machine = |(guest, stays): (&String, &Vec<&Stay>)| {
+        let at_ns = first.get(guest).copied();
+        let then = stays.iter().rev().find(|stay| at_ns.is_none_or(|at_ns| stay.start_ns <= at_ns));
+        let stay = then.or(stays.first())?;
+        let mut attributes = stay.attributes.clone();
+        for (name, value) in host_attributes(placement, &labels, &stay.host, at_ns.unwrap_or(range.to)) {
+            attributes.entry(format!("host {name}")).or_insert(value);
+        }
+        Some(Machine { host: numbers.number(&stay.host), had: at_ns.is_some(), attributes })
+    };
+    stays.iter().filter_map(machine).collect()
+}
+
+/// Hosts that anything is known of, each as it was when it had its event; the others as they were last.
+fn hosts(placement: &Placement, first: &HashMap<String, i64>, range: Range) -> Vec<Machine> {
+    let all: BTreeSet<&String> = placement.hosts.keys().chain(placement.labels.keys()).collect();
+    let (labels, numbers) = (label_names(placement), Interner::default());
+    all.into_iter()
+        .map(|host| {
+            let at_ns = first.get(host).copied();
+            let attributes = host_attributes(placement, &labels, host, at_ns.unwrap_or(range.to));
+            Machine { host: numbers.number(host), had: at_ns.is_some(), attributes }
+        })
+        .collect()
+}
+
+fn label_names(placement: &Placement) -> BTreeSet<&str> {
+    placement.label_names().collect()
+}
+
+/// What a host is like just before an instant.
+fn host_attributes(placement: &Placement, labels: &BTreeSet<&str>, host: &str, at_ns: i64) -> Attributes {
+    let value = |label: &str| placement.label(host, label, at_ns.saturating_sub(1)).map(str::to_owned);
+    labels.iter().filter_map(|label| Some(((*label).to_owned(), value(label)?))).collect()
 }
 
 /// Such as `memory_mib ≥ 4096`.

@@ -1,16 +1,16 @@
 //! Answers `SET [not] within D of …`: fetch both sides of each condition, sweep, assess chance, word it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use lastwords_store::Store;
 
-use super::opening::{Opening, Wanted};
+use super::{
+    listing::Listing,
+    opening::{Opening, Wanted},
+};
 use crate::{
     answer::{
-        Chance, Grounds, Header, Match, MatchesAnswer, Partner, Range, Remarks,
+        Chance, Grounds, Header, Match, MatchesAnswer, Range, Remarks,
         counts::{Counts, Decided, Namers},
     },
     chance::{self, Assessment},
@@ -18,15 +18,11 @@ use crate::{
     correlate::{
         comparison::Side,
         conditions::{Evaluated, Evaluation},
-        sweep::nearness,
     },
     error::AskError,
     event::{Row, end_of},
-    fetch::{
-        details::{self, Detail, Evidence},
-        partners,
-    },
-    language::{Grouping, Matches, Near, Set},
+    fetch::partners,
+    language::{Grouping, Matches, Near},
     names::Names,
     options::AskOptions,
 };
@@ -47,7 +43,9 @@ pub(crate) async fn answer(
     let evaluated = task.evaluate(store, anchors).await?;
     let computing = Arc::clone(&task);
     let work = compute(move || computing.run(evaluated, remarks, clock_uncertainty_ns)).await?;
-    let matches = work.listed(store, &task).await?;
+    let (context, main, others) = (&task.context, &work.main, &work.others);
+    let listing = Listing { store: asked.store, context, question, options: asked.options, main, others };
+    let matches = listing.fetch().await?;
     Ok(work.answer(asked, question, range, matches))
 }
 
@@ -130,7 +128,8 @@ impl Task {
         let decided = Decided::of(&side.anchors, &side.found, &self.options.time_zone, |anchor| {
             self.is_decided(&side, anchor)
         });
-        Work { main: side, others, counts, decided, assessed, clock_uncertainty_ns, remarks }
+        let others = others.into_iter().map(|(at, side)| (at, Arc::new(side))).collect();
+        Work { main: Arc::new(side), others, counts, decided, assessed, clock_uncertainty_ns, remarks }
     }
 
     /// Whether no partner can come any more that an anchor does not have.
@@ -155,9 +154,9 @@ impl Task {
 #[derive(Default)]
 struct Work {
     /// The condition that chance is told of: the first that is not negated.
-    main: Side,
+    main: Arc<Side>,
     /// The other conditions by their place in the question.
-    others: Vec<(usize, Side)>,
+    others: Vec<(usize, Arc<Side>)>,
     counts: Counts,
     decided: Decided,
     assessed: Option<Assessment>,
@@ -166,43 +165,6 @@ struct Work {
 }
 
 impl Work {
-    /// The matches that are listed, in words.
-    async fn listed(&self, store: &Store, task: &Task) -> Result<Vec<Match>, AskError> {
-        let (question, options) = (&task.question, &task.options);
-        let anchors = &self.main.anchors;
-        let mut listed: Vec<Row> =
-            self.main.found.matches.iter().map(|one| anchors.row(one.anchor as usize)).collect();
-        let by_time = |row: &Row| (row.start_ns, row.unit, row.id);
-        let limit = options.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        if limit < listed.len() {
-            listed.select_nth_unstable_by_key(limit, by_time);
-            listed.truncate(limit);
-        }
-        listed.sort_unstable_by_key(by_time);
-        let of_anchors = details_of(store, &question.anchors, listed.iter()).await?;
-        let ids: HashSet<u64> = listed.iter().map(|row| row.id).collect();
-        let mut partners: HashMap<u64, Vec<Partner>> = HashMap::new();
-        for (at, near) in question.conditions.iter().enumerate().filter(|(_, near)| !near.negated) {
-            let other = self.others.iter().find(|(place, _)| *place == at).map(|(_, side)| side);
-            let pairs =
-                partners::pairs(store, &task.context, near, other.unwrap_or(&self.main), &ids).await?;
-            for (id, found) in in_words(store, near, &of_anchors, pairs).await? {
-                partners.entry(id).or_default().push(found);
-            }
-        }
-        let shown: Vec<&Detail> =
-            listed.iter().take(options.evidence).filter_map(|row| of_anchors.get(&row.id)).collect();
-        let evidence = details::evidence(store, &shown).await?;
-        let mut evidence: HashMap<u64, Evidence> =
-            shown.iter().map(|detail| detail.id).zip(evidence).collect();
-        let matches = listed.iter().filter_map(|row| {
-            let detail = of_anchors.get(&row.id)?;
-            let lines = evidence.remove(&detail.id).unwrap_or_default();
-            Some(one_match(detail, partners.remove(&detail.id).unwrap_or_default(), lines))
-        });
-        Ok(matches.collect())
-    }
-
     fn answer(
         self,
         asked: &Asked<'_>,
@@ -254,68 +216,4 @@ impl Work {
 #[allow(clippy::cast_precision_loss, reason = "counts of events")]
 fn expected(assessed: &Assessment, negated: bool) -> f64 {
     if negated { (assessed.anchors as f64 - assessed.expected).max(0.0) } else { assessed.expected }
-}
-
-/// Partners of events asked for, each with that event's id; those of an event nearest first.
-async fn in_words(
-    store: &Store,
-    near: &Near,
-    anchors: &HashMap<u64, Detail>,
-    mut pairs: Vec<(u64, Row)>,
-) -> Result<Vec<(u64, Partner)>, AskError> {
-    let details = details_of(store, &near.partners, pairs.iter().map(|(_, partner)| partner)).await?;
-    pairs.sort_by_cached_key(|(id, partner)| {
-        let span = anchors.get(id).map_or((0, 0), |anchor| (anchor.start_ns, anchor.end_ns));
-        let nearness = nearness(span, (partner.start_ns, partner.end_ns));
-        (*id, nearness, partner.start_ns, partner.id)
-    });
-    let in_words = pairs
-        .into_iter()
-        .filter_map(|(id, of)| Some((id, partner(details.get(&of.id)?, anchors.get(&id)?.start_ns))));
-    Ok(in_words.collect())
-}
-
-async fn details_of<'a>(
-    store: &Store,
-    set: &Set,
-    rows: impl Iterator<Item = &'a Row> + Clone,
-) -> Result<HashMap<u64, Detail>, AskError> {
-    let starts = rows.clone().map(|row| row.start_ns);
-    let times = (starts.clone().min().unwrap_or(0), starts.max().unwrap_or(0));
-    let ids: HashSet<u64> = rows.map(|row| row.id).collect();
-    details::details(store, set, &ids, times).await
-}
-
-fn one_match(detail: &Detail, partners: Vec<Partner>, evidence: Evidence) -> Match {
-    Match {
-        class: detail.class.clone(),
-        start: detail.start_ns,
-        end: end_of(detail.end_ns),
-        host: detail.host.clone(),
-        guest: guest(detail),
-        title: detail.title.clone(),
-        severity: detail.severity.clone(),
-        partners,
-        before: evidence.before,
-        evidence: evidence.lines,
-        after: evidence.after,
-    }
-}
-
-fn partner(detail: &Detail, anchor_start_ns: i64) -> Partner {
-    #[allow(clippy::cast_precision_loss, reason = "seconds to a double's precision")]
-    let lag_seconds = anchor_start_ns.saturating_sub(detail.start_ns) as f64 / 1e9;
-    Partner {
-        class: detail.class.clone(),
-        start: detail.start_ns,
-        end: end_of(detail.end_ns),
-        host: detail.host.clone(),
-        guest: guest(detail),
-        title: detail.title.clone(),
-        lag_seconds,
-    }
-}
-
-fn guest(detail: &Detail) -> Option<String> {
-    (!detail.guest.is_empty()).then(|| detail.guest.clone())
 }

@@ -10,13 +10,13 @@ use crate::{
     error::AskError,
     event::Row,
     fetch::{
-        extent::{extent, number_hosts},
-        pieces,
+        extent::{fetch_extent, number_hosts},
+        pieces::fetch_whole,
         range::{AHEAD_NS_MAX, find_range},
     },
     language::{Bounds, Grouping, Set},
     names::Names,
-    plan::statement,
+    plan::selection,
 };
 
 /// What a question says of the events that it asks about.
@@ -50,13 +50,13 @@ impl Opening {
     /// None where nothing was ever observed.
     pub async fn read(asked: &Asked<'_>, wanted: Wanted<'_>) -> Result<Option<Opening>, AskError> {
         let (store, options, now_ns) = (asked.store, asked.options, asked.now_ns);
-        let Some(extent) = extent(store).await? else { return Ok(None) };
+        let Some(extent) = fetch_extent(store).await? else { return Ok(None) };
         let (names, budget) = (Names::default(), Budget::new(options.memory_bytes_max));
         let Wanted { anchors, partners, bounds, by, compares } = wanted;
-        let fetch = statement::anchors(anchors, bounds, by);
+        let selected = selection::anchors(anchors, bounds, by);
         let sets: Vec<&Set> = std::iter::once(anchors).chain(partners).collect();
         number_hosts(store, &names).await?;
-        let (found, range) = tokio::try_join!(pieces::set(store, &fetch, &names, &budget), async {
+        let (found, range) = tokio::try_join!(fetch_whole(store, &selected, &names, &budget), async {
             Ok(find_range(store, bounds, &sets, compares, &extent, now_ns).await?)
         })?;
         // What is dated ahead of now has arrived as well, but a clock of 2099 is not the time.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use lastwords_detect::template;
-use serde::Deserialize;
+use lastwords_store::{
+    confine::Predicate,
+    select::{ClassCount, count_templates, read_classes, read_templates_near},
+};
 
 use super::opening::{Opening, Wanted};
 use crate::{
@@ -17,8 +20,8 @@ use crate::{
     error::AskError,
     event::Row,
     fetch::partners,
-    language::{Members, Near, Precedes, Predicate, Scope, Set},
-    plan::statement::Several,
+    language::{Members, Near, Precedes, Scope, Set},
+    plan::selection::Several,
     words::numbers::duration,
 };
 
@@ -187,19 +190,8 @@ impl Shared {
 
 /// Every class in the range but that of the anchors, those above it and those below.
 async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result<Vec<Source>, AskError> {
-    #[derive(Deserialize)]
-    struct Of {
-        class: String,
-        events: u64,
-    }
     let from_ns = range.from.saturating_sub(question.within_ns);
-    let sql = format!(
-        "SELECT Class AS class, count() AS events FROM events WHERE Start < fromUnixTimestamp64Nano(toInt64({}), 'UTC') \
-         AND (End IS NULL OR End >= fromUnixTimestamp64Nano(toInt64({from_ns}), 'UTC')) \
-         GROUP BY class ORDER BY class",
-        range.to
-    );
-    let found: Vec<Of> = asked.store.rows(&sql).await?;
+    let found = read_classes(asked.store, from_ns, range.to).await?;
     let own = match &question.anchors.members {
         Members::Class(class) => Some(class.as_str()),
         Members::Text(_) | Members::Predicate(_) => None,
@@ -209,8 +201,8 @@ async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result
     };
     Ok(found
         .into_iter()
-        .filter(|Of { class, .. }| own.is_none_or(|own| !below(class, own) && !below(own, class)))
-        .map(|Of { class, events }| Source {
+        .filter(|ClassCount { class, .. }| own.is_none_or(|own| !below(class, own) && !below(own, class)))
+        .map(|ClassCount { class, events }| Source {
             what: class.clone(),
             kind: CandidateKind::Class,
             set: Set { words: class.clone(), members: Members::Class(class), place: 0..0 },
@@ -226,22 +218,10 @@ async fn templates(
     question: &Precedes,
     shared: &Shared,
 ) -> Result<(Vec<Source>, usize), AskError> {
-    #[derive(Deserialize)]
-    struct Of {
-        template: u64,
-        body: String,
-        program: String,
-        records: u64,
-    }
-    #[derive(Deserialize)]
-    struct All {
-        templates: usize,
-    }
     let mut ends: Vec<i64> = shared.anchors.iter().map(|row| row.start_ns).collect();
     ends.sort_unstable();
     // Where there are very many anchors, evenly chosen ones show which templates to test.
     let step = ends.len().div_ceil(TEMPLATE_ANCHORS_MAX).max(1);
-    let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({time_ns}), 'UTC')");
     let mut spans: Vec<(i64, i64)> = Vec::new();
     for end in ends.into_iter().step_by(step) {
         let start = end.saturating_sub(question.within_ns);
@@ -250,29 +230,11 @@ async fn templates(
             _ => spans.push((start, end)),
         }
     }
-    let spans: Vec<String> = spans
-        .into_iter()
-        .map(|(start, end)| format!("Timestamp BETWEEN {} AND {}", instant(start), instant(end)))
-        .collect();
-    let plain = "Template != 0 AND Class = ''";
-    let sql = format!(
-        "WITH near AS (SELECT Template, count() AS seen FROM logs WHERE {plain} AND ({}) GROUP BY Template \
-         ORDER BY seen DESC LIMIT {TEMPLATES_MAX}) \
-         SELECT Template AS template, toValidUTF8(substring(any(Body), 1, 4096)) AS body, any(toString(Program)) AS program, count() AS records FROM logs \
-         WHERE {plain} AND Template IN (SELECT Template FROM near) AND Timestamp >= {} AND Timestamp < {} \
-         GROUP BY Template HAVING records <= {TEMPLATE_RECORDS_MAX} ORDER BY template",
-        spans.join(" OR "),
-        instant(shared.context.range.from),
-        instant(shared.context.range.to)
-    );
-    let found: Vec<Of> = asked.store.rows(&sql).await?;
-    let sql = format!(
-        "SELECT uniqExact(Template) AS templates FROM logs WHERE {plain} AND Timestamp >= {} AND Timestamp < {}",
-        instant(shared.context.range.from),
-        instant(shared.context.range.to)
-    );
-    let all: Vec<All> = asked.store.rows(&sql).await?;
-    let others = all.first().map_or(0, |all| all.templates).saturating_sub(found.len());
+    let Range { from, to } = shared.context.range;
+    let found =
+        read_templates_near(asked.store, &spans, (from, to), TEMPLATES_MAX, TEMPLATE_RECORDS_MAX).await?;
+    let all = usize::try_from(count_templates(asked.store, from, to).await?).unwrap_or(usize::MAX);
+    let others = all.saturating_sub(found.len());
     let sources = found.into_iter().filter(|of| of.records > 0).map(|of| Source {
         what: template::text_of_record(of.body.as_bytes(), &of.program),
         kind: CandidateKind::Template,

@@ -1,16 +1,15 @@
 //! Answers `hosts|guests silent for D`: times in which a machine that had spoken said nothing.
 //!
-//! A machine speaks by its log records and its samples. Gaps between them are found in the store, by their first and
-//! last instants in buckets of at most D/2: a gap of D never fits into one.
+//! A machine speaks by its log records and its samples.
 
-use serde::Deserialize;
+use lastwords_store::select::{Gap, Machines, read_gaps};
 
 use crate::{
     answer::{Range, SilenceAnswer, SilenceFigures, SilenceRow},
     context::Asked,
     error::AskError,
     event::Row,
-    fetch::extent::extent,
+    fetch::extent::fetch_extent,
     language::{MachineKind, Silent},
     names::Interner,
 };
@@ -19,26 +18,21 @@ use crate::{
 /// then nothing is collected any more and all are silent alike.
 const CURRENT_NS: i64 = 3_600_000_000_000;
 
-#[derive(Debug, Deserialize)]
-struct Gap {
-    machine: String,
-    host: String,
-    from_ns: i64,
-    /// 0 while it lasts.
-    to_ns: i64,
-}
-
 /// Answers it with all of its rows.
 pub(crate) async fn answer(asked: &Asked<'_>, question: &Silent) -> Result<SilenceAnswer, AskError> {
     let now_ns = asked.now_ns;
     let bounds = &question.bounds;
-    let extent = extent(asked.store).await?.unwrap_or_default();
+    let extent = fetch_extent(asked.store).await?.unwrap_or_default();
     let known_ns = if now_ns.saturating_sub(extent.last_ns) < CURRENT_NS { now_ns } else { extent.last_ns };
     let range = Range {
         from: bounds.from_ns.unwrap_or(extent.first_ns),
         to: bounds.to_ns.unwrap_or(i64::MAX).min(known_ns),
     };
-    let found: Vec<Gap> = asked.store.rows(&statement(question, range)).await?;
+    let which = match question.machines {
+        MachineKind::Hosts => Machines::Hosts,
+        MachineKind::Guests => Machines::Guests,
+    };
+    let found = read_gaps(asked.store, which, question.for_ns, (range.from, range.to)).await?;
     let found = asked.at(question, found);
     let rows: Vec<SilenceRow> =
         found.into_iter().filter_map(|gap| silence(gap, range, question.for_ns)).collect();
@@ -91,39 +85,4 @@ impl Asked<'_> {
         let kept: std::collections::HashSet<u64> = rows.iter().map(|row| row.id).collect();
         (0_u64..).zip(gaps).filter(|(id, _)| kept.contains(id)).map(|(_, gap)| gap).collect()
     }
-}
-
-fn statement(question: &Silent, range: Range) -> String {
-    let (machine, which) = match question.machines {
-        MachineKind::Hosts => ("toString(Host)", "Host != ''"),
-        MachineKind::Guests => (
-            "if(GuestUuid != '', toString(GuestUuid), concat(Host, '/', Guest))",
-            "(Guest != '' OR GuestUuid != '')",
-        ),
-    };
-    let bucket_ns = (question.for_ns / 2).max(1);
-    let instant = |time_ns: i64| format!("fromUnixTimestamp64Nano(toInt64({time_ns}), 'UTC')");
-    // What was said before the range tells since when a machine is silent in it.
-    let spoken = |table: &str| {
-        format!(
-            "SELECT {machine} AS machine, greatest(intDiv(toUnixTimestamp64Nano(Timestamp), {bucket_ns}), \
-             intDiv(toInt64({from}), {bucket_ns}) - 1) AS bucket, anyLast(toString(Host)) AS host, \
-             min(toUnixTimestamp64Nano(Timestamp)) AS first, max(toUnixTimestamp64Nano(Timestamp)) AS last \
-             FROM {table} WHERE {which} AND Timestamp < {to} GROUP BY machine, bucket",
-            from = range.from,
-            to = instant(range.to),
-        )
-    };
-    format!(
-        "WITH spoken AS (SELECT machine, bucket, anyLast(host) AS host, min(first) AS first, max(last) AS last FROM \
-         ({} UNION ALL {}) GROUP BY machine, bucket), \
-         gaps AS (SELECT machine, host, last AS from_ns, leadInFrame(first) OVER (PARTITION BY machine ORDER BY bucket \
-         ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS to_ns FROM spoken) \
-         SELECT machine, host, from_ns, to_ns FROM gaps WHERE to_ns = 0 OR \
-         (to_ns - from_ns >= {for_ns} AND to_ns > {from}) ORDER BY from_ns, machine",
-        spoken("logs"),
-        spoken("samples"),
-        for_ns = question.for_ns,
-        from = range.from,
-    )
 }

@@ -12,7 +12,6 @@ mod lexer;
 mod moment;
 mod names;
 mod parser;
-mod predicate;
 mod question;
 mod saved;
 mod sets;
@@ -22,7 +21,6 @@ pub use complete::{Candidate, Completions, Kind, complete};
 pub use error::SyntaxError;
 pub use names::Names;
 pub use parser::{bounds, parse};
-pub use predicate::Predicate;
 pub use question::{
     Asker, Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, MachineKind, Matches, Members, Messages,
     Near, Place, PlaceKind, Precedes, QUESTION_BYTES_MAX, Question, Scope, Set, Silent, WITHIN_NS_MAX,

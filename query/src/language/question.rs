@@ -3,8 +3,8 @@
 use std::ops::Range as Bytes;
 
 use jiff::tz::TimeZone;
+use lastwords_store::confine::Predicate;
 
-use super::predicate::Predicate;
 use crate::chance::Relation;
 
 /// Longest D that a question may have: 366 days.

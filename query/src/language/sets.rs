@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use lastwords_store::confine::Predicate;
+
 use super::{
     error::SyntaxError,
     lexer::{Piece, Token},
     names::nearest,
     parser::{AFTER_SET, EXAMPLE, Parser},
-    predicate::Predicate,
     question::{Members, Set},
 };
 

@@ -65,7 +65,10 @@ async fn discovery(week: &Week) {
     assert_eq!(figures["dispersion"], 1.0, "a guest that was heard of once is no cluster: {change:#}");
     let outside = week.ask("panics before and after 2026-12-24").await.unwrap_err();
     assert_eq!(outside.class(), ErrorClass::Unanswerable);
-    assert!(outside.to_string().contains("2026-12-24 00:00 has to lie within what was observed"), "{outside}");
+    assert!(
+        outside.to_string().contains("2026-12-24 00:00 has to lie within what was observed"),
+        "{outside}"
+    );
 
     let silent = week.ask("hosts silent for 2 days").await.unwrap();
     assert_eq!((&silent["figures"]["machines"], &silent["matched"]), (&json!(1), &json!(1)), "{silent:#}");

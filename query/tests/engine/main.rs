@@ -8,6 +8,7 @@
     reason = "in a test file helpers assert, too"
 )]
 
+mod catalog;
 mod forms;
 mod memory;
 mod narrow;

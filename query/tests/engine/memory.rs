@@ -49,6 +49,9 @@ async fn an_answer_does_not_depend_on_memory() {
     let options = AskOptions { memory_bytes_max: 6 << 20, ..options() };
     let error = ask(&week.store, "disk errors within 1s of panics", &options).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::TooLarge, "{error:?}");
-    assert!(matches!(error, AskError::TooLarge { needed, limit } if needed > limit && limit == 6 << 20), "{error:?}");
+    assert!(
+        matches!(error, AskError::TooLarge { needed, limit } if needed > limit && limit == 6 << 20),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("raise query.memory_max"), "{error}");
 }

@@ -1,12 +1,16 @@
 //! The command line: what may be said, and its help. Raw flags only; `config` and the commands validate them.
 
 mod fleet;
+mod listen;
+mod place;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, builder::ArgAction};
 
 pub use fleet::*;
+pub use listen::{Listen, parse_listen};
+pub use place::{FormatArgs, PlaceArgs};
 
 use crate::output::Format;
 
@@ -42,28 +46,6 @@ pub struct GlobalArgs {
     /// Log one JSON object a line instead of text
     #[arg(long, global = true, action = ArgAction::SetTrue, env = "LASTWORDS_LOG_JSON")]
     pub log_json: bool,
-}
-
-/// Where the data folder and the configuration are.
-#[derive(Debug, Clone, Default, ClapArgs)]
-pub struct PlaceArgs {
-    /// Data folder [env: LASTWORDS_DATA] [default: /var/lib/lastwords for root, else ~/.local/share/lastwords]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Configuration file [default: /etc/lastwords/lastwords.toml where it exists]
-    #[arg(long, value_name = "FILE", env = "LASTWORDS_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// Say a key of the configuration, such as engine.memory_max=4GiB; may be given more than once
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, ClapArgs)]
-pub struct FormatArgs {
-    /// How to print [default: table on a terminal, jsonl in a pipe]
-    #[arg(long, short, value_enum)]
-    pub format: Option<Format>,
 }
 
 /// The commands.
@@ -433,48 +415,6 @@ pub struct ShipArgs {
     /// Name of this host in records [env: LASTWORDS_HOST] [default: the host's name]
     #[arg(long, value_name = "NAME")]
     pub host: Option<String>,
-}
-
-/// An address to listen on, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listen {
-    /// Here; port 0 lets the system choose.
-    At(SocketAddr),
-    /// Nowhere.
-    Off,
-}
-
-impl Listen {
-    /// Where to listen, if anywhere.
-    #[must_use]
-    pub fn address(self) -> Option<SocketAddr> {
-        match self {
-            Listen::At(address) => Some(address),
-            Listen::Off => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Listen::At(address) => address.fmt(f),
-            Listen::Off => f.write_str("off"),
-        }
-    }
-}
-
-/// Reads `ADDR:PORT` or `off`.
-///
-/// # Errors
-/// What was wanted and what was found.
-pub fn parse_listen(text: &str) -> Result<Listen, String> {
-    if text == "off" {
-        return Ok(Listen::Off);
-    }
-    text.parse()
-        .map(Listen::At)
-        .map_err(|_| format!("wanted an address and a port such as 127.0.0.1:4320, or `off`; found {text:?}"))
 }
 
 fn parse_source(text: &str) -> Result<lastwords_record::Source, String> {

@@ -1,5 +1,6 @@
 //! What is printed: formats, tables, CSV; `screen` is where it goes, a terminal or not.
 
+pub mod reader;
 mod screen;
 
 use std::{

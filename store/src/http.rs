@@ -15,11 +15,13 @@
 
 mod counts;
 mod encoding;
+mod failure;
 mod front;
 mod lanes;
 mod request;
 mod response;
 mod serve;
+mod served;
 mod statement;
 mod words;
 
@@ -35,14 +37,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use failure::Failure;
 pub use front::{Port, PortLimits, Role, User, serve_port};
 pub(crate) use lanes::LANE_HEADER;
 pub use lanes::Lane;
-use lanes::Lanes;
 use request::{Bounds, Call};
-use response::{Failure, Reply};
+use response::Reply;
 pub(crate) use serve::accept_until;
 use serve::{ConnectionBounds, serve_connection};
+pub(crate) use served::Served;
 
 use crate::engine::{Engine, Statement};
 
@@ -50,19 +53,6 @@ use crate::engine::{Engine, Statement};
 const CONNECTIONS_MAX: usize = 512;
 /// How long statements may go on when the listener is asked to end.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// What every connection of a listener shares.
-pub(crate) struct Served {
-    engine: Arc<Engine>,
-    lanes: Lanes,
-}
-
-impl Served {
-    pub(crate) fn new(engine: Arc<Engine>) -> Arc<Served> {
-        let lanes = Lanes::new(engine.statements_max(), engine.port_wait_max());
-        Arc::new(Served { engine, lanes })
-    }
-}
 
 /// Serves the engine to this program, with every right, until `shutdown` is ready; then statements under way are
 /// finished, within limits. Not for a port that others reach: that is [`serve_port`].

@@ -3,6 +3,7 @@
 //! A database remembers in its table `migrations` which it has had. A program applies what is missing, and refuses a
 //! database that has had one which it does not know.
 
+mod migration;
 pub(crate) mod partition;
 mod render;
 
@@ -11,13 +12,7 @@ use thiserror::Error;
 pub use render::Layout;
 
 use crate::store::{QueryError, Store};
-
-/// One step of the schema.
-struct Migration {
-    number: u32,
-    name: &'static str,
-    sql: &'static str,
-}
+use migration::Migration;
 
 macro_rules! migrations {
     ($($number:literal $name:literal),* $(,)?) => {
@@ -84,35 +79,38 @@ fn note(migration: &Migration) -> String {
     )
 }
 
-pub(crate) async fn migrate(store: &Store) -> Result<u32, MigrateError> {
-    let layout =
-        Layout { database: store.database().to_owned(), cluster: store.cluster().map(str::to_owned) };
-    for (statement, sql) in layout.preparations().into_iter().enumerate() {
-        store.execute_outside(&sql).await.map_err(|source| MigrateError::Statement {
-            name: "0000_migrations",
-            statement,
-            source,
-        })?;
-    }
-    let applied: Vec<Applied> = store
-        .rows("SELECT DISTINCT Number, Program FROM migrations ORDER BY Number")
-        .await
-        .map_err(MigrateError::Read)?;
-    if let Some(newest) = applied.last().filter(|newest| newest.number > SCHEMA_VERSION) {
-        return Err(MigrateError::Newer { found: newest.number, written_by: newest.program.clone() });
-    }
-    let mut done = 0;
-    for migration in MIGRATIONS.iter().filter(|m| applied.iter().all(|a| a.number != m.number)) {
-        let failed =
-            |statement| move |source| MigrateError::Statement { name: migration.name, statement, source };
-        for (statement, sql) in layout.statements(migration).into_iter().enumerate() {
-            store.execute(&sql).await.map_err(failed(statement + 1))?;
+impl Store {
+    /// Brings the schema up to date; says how many migrations were applied.
+    pub async fn migrate(&self) -> Result<u32, MigrateError> {
+        let layout =
+            Layout { database: self.database().to_owned(), cluster: self.cluster().map(str::to_owned) };
+        for (statement, sql) in layout.preparations().into_iter().enumerate() {
+            self.execute_outside(&sql).await.map_err(|source| MigrateError::Statement {
+                name: "0000_migrations",
+                statement,
+                source,
+            })?;
         }
-        store.execute(&note(migration)).await.map_err(failed(0))?;
-        tracing::info!(migration = migration.name, "schema brought up to date");
-        done += 1;
+        let applied: Vec<Applied> = store
+            .rows("SELECT DISTINCT Number, Program FROM migrations ORDER BY Number")
+            .await
+            .map_err(MigrateError::Read)?;
+        if let Some(newest) = applied.last().filter(|newest| newest.number > SCHEMA_VERSION) {
+            return Err(MigrateError::Newer { found: newest.number, written_by: newest.program.clone() });
+        }
+        let mut done = 0;
+        for migration in MIGRATIONS.iter().filter(|m| applied.iter().all(|a| a.number != m.number)) {
+            let failed =
+                |statement| move |source| MigrateError::Statement { name: migration.name, statement, source };
+            for (statement, sql) in layout.statements(migration).into_iter().enumerate() {
+                self.execute(&sql).await.map_err(failed(statement + 1))?;
+            }
+            self.execute(&note(migration)).await.map_err(failed(0))?;
+            tracing::info!(migration = migration.name, "schema brought up to date");
+            done += 1;
+        }
+        Ok(done)
     }
-    Ok(done)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod forward;
 mod memory;
+mod options;
 mod quarantine;
 mod remote;
 mod socket;
@@ -21,24 +22,22 @@ use clickhouse::Client;
 use clickhouse::error::Error as ClientError;
 use clickhouse::insert_formatted::InsertFormatted;
 use clickhouse::query::{BytesCursor, Query};
+use hyper::body::{Body, Incoming};
+use hyper::{Request, Response};
 use serde::de::DeserializeOwned;
 
 pub use error::{Class, InsertError, QueryError};
 use error::{blames_address, never_sent};
 pub use forward::ForwardError;
+pub use options::{DATABASE, RemoteError, RemoteOptions};
 pub use quarantine::{Quarantined, Settled};
 use remote::{Endpoint, Endpoints};
-pub use remote::{RemoteError, RemoteOptions};
 pub use stored::{StoredBatch, StoredRecord};
 
 use crate::engine::watchdog::{self, Ends};
 use crate::engine::{Engine, EngineProcess};
 use crate::http::{LANE_HEADER, Lane};
 use crate::native::NativeBlock;
-use crate::schema::{self, MigrateError};
-
-/// The database that holds every table, unless another is configured.
-pub const DATABASE: &str = "lastwords";
 
 /// A statement that has run for longer when the engine's process ends under it may be the reason, and is not asked again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -166,9 +165,18 @@ impl Store {
         self.cluster.as_deref()
     }
 
-    /// Brings the schema up to date; says how many migrations were applied.
-    pub async fn migrate(&self) -> Result<u32, MigrateError> {
-        schema::migrate(self).await
+    /// Hands a request to the engine's own handler, which lets it do everything: whoever calls this has checked the
+    /// request. Path, query, headers and body go as they are. Where the answer (or the future before it) is dropped,
+    /// the engine ends the statement.
+    ///
+    /// # Errors
+    /// Where the store is a server elsewhere, or the engine does not answer.
+    pub async fn forward<B>(&self, request: Request<B>) -> Result<Response<Incoming>, ForwardError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<forward::Failure>,
+    {
+        self.forward.as_deref().ok_or(ForwardError::Remote)?.send(request).await
     }
 
     /// Inserts a block; returns when it is on disk (the tables are set to fsync).

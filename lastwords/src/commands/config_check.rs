@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use lastwords_config::{Shown, shown};
 
-use super::environment;
+use crate::environment::environment;
 use crate::{
     args::ConfigCheckArgs,
     config::{self, DEFAULT_FILE, Flags},

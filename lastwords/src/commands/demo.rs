@@ -12,7 +12,8 @@ use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use lastwords_query::render::wrapped;
 use lastwords_shipper::{Uplink, uplink::send};
 
-use super::{environment, import};
+use super::import;
+use crate::environment::environment;
 use crate::{
     args::DemoArgs,
     config::{self, Config, Flags},

@@ -15,7 +15,8 @@ use lastwords_query::language::{self, Asker};
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-use super::{environment, import, place::Place};
+use super::{import, place::Place};
+use crate::environment::environment;
 use crate::{
     args::DetectArgs,
     config::{self, Config, Flags},

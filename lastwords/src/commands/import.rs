@@ -13,7 +13,7 @@ use lastwords_record::Source;
 use lastwords_shipper::{ImportOptions, Imported, Input, Progress, Uplink};
 use serde_json::json;
 
-use super::environment;
+use crate::environment::environment;
 use crate::{
     args::ImportArgs,
     config::{self, Config, Flags},

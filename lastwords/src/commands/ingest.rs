@@ -5,13 +5,15 @@ use lastwords_ingester::{Speakers, connections, kafka::Producer, serve_grpc, ser
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{environment, kafka, stop_signal};
+use super::kafka;
+use crate::environment::environment;
 use crate::{
     args::ServiceArgs,
     config::{self, ConfigError, Flags},
     gate::Gate,
     outcome::Outcome,
 };
+use lastwords_runtime::shutdown::stop_signal;
 
 const FATAL_LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 

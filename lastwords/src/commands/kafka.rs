@@ -2,7 +2,7 @@
 
 use lastwords_ingester::kafka::{KafkaOptions, topics};
 
-use super::environment;
+use crate::environment::environment;
 use crate::{
     args::PlaceArgs,
     config::{self, Config, ConfigError, Flags},

@@ -21,7 +21,6 @@ mod write;
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
-use lastwords_runtime::shutdown::stop_signal;
 
 use crate::{
     args::{Args, Command, ConfigCommand, KafkaCommand, PlacementCommand, RulesCommand, StoreCommand},
@@ -81,9 +80,4 @@ fn block_on(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Resu
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(LEFTOVERS);
     ended
-}
-
-/// Looks up an environment variable; empty counts as not set.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -8,7 +8,7 @@ use lastwords_record::Host;
 use lastwords_shipper::{Uplink, uplink::send};
 use serde_json::json;
 
-use super::environment;
+use crate::environment::environment;
 use crate::{
     args::PlacementImportArgs,
     config::{self, Flags},

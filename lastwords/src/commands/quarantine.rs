@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{environment, place::Place};
+use super::place::Place;
+use crate::environment::environment;
 use crate::{
     args::{BatchArgs, PlaceArgs, QuarantineCommand},
     config::{self, Flags},

@@ -8,7 +8,8 @@ use lastwords_query::sql::is_sql;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-use super::{environment, place::Place};
+use super::place::Place;
+use crate::environment::environment;
 use crate::{
     args::QueryArgs,
     config::{self, Flags},

@@ -1,12 +1,13 @@
 //! `lastwords ship`: this machine's logs to an ingester elsewhere.
 
-use super::{environment, stop_signal};
+use crate::environment::environment;
 use crate::{
     args::ShipArgs,
     collect,
     config::{self, Flags},
     outcome::{Outcome, UsageError},
 };
+use lastwords_runtime::shutdown::stop_signal;
 
 /// Runs until a signal.
 ///

@@ -10,7 +10,7 @@ use lastwords_store::{
 };
 use tokio::net::TcpListener;
 
-use super::{environment, stop_signal};
+use crate::environment::environment;
 use crate::{
     args::{MigrateArgs, StoreServeArgs},
     config::{self, Flags},
@@ -19,6 +19,7 @@ use crate::{
     pipeline::OpenStore,
     port,
 };
+use lastwords_runtime::shutdown::stop_signal;
 
 /// How long a folder that a process before still holds is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

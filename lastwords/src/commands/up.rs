@@ -16,7 +16,7 @@ use tokio::{
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
-use super::{environment, stop_signal};
+use crate::environment::environment;
 use crate::{
     args::UpArgs,
     collect,
@@ -31,6 +31,7 @@ use crate::{
     pipeline::{OpenStore, PATIENCE, Pipeline, broken},
     port,
 };
+use lastwords_runtime::shutdown::stop_signal;
 
 const PURPOSE: &str = "lastwords up";
 

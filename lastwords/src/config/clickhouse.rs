@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use lastwords_config::{FilePath, Invalid};
 use serde::{Deserialize, Serialize};
 
-use super::first_line;
+use super::secrets::first_line;
 use crate::args::Listen;
 
 /// `[clickhouse]`

@@ -4,7 +4,7 @@ use lastwords_config::{FilePath, Hidden, Invalid, key_within};
 use lastwords_ingester::kafka::KafkaOptions;
 use serde::{Deserialize, Serialize};
 
-use super::{first_line, without_secrets};
+use super::secrets::{first_line, without_secrets};
 
 /// `[kafka]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

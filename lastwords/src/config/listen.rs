@@ -1,17 +1,11 @@
 //! `[listen]`: who may send batches, who may ask, and what they may take.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use lastwords_config::{ConfigError, FilePath, Invalid, Size};
-use lastwords_ingester::{
-    MemoryPlan, ServerTls, TlsFiles, descriptors, limits::MEMORY_BYTES_MIN, tls::TlsError,
-};
+use lastwords_config::{FilePath, Invalid, Size};
+use lastwords_ingester::{MemoryPlan, TlsFiles, descriptors, limits::MEMORY_BYTES_MIN, tls::TlsError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::Config;
 use crate::{
     args::{self, Listen},
     http::access::Authority,
@@ -187,21 +181,8 @@ impl Serialize for Listen {
     }
 }
 
-impl Config {
-    /// Reads certificate, key and CA of the listener; none: it speaks plain text.
-    ///
-    /// # Errors
-    /// File, line and key of what cannot be used.
-    pub fn listen_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
-        let Some(files) = &self.listen.security.tls else { return Ok(None) };
-        let loaded = ServerTls::load(files.clone())
-            .map_err(|error| self.layers.place(Invalid::new(key_with(files, &error), &error)))?;
-        Ok(Some(Arc::new(loaded)))
-    }
-}
-
 /// The key whose file cannot be used.
-fn key_with(files: &TlsFiles, error: &TlsError) -> &'static str {
+pub(super) fn key_with(files: &TlsFiles, error: &TlsError) -> &'static str {
     match error.path() {
         Some(path) if path == files.key_file => "listen.tls.key_file",
         Some(path) if Some(path) == files.client_ca_file.as_deref() => "listen.tls.client_ca_file",

@@ -15,21 +15,21 @@ mod flags;
 mod kafka;
 mod known;
 mod listen;
+mod secrets;
 mod store;
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::tz::TimeZone;
 use lastwords_config::{FilePath, Invalid, Layers, Schema, ShortNames, Shown, Size, shown};
-use lastwords_ingester::kafka::KafkaOptions;
+use lastwords_ingester::{ServerTls, kafka::KafkaOptions};
 use lastwords_shipper::{
     Uplink,
-    address::{carries_secrets, redacted},
     config::{self as shipper, Collect, CollectSettings, HostSettings, ShipSettings},
 };
 use lastwords_store::RemoteOptions;
@@ -254,6 +254,17 @@ impl Settings {
 }
 
 impl Config {
+    /// Reads certificate, key and CA of the listener; none: it speaks plain text.
+    ///
+    /// # Errors
+    /// File, line and key of what cannot be used.
+    pub fn listen_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
+        let Some(files) = &self.listen.security.tls else { return Ok(None) };
+        let loaded = ServerTls::load(files.clone())
+            .map_err(|error| self.layers.place(Invalid::new(listen::key_with(files, &error), &error)))?;
+        Ok(Some(Arc::new(loaded)))
+    }
+
     /// The file it came from.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
@@ -300,27 +311,6 @@ pub fn time_zone(
     };
     lastwords_shipper::form::time_zone(&name)
         .ok_or_else(|| Invalid::wanted(key, "a name of the time zone database such as Europe/Berlin", &name))
-}
-
-/// More of a file with a secret is not read.
-const PASSWORD_FILE_BYTES_MAX: u64 = 64 << 10;
-
-/// The first line of a file with a secret.
-fn first_line(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-/// Refuses an address, or a list of them, in which a password may stand; never says it.
-fn without_secrets(key: &str, addresses: &str, way_out: &str) -> Result<(), Invalid> {
-    if !carries_secrets(addresses) {
-        return Ok(());
-    }
-    let found = redacted(addresses);
-    let message =
-        format!("wanted an address without user, password and parameters, found {found:?}: {way_out}");
-    Err(Invalid::new(key, message))
 }
 
 fn default_data(environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {

@@ -6,7 +6,7 @@ use lastwords_config::{FilePath, Invalid};
 use lastwords_store::RemoteOptions;
 use serde::{Deserialize, Serialize};
 
-use super::{first_line, without_secrets};
+use super::secrets::{first_line, without_secrets};
 
 /// `[store]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

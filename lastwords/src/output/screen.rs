@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use lastwords_query::terminal::{REPLACEMENT, steers};
 
-use crate::outcome::printed;
+use super::reader::printed;
 
 /// The styles that this program uses itself: off, bold, faint, italic, and the colours of levels and plots.
 const STYLES: &[&[u8]] = &[

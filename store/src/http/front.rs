@@ -35,9 +35,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::counts::{Counts, During};
+use super::failure::Failure;
 use super::lanes::Lane;
 use super::request::{Bounds, Call};
-use super::response::{self, Failure};
+use super::response;
 use super::serve::{ConnectionBounds, accept_until, serve_connection};
 use crate::store::Store;
 use forward::Answer;

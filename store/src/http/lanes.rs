@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::response::Failure;
+use super::failure::Failure;
 
 /// The header by which our own process says for whom a statement is. The port's front makes its requests anew, so it
 /// never comes from a client.

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::encoding::{Coding, accepted, decode};
-use super::response::Failure;
+use super::failure::Failure;
 
 /// A statement's text, without an `INSERT`'s data.
 pub(super) const STATEMENT_BYTES_MAX: usize = 1 << 20;

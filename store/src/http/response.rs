@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::encoding::Coding;
+use super::failure::Failure;
 use crate::engine::running::ClientHere;
 use crate::engine::{ENGINE_VERSION, StatementError, Statistics};
 
@@ -61,31 +62,6 @@ impl hyper::body::Body for Chunks {
             }
             next => next.map(|next| next.map(|chunk| chunk.map(Frame::data))),
         }
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Unknown user or wrong password.
-    Access { user: String },
-    /// Refused by us or by the engine, in ClickHouse's words.
-    Statement { code: i32, text: String },
-    /// The body is larger than what is taken.
-    TooLarge { bytes_max: usize },
-    /// The body could not be decompressed.
-    Encoding(String),
-    /// The client went away.
-    Gone(String),
-    /// Too many statements are running.
-    Busy,
-    /// The engine is being closed, or started again.
-    Closing,
-}
-
-impl From<StatementError> for Failure {
-    fn from(error: StatementError) -> Self {
-        Failure::Statement { code: error.code, text: error.text }
     }
 }
 

@@ -7,6 +7,7 @@ mod insert;
 mod joining;
 mod limits;
 mod stream;
+mod turn;
 
 use std::sync::Arc;
 
@@ -14,21 +15,18 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::Served;
 use super::encoding::Coding;
+use super::failure::Failure;
 use super::lanes::Lane;
 use super::request::{Call, STATEMENT_BYTES_MAX};
-use super::response::{self, Chunks, Failure, Head, Reply};
+use super::response::{self, Chunks, Head, Reply};
+use super::served::Served;
 use super::words::{self, insert_head};
 use crate::engine::running::{Kind, Watched};
 use crate::engine::{Class, Connection, Engine, Statement, StatementError, Statistics};
 use joining::Joining;
 use stream::{send, tag, whole};
-
-/// Chunks that wait for a slow client.
-const CHUNKS_WAITING: usize = 4;
-/// Format of an answer for which nothing else was asked.
-const FORMAT: &str = "TabSeparated";
+use turn::{Body, FORMAT, Started, Turn, prepared};
 
 /// Runs the statement and gives its answer, which may still be coming.
 pub(super) async fn answer(mut call: Call, lane: Lane, served: &Arc<Served>) -> Result<Reply, Failure> {
@@ -63,65 +61,6 @@ pub(super) async fn answer(mut call: Call, lane: Lane, served: &Arc<Served>) -> 
         tag: &started.tag,
     };
     Ok(response::answer(&head, body))
-}
-
-/// What the thread of a statement keeps until the statement has ended.
-struct Turn {
-    engine: Arc<Engine>,
-    lane: Lane,
-    mark: String,
-    _watched: Watched,
-    _place: OwnedSemaphorePermit,
-}
-
-/// An answer whose beginning is known.
-struct Started {
-    body: Body,
-    coding: Coding,
-    statistics: Statistics,
-    tag: String,
-}
-
-/// The answer's bytes.
-enum Body {
-    Whole(Bytes),
-    Coming(Chunks),
-}
-
-/// A connection that is set up as the call wants it.
-fn prepared(call: &Call, turn: &Turn) -> Result<Connection, StatementError> {
-    let mut connection = turn.engine.connect()?;
-    // Times without a zone mean UTC, wherever the machine stands.
-    let mut settings = "SET session_timezone = 'UTC'".to_owned();
-    // The engine's own read-only mode also refuses a change of settings; it comes last.
-    let mut readonly = if call.reads_only { 2 } else { 0 };
-    for (name, value) in &call.settings {
-        if name == "readonly" {
-            readonly = readonly.max(value.parse().unwrap_or(1));
-        } else if name != "log_comment" {
-            settings.push_str(&format!(", {name} = '{}'", escape(value)));
-        }
-    }
-    settings.push_str(&format!(", log_comment = '{}'", turn.mark));
-    run_quietly(&mut connection, &settings)?;
-    if let Some(database) = &call.database {
-        run_quietly(
-            &mut connection,
-            &format!("USE `{}`", database.replace('\\', "\\\\").replace('`', "\\`")),
-        )?;
-    }
-    if readonly > 0 {
-        run_quietly(&mut connection, &format!("SET readonly = {}", readonly.min(2)))?;
-    }
-    Ok(connection)
-}
-
-fn run_quietly(connection: &mut Connection, text: &str) -> Result<(), StatementError> {
-    connection.run(&Statement { text: text.as_bytes(), format: FORMAT, parameters: &[] }).map(drop)
-}
-
-fn escape(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
 /// Runs a statement that is all there.

@@ -4,7 +4,7 @@
 //! shards, which is what everybody reads and writes. The constraint `this_run` goes: replicas have their tokens in
 //! Keeper, and each its own time of running.
 
-use super::Migration;
+use super::migration::Migration;
 
 /// Where the tables are to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

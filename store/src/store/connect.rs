@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::remote::RemoteError;
+use super::options::RemoteError;
 use super::wire::Wire;
 
 /// Where distributions keep the certificates that they trust.

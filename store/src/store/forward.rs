@@ -11,7 +11,7 @@ use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use thiserror::Error;
 
-use super::{Store, memory, socket};
+use super::{memory, socket};
 
 /// Why a request got no answer.
 #[derive(Debug, Error)]
@@ -25,7 +25,7 @@ pub enum ForwardError {
     Unreachable(#[source] legacy::Error),
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 type ForwardBody = UnsyncBoxBody<Bytes, Failure>;
 
 /// The way of forwarded requests; its connections are not those of the store's own statements.
@@ -45,26 +45,18 @@ impl Forward {
     pub(super) fn socket(connector: socket::Connector) -> Forward {
         Forward::Socket(legacy::Client::builder(TokioExecutor::new()).build(connector))
     }
-}
 
-impl Store {
-    /// Hands a request to the engine's own handler, which lets it do everything: whoever calls this has checked the
-    /// request. Path, query, headers and body go as they are. Where the answer (or the future before it) is dropped,
-    /// the engine ends the statement.
-    ///
-    /// # Errors
-    /// Where the store is a server elsewhere, or the engine does not answer.
-    pub async fn forward<B>(&self, request: Request<B>) -> Result<Response<Incoming>, ForwardError>
+    /// Sends a request as it is, but for its address.
+    pub(super) async fn send<B>(&self, request: Request<B>) -> Result<Response<Incoming>, ForwardError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Failure>,
     {
-        let forward = self.forward.as_deref().ok_or(ForwardError::Remote)?;
         let (mut parts, body) = request.into_parts();
         parts.uri = addressed(parts.uri);
         parts.version = hyper::Version::HTTP_11;
         let request = Request::from_parts(parts, body.map_err(Into::into).boxed_unsync());
-        match forward {
+        match self {
             Forward::Memory(client) => client.request(request).await,
             Forward::Socket(client) => client.request(request).await,
         }

@@ -14,6 +14,7 @@ mod faults;
 mod figures;
 mod fleet;
 mod lines;
+mod memory;
 mod process;
 mod proxy;
 mod score;
@@ -23,10 +24,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use figures::{Figures, Format};
-
-/// Tells how much memory a step took at most; the embedded engine has an allocator of its own.
-#[global_allocator]
-static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 #[derive(Parser)]
 #[command(name = "cargo lab", about = "Measures Lastwords, and breaks it on purpose")]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lastwords_store::engine::process::cage::{Cage, Hold, landlock_version};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::Config;
 
 const CHECK: &str = "engine's process";

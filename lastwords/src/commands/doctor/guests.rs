@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::Finding;
+use super::finding::Finding;
 
 const LIBVIRT_STATE: &str = "/run/libvirt/qemu";
 
@@ -68,7 +68,7 @@ fn libvirt(state: &Path) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::State, *};
+    use super::{super::finding::State, *};
 
     fn proc_with(command_lines: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use lastwords_ingester::kafka::topics;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::Config;
 
 /// A batch that has waited longer is worth a look.

@@ -4,7 +4,7 @@ use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt as _, pat
 
 use tokio::process::Command;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::Config;
 
 const MIB: u64 = 1 << 20;

@@ -5,6 +5,7 @@
 //! what is in it, `engine` at the engine's process and its cage. Nothing is changed.
 
 mod engine;
+mod finding;
 mod guests;
 mod kafka;
 mod machine;
@@ -14,67 +15,17 @@ mod store;
 use std::io::{self, Write as _};
 
 use lastwords_query::terminal::on_a_line;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::environment;
+use finding::{Finding, State};
+
 use crate::{
     args::DoctorArgs,
     config::{self, Flags},
+    environment::environment,
     outcome::{Outcome, printed},
     output::{self, Format},
 };
-
-/// What was found about one thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at.
-    pub check: &'static str,
-    /// How it stands.
-    pub state: State,
-    /// What was found.
-    pub found: String,
-    /// What to do; empty where nothing is to be done.
-    pub way_out: String,
-}
-
-/// How a thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// As it should be.
-    Ok,
-    /// Works, but something is lost or missing.
-    Warn,
-    /// Lastwords cannot do its work.
-    Fail,
-}
-
-impl State {
-    fn as_str(self) -> &'static str {
-        match self {
-            State::Ok => "ok",
-            State::Warn => "warn",
-            State::Fail => "fail",
-        }
-    }
-}
-
-impl Finding {
-    fn ok(check: &'static str, found: impl Into<String>) -> Finding {
-        Finding { check, state: State::Ok, found: found.into(), way_out: String::new() }
-    }
-
-    fn warn(check: &'static str, found: impl Into<String>, way_out: impl Into<String>) -> Finding {
-        Finding { check, state: State::Warn, found: found.into(), way_out: way_out.into() }
-    }
-
-    fn fail(check: &'static str, found: impl Into<String>, way_out: impl Into<String>) -> Finding {
-        Finding { check, state: State::Fail, found: found.into(), way_out: way_out.into() }
-    }
-
-    fn row(&self) -> Value {
-        json!({"state": self.state.as_str(), "check": self.check, "found": self.found, "way_out": self.way_out})
-    }
-}
 
 /// Runs the command.
 ///

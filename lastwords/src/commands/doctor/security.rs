@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use lastwords_runtime::{descriptors, tls::certificate::days_left};
 use lastwords_shipper::uplink::{TlsOptions, Uplink};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::Config;
 
 /// From so few days on, somebody should have renewed it.

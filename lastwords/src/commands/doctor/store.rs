@@ -8,7 +8,7 @@ use lastwords_store::{
     schema::SCHEMA_VERSION,
 };
 
-use super::Finding;
+use super::finding::Finding;
 use crate::{
     config::Config,
     data::{DataError, Holder},

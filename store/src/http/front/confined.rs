@@ -2,7 +2,7 @@
 
 use crate::confine::limits::{self, TEXT_BYTES_MAX};
 use crate::confine::{Audience, Policy, Refusal, confine_within};
-use crate::http::response::Failure;
+use crate::http::failure::Failure;
 
 /// A statement of this program's may have so many bytes: questions put ids, times and tables of matches into theirs.
 const OWN_BYTES_MAX: usize = 4 << 20;

@@ -11,9 +11,9 @@ use super::insert::{self, refused};
 use super::own::{Kind, OwnStatements};
 use super::{formats, settings};
 use crate::http::encoding::Coding;
+use crate::http::failure::Failure;
 use crate::http::lanes::Lane;
 use crate::http::request::{Call, Data};
-use crate::http::response::Failure;
 use crate::http::words::insert_head;
 
 /// A reader's statement, as it is sent; what is longer than the confinement takes is said by that.

@@ -2,7 +2,7 @@
 //! no expressions. What is sent on is printed anew from its parts.
 
 use super::formats;
-use crate::http::response::Failure;
+use crate::http::failure::Failure;
 use crate::http::words::Head as InsertHead;
 
 /// Tables that data may go to. Which migrations there were is the migrations' own matter.

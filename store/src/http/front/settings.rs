@@ -5,7 +5,7 @@
 
 use super::Role;
 use crate::confine::{Audience, limits};
-use crate::http::response::Failure;
+use crate::http::failure::Failure;
 
 /// A setting's value is not longer.
 const VALUE_BYTES_MAX: usize = 256;

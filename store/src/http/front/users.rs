@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use hyper::http::request::Parts;
 
-use crate::http::response::Failure;
+use crate::http::failure::Failure;
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use http_body_util::BodyExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::stream::tag;
-use super::{Body, CHUNKS_WAITING, Started, Turn, prepared};
+use super::turn::{Body, CHUNKS_WAITING, Started, Turn, prepared};
 use crate::http::encoding::Coding;
+use crate::http::failure::Failure;
 use crate::http::request::{Call, Data, STATEMENT_BYTES_MAX};
-use crate::http::response::Failure;
 use crate::http::words::Head;
 
 /// Data that does not come for so long is not waited for: the insert keeps a place.

@@ -7,11 +7,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::joining::{Joiner, Joining};
-use super::{Body, CHUNKS_WAITING, Started, Turn};
+use super::turn::{Body, CHUNKS_WAITING, Started, Turn};
 use crate::engine::{Statistics, Streaming};
 use crate::http::encoding::{Coding, Encoder};
+use crate::http::failure::Failure;
 use crate::http::request::Call;
-use crate::http::response::{Chunks, Cut, Failure, exception_frame};
+use crate::http::response::{Chunks, Cut, exception_frame};
 
 /// An answer up to this size goes out whole, with its length in front.
 const WHOLE_BYTES_MAX: usize = 1 << 20;

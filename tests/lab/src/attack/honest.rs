@@ -16,7 +16,7 @@ use lastwords_shipper::{
 };
 use tokio::sync::mpsc;
 
-use super::now_ns;
+use lastwords_runtime::clock::now_ns;
 
 const EVERY: Duration = Duration::from_millis(250);
 const LINES: usize = 50;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use lastwords_proto::v1::{Heartbeat, ship_request, ship_response};
+use lastwords_runtime::clock::now_ns;
 use rand::{Rng as _, rngs::StdRng};
 use tokio::{
     io::AsyncWriteExt as _,
@@ -18,7 +19,6 @@ use tokio::{
 
 use super::{
     batches::{Author, Flaw},
-    now_ns,
     wire::{Call, Heard, Link, framed, hello, prefix},
 };
 

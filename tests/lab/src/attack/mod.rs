@@ -15,7 +15,7 @@ mod wire;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -191,10 +191,4 @@ fn attack(
     });
     let counted = tallies.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(counted)
-}
-
-/// The clock.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

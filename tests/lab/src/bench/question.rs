@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use lastwords_query::{AskOptions, ask};
 use lastwords_store::{Engine, EngineOptions, Store};
 
-use crate::figures::Figures;
+use crate::{figures::Figures, memory::MEMORY};
 
 /// Which events.
 #[derive(clap::Args)]
@@ -114,12 +114,12 @@ async fn measure(store: &Store, options: &Options) -> anyhow::Result<Figures> {
 
         let mut answers = Vec::new();
         for (at, options) in [&counts, &whole, &pieces].into_iter().enumerate() {
-            let before = crate::MEMORY.current_usage();
-            crate::MEMORY.reset_peak_usage();
+            let before = MEMORY.current_usage();
+            MEMORY.reset_peak_usage();
             let since = Instant::now();
             let answer = ask(store, QUESTION, options).await?;
             asked[at].push(since.elapsed().as_secs_f64());
-            taken[at] = taken[at].max(megabytes(crate::MEMORY.peak_usage().saturating_sub(before)));
+            taken[at] = taken[at].max(megabytes(MEMORY.peak_usage().saturating_sub(before)));
             ensure!(
                 answer.matched() == matched,
                 "the question finds {}, the join {matched}",

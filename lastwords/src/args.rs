@@ -4,7 +4,7 @@ mod fleet;
 mod listen;
 mod place;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, builder::ArgAction};
 
@@ -12,7 +12,6 @@ pub use fleet::*;
 pub use listen::{Listen, parse_listen};
 pub use place::{FormatArgs, PlaceArgs};
 
-use crate::output::Format;
 
 /// Keeps the last words of a fleet of hypervisor hosts and their guests, and answers questions about them.
 #[derive(Debug, Parser)]

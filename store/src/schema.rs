@@ -91,7 +91,7 @@ impl Store {
                 source,
             })?;
         }
-        let applied: Vec<Applied> = store
+        let applied: Vec<Applied> = self
             .rows("SELECT DISTINCT Number, Program FROM migrations ORDER BY Number")
             .await
             .map_err(MigrateError::Read)?;

@@ -11,19 +11,17 @@ mod turn;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http_body_util::{Either, Full};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
-use super::encoding::Coding;
 use super::failure::Failure;
 use super::lanes::Lane;
 use super::request::{Call, STATEMENT_BYTES_MAX};
-use super::response::{self, Chunks, Head, Reply};
+use super::response::{self, Head, Reply};
 use super::served::Served;
 use super::words::{self, insert_head};
-use crate::engine::running::{Kind, Watched};
-use crate::engine::{Class, Connection, Engine, Statement, StatementError, Statistics};
+use crate::engine::running::Kind;
+use crate::engine::{Class, Statement};
 use joining::Joining;
 use stream::{send, tag, whole};
 use turn::{Body, FORMAT, Started, Turn, prepared};

@@ -11,8 +11,10 @@
 //! - [`read`]: a tree becomes the struct,
 //! - [`shown`]: the struct becomes lines for people, each with where it was said,
 //! - [`values`]: kinds of values that several parts have,
-//! - [`error`]: what is wrong, and where.
+//! - [`error`]: what is wrong, and where,
+//! - [`environment()`]: variables as a process has them.
 
+mod environment;
 pub mod error;
 mod file;
 pub mod layers;
@@ -23,13 +25,11 @@ pub mod shown;
 pub mod tree;
 pub mod values;
 
-/// Every variable begins with it.
-pub const PREFIX: &str = "LASTWORDS";
-
+pub use environment::environment;
 pub use error::{ConfigError, Invalid};
 pub use layers::{Layers, ShortNames};
 pub use rename::{FormerNames, Notice};
-pub use schema::{Key, Kind, Schema};
+pub use schema::{Key, Kind, PREFIX, Schema};
 pub use shown::Shown;
 pub use tree::{Origin, within as key_within};
 pub use values::{FilePath, Hidden, Size};

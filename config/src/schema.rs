@@ -13,11 +13,13 @@ use serde::de::{
 };
 
 use crate::{
-    PREFIX,
     error::Invalid,
     tree::{Node, Origin, Value, within},
     values::FILE_PATH,
 };
+
+/// Every variable begins with it.
+pub const PREFIX: &str = "LASTWORDS";
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

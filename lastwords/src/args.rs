@@ -1,17 +1,20 @@
 //! The command line: what may be said, and its help. Raw flags only; `config` and the commands validate them.
 
+mod detect;
 mod fleet;
 mod listen;
 mod place;
+mod placement;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, builder::ArgAction};
 
+pub use detect::*;
 pub use fleet::*;
 pub use listen::{Listen, parse_listen};
 pub use place::{FormatArgs, PlaceArgs};
-
+pub use placement::*;
 
 /// Keeps the last words of a fleet of hypervisor hosts and their guests, and answers questions about them.
 #[derive(Debug, Parser)]
@@ -251,117 +254,6 @@ pub struct QueryArgs {
     pub text: Vec<String>,
 }
 
-/// `lastwords detect`
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  lastwords detect /var/log/kern.log
-  journalctl -k | lastwords detect --format jsonl - | jq -r .title
-  lastwords detect --stored --since '7 days ago' --rules own.toml --dry-run
-
-With --stored, records in the store are scanned with the rules of now and of --rules; events that are missing are
-added. What was found before stays, and doing it again adds nothing.")]
-pub struct DetectArgs {
-    /// Where the store is, with --stored.
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    /// How.
-    #[command(flatten)]
-    pub format: FormatArgs,
-    /// Also print events of severity info
-    #[arg(long)]
-    pub all: bool,
-    /// A file of further rules (TOML); may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub rules: Vec<PathBuf>,
-    /// Scan what is in the store, and add the events that are missing
-    #[arg(long, conflicts_with = "file", requires = "since")]
-    pub stored: bool,
-    /// From when on, as in questions: '7 days ago', 2026-11-20, '2026-11-20 15:00'
-    #[arg(long, value_name = "TIME", requires = "stored")]
-    pub since: Option<String>,
-    /// Until when [default: now]
-    #[arg(long, value_name = "TIME", requires = "stored")]
-    pub until: Option<String>,
-    /// Time zone of times that don't say theirs [default: TZ, else this machine's]
-    #[arg(long, value_name = "TZ", requires = "stored")]
-    pub time_zone: Option<String>,
-    /// Only print what would be added
-    #[arg(long, requires = "stored")]
-    pub dry_run: bool,
-    /// A log file (.gz too), or - for standard input
-    #[arg(value_name = "FILE", required_unless_present = "stored")]
-    pub file: Option<PathBuf>,
-}
-
-/// `lastwords rules …`
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// Rules of detection
-    #[command(subcommand)]
-    Detect(DetectRulesCommand),
-}
-
-/// `lastwords rules detect …`
-#[derive(Debug, Subcommand)]
-pub enum DetectRulesCommand {
-    /// Read rules files and say what is wrong with them: file, line, rule and key
-    Check(RulesFilesArgs),
-    /// Try rules on their own examples, as they would be used: besides the built-in ones
-    Test(RulesFilesArgs),
-}
-
-/// `lastwords rules detect check|test`
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  lastwords rules detect check own.toml
-  lastwords rules detect test own.toml && lastwords detect --rules own.toml /var/log/syslog")]
-pub struct RulesFilesArgs {
-    /// Rules files (TOML), used together
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-}
-
-/// `lastwords placement …`
-#[derive(Debug, Subcommand)]
-pub enum PlacementCommand {
-    /// Import who ran where from libvirt's XML, `xl list -l` or CSV
-    Import(PlacementImportArgs),
-}
-
-/// `lastwords placement import`
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  virsh dumpxml web07 | lastwords placement import --host hv01 -
-  ssh hv02 xl list -l | lastwords placement import --host hv02 --since 2026-11-20T08:00:00Z -
-  lastwords placement import stays.csv
-
-CSV has a first line with the columns host, guest, uuid, start and end, of which all but host may be missing; every
-other column is an attribute. A row without guest and uuid says what the host itself is like, such as its rack.
-The same file again adds nothing; a later stay of a guest takes over from its start on.")]
-pub struct PlacementImportArgs {
-    /// Where.
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    /// The host, for files that do not name it
-    #[arg(long, value_name = "NAME")]
-    pub host: Option<String>,
-    /// From when it holds, for files that do not say [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-    /// Time zone of times that don't say theirs [default: TZ, else this machine's]
-    #[arg(long, value_name = "TZ")]
-    pub time_zone: Option<String>,
-    /// How.
-    #[command(flatten)]
-    pub format: FormatArgs,
-    /// Files, or - for standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-}
-
 /// `lastwords doctor`
 #[derive(Debug, ClapArgs)]
 pub struct DoctorArgs {
@@ -431,20 +323,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn listen_addresses() {
-        let cases = [
-            ("127.0.0.1:4320", Some(Listen::At(([127, 0, 0, 1], 4320).into()))),
-            ("[::1]:0", Some(Listen::At((std::net::Ipv6Addr::LOCALHOST, 0).into()))),
-            ("off", Some(Listen::Off)),
-            ("4320", None),
-            ("localhost:4320", None),
-            ("127.0.0.1", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(parse_listen(text).ok(), expected, "{text}");
-        }
     }
 }

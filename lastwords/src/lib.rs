@@ -22,7 +22,6 @@ pub mod commands;
 pub mod config;
 pub mod data;
 pub mod demo;
-mod environment;
 mod gate;
 pub mod http;
 pub mod outcome;

@@ -5,7 +5,7 @@ mod arguments;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use lastwords_config::{Schema, shown};
+use lastwords_config::{Schema, environment, shown};
 use lastwords_runtime::{private, shutdown::stop_signal};
 use lastwords_shipper::{
     config::{self, Flags, Loaded, ShipperSettings},
@@ -39,11 +39,6 @@ fn main() -> ExitCode {
             ExitCode::from(if usage { 2 } else { 3 })
         }
     }
-}
-
-/// Looks up an environment variable; empty counts as not set.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn check(flags: &Flags) -> anyhow::Result<()> {

@@ -43,3 +43,23 @@ pub fn parse_listen(text: &str) -> Result<Listen, String> {
         .map(Listen::At)
         .map_err(|_| format!("wanted an address and a port such as 127.0.0.1:4320, or `off`; found {text:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_addresses() {
+        let cases = [
+            ("127.0.0.1:4320", Some(Listen::At(([127, 0, 0, 1], 4320).into()))),
+            ("[::1]:0", Some(Listen::At((std::net::Ipv6Addr::LOCALHOST, 0).into()))),
+            ("off", Some(Listen::Off)),
+            ("4320", None),
+            ("localhost:4320", None),
+            ("127.0.0.1", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_listen(text).ok(), expected, "{text}");
+        }
+    }
+}

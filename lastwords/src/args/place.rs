@@ -1,4 +1,4 @@
-//! What most commands take: where the data folder is, and how to print.
+//! What many commands take: where data and configuration are, and how results are printed.
 
 use std::path::PathBuf;
 

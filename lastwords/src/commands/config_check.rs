@@ -4,13 +4,13 @@ use std::io::Write as _;
 
 use lastwords_config::{Shown, shown};
 
-use crate::environment::environment;
 use crate::{
     args::ConfigCheckArgs,
     config::{self, DEFAULT_FILE, Flags},
     outcome::{Outcome, printed},
     output::{self, Format},
 };
+use lastwords_config::environment;
 
 /// Runs the command.
 ///

@@ -13,7 +13,6 @@ use lastwords_query::render::wrapped;
 use lastwords_shipper::{Uplink, uplink::send};
 
 use super::import;
-use crate::environment::environment;
 use crate::{
     args::DemoArgs,
     config::{self, Config, Flags},
@@ -24,6 +23,7 @@ use crate::{
     placement,
     questions::{self, Ask, Body, Render},
 };
+use lastwords_config::environment;
 
 const QUESTION: &str = "panics within 5 minutes of network saturation";
 /// What one would ask who has no idea what to ask for.

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
 use super::{import, place::Place};
-use crate::environment::environment;
 use crate::{
     args::DetectArgs,
     config::{self, Config, Flags},
@@ -26,6 +25,7 @@ use crate::{
     rescan::{self, Told},
     rules::{self, Rules},
 };
+use lastwords_config::environment;
 
 /// Runs the command.
 ///

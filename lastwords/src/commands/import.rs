@@ -13,7 +13,6 @@ use lastwords_record::Source;
 use lastwords_shipper::{ImportOptions, Imported, Input, Progress, Uplink};
 use serde_json::json;
 
-use crate::environment::environment;
 use crate::{
     args::ImportArgs,
     config::{self, Config, Flags},
@@ -22,6 +21,7 @@ use crate::{
     output::{self, Format},
     pipeline::{Access, PATIENCE, Pipeline},
 };
+use lastwords_config::environment;
 
 /// How often the progress bar is drawn.
 const DRAWN_HZ: u8 = 10;

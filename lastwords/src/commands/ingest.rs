@@ -6,13 +6,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::kafka;
-use crate::environment::environment;
 use crate::{
     args::ServiceArgs,
     config::{self, ConfigError, Flags},
     gate::Gate,
     outcome::Outcome,
 };
+use lastwords_config::environment;
 use lastwords_runtime::shutdown::stop_signal;
 
 const FATAL_LOOK: std::time::Duration = std::time::Duration::from_secs(1);

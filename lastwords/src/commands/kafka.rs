@@ -2,13 +2,13 @@
 
 use lastwords_ingester::kafka::{KafkaOptions, topics};
 
-use crate::environment::environment;
 use crate::{
     args::PlaceArgs,
     config::{self, Config, ConfigError, Flags},
     outcome::Outcome,
     output,
 };
+use lastwords_config::environment;
 
 const LACKING: &str =
     "no Kafka is configured: wanted kafka.brokers = \"HOST:9092\", or LASTWORDS_KAFKA_BROKERS";

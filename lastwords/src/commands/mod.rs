@@ -21,6 +21,8 @@ mod write;
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
+use lastwords_config::environment;
+use lastwords_runtime::shutdown::stop_signal;
 
 use crate::{
     args::{Args, Command, ConfigCommand, KafkaCommand, PlacementCommand, RulesCommand, StoreCommand},

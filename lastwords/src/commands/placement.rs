@@ -8,7 +8,6 @@ use lastwords_record::Host;
 use lastwords_shipper::{Uplink, uplink::send};
 use serde_json::json;
 
-use crate::environment::environment;
 use crate::{
     args::PlacementImportArgs,
     config::{self, Flags},
@@ -17,6 +16,7 @@ use crate::{
     pipeline::{Access, PATIENCE, Pipeline},
     placement::{self, About},
 };
+use lastwords_config::environment;
 
 /// Runs the command.
 ///

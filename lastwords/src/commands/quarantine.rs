@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::place::Place;
-use crate::environment::environment;
 use crate::{
     args::{BatchArgs, PlaceArgs, QuarantineCommand},
     config::{self, Flags},
@@ -16,6 +15,7 @@ use crate::{
     questions,
     rules::Rules,
 };
+use lastwords_config::environment;
 
 /// Runs the command.
 ///

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
 use super::place::Place;
-use crate::environment::environment;
 use crate::{
     args::QueryArgs,
     config::{self, Flags},
@@ -18,6 +17,7 @@ use crate::{
     output::{self, Format},
     questions::{self, Ask, Body, Render, Reply},
 };
+use lastwords_config::environment;
 
 /// A table lists so many matches unless told otherwise.
 const TABLE_MATCHES: u64 = 20;

@@ -1,12 +1,12 @@
 //! `lastwords ship`: this machine's logs to an ingester elsewhere.
 
-use crate::environment::environment;
 use crate::{
     args::ShipArgs,
     collect,
     config::{self, Flags},
     outcome::{Outcome, UsageError},
 };
+use lastwords_config::environment;
 use lastwords_runtime::shutdown::stop_signal;
 
 /// Runs until a signal.
@@ -15,6 +15,7 @@ use lastwords_runtime::shutdown::stop_signal;
 /// Where the configuration names no ingester, or the shipper's state cannot be used.
 pub async fn run(ship: &ShipArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(ship), &environment)?;
+    config.warn_of_former_names();
     let Some(uplink) = config.uplink.clone() else {
         let message = "wanted an ingester to send to: --ingester http://HOST:4320, LASTWORDS_INGESTER, or ship.ingester";
         return Err(UsageError(message.to_owned()).into());

@@ -10,7 +10,6 @@ use lastwords_store::{
 };
 use tokio::net::TcpListener;
 
-use crate::environment::environment;
 use crate::{
     args::{MigrateArgs, StoreServeArgs},
     config::{self, Flags},
@@ -19,6 +18,7 @@ use crate::{
     pipeline::OpenStore,
     port,
 };
+use lastwords_config::environment;
 use lastwords_runtime::shutdown::stop_signal;
 
 /// How long a folder that a process before still holds is waited for.

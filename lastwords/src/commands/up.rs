@@ -16,7 +16,6 @@ use tokio::{
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::environment;
 use crate::{
     args::UpArgs,
     collect,
@@ -31,6 +30,7 @@ use crate::{
     pipeline::{OpenStore, PATIENCE, Pipeline, broken},
     port,
 };
+use lastwords_config::environment;
 use lastwords_runtime::shutdown::stop_signal;
 
 const PURPOSE: &str = "lastwords up";
@@ -41,6 +41,7 @@ const PURPOSE: &str = "lastwords up";
 /// Where something cannot be started, or a part fails that the others cannot do without.
 pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(up), &environment)?;
+    config.warn_of_former_names();
     let stop = stop_signal()?;
     let lock = lock(&config).await?;
     let gate = Gate::load(&config)?;

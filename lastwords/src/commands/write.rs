@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::kafka;
-use crate::environment::environment;
 use crate::{
     args::ServiceArgs,
     config::{self, ConfigError, Flags},
     outcome::Outcome,
 };
+use lastwords_config::environment;
 use lastwords_runtime::shutdown::stop_signal;
 
 const NO_STORE: &str = "no store is configured: wanted store.url = \"http://HOST:8123\", or LASTWORDS_STORE_URL \

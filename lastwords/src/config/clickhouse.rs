@@ -1,11 +1,11 @@
 //! `[clickhouse]`: the port for ClickHouse's clients, and who may use it.
 
-use std::{net::SocketAddr, path::Path};
+use std::net::SocketAddr;
 
 use lastwords_config::{FilePath, Invalid};
 use serde::{Deserialize, Serialize};
 
-use super::secrets::first_line;
+use super::secrets::password;
 use crate::args::Listen;
 
 /// `[clickhouse]`
@@ -115,19 +115,4 @@ pub fn named_writer(
         (None, Some(password)) => Ok(Some(("default".to_owned(), password))),
         (None, None) => Ok(None),
     }
-}
-
-/// The password in a file.
-///
-/// # Errors
-/// Where it cannot be read, or its first line is empty.
-pub fn password(key: &str, path: &Path) -> Result<String, Invalid> {
-    let password = first_line(path).map_err(|error| {
-        Invalid::new(key, format_args!("the password file {} cannot be read: {error}", path.display()))
-    })?;
-    if password.is_empty() {
-        let wanted = "a file whose first line is a password";
-        return Err(Invalid::wanted(key, wanted, &path.display().to_string()));
-    }
-    Ok(password)
 }

@@ -1,9 +1,14 @@
 //! `[listen]`: who may send batches, who may ask, and what they may take.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use lastwords_config::{FilePath, Invalid, Size};
-use lastwords_ingester::{MemoryPlan, TlsFiles, descriptors, limits::MEMORY_BYTES_MIN, tls::TlsError};
+use lastwords_ingester::{
+    MemoryPlan, ServerTls, TlsFiles, descriptors, limits::MEMORY_BYTES_MIN, tls::TlsError,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
@@ -181,8 +186,18 @@ impl Serialize for Listen {
     }
 }
 
+impl GrpcSecurity {
+    /// Reads certificate, key and CA; none: plain text.
+    pub(super) fn load(&self) -> Result<Option<Arc<ServerTls>>, Invalid> {
+        let Some(files) = &self.tls else { return Ok(None) };
+        let loaded =
+            ServerTls::load(files.clone()).map_err(|error| Invalid::new(key_with(files, &error), &error))?;
+        Ok(Some(Arc::new(loaded)))
+    }
+}
+
 /// The key whose file cannot be used.
-pub(super) fn key_with(files: &TlsFiles, error: &TlsError) -> &'static str {
+fn key_with(files: &TlsFiles, error: &TlsError) -> &'static str {
     match error.path() {
         Some(path) if path == files.key_file => "listen.tls.key_file",
         Some(path) if Some(path) == files.client_ca_file.as_deref() => "listen.tls.client_ca_file",

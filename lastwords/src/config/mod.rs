@@ -1,12 +1,13 @@
 //! Configuration: one TOML file, environment variables over it, flags over both; validated once. Each module has a
 //! table's settings as they are written, and what they come to:
 //!
-//! - [`listen`]: `[listen]`,
-//! - [`clickhouse`]: `[clickhouse]`,
-//! - [`kafka`]: `[kafka]`,
-//! - [`store`]: `[store]`,
-//! - [`known`]: `[sets]` and `[hosts]`,
-//! - [`flags`]: what the command line says;
+//! - `listen`: `[listen]`,
+//! - `clickhouse`: `[clickhouse]`,
+//! - `kafka`: `[kafka]`,
+//! - `store`: `[store]`,
+//! - `known`: `[sets]` and `[hosts]`,
+//! - `secrets`: passwords in files, and none in addresses,
+//! - `flags`: what the command line says;
 //!
 //! `[host]`, `[collect]` and `[ship]` are the shipper's ([`lastwords_shipper::config`]).
 
@@ -35,11 +36,12 @@ use lastwords_shipper::{
 use lastwords_store::RemoteOptions;
 use serde::{Deserialize, Serialize};
 
-pub use clickhouse::{ClickHouseConfig, ClickHouseSettings, READER, WRITER, named_writer, password};
+pub use clickhouse::{ClickHouseConfig, ClickHouseSettings, READER, WRITER, named_writer};
 pub use flags::{FLAGS, Flags};
 pub use kafka::KafkaSettings;
 pub use lastwords_config::ConfigError;
 pub use listen::{GrpcSecurity, HttpUse, ListenConfig, ListenSettings};
+pub use secrets::password;
 pub use store::{StoreSettings, is_cluster_name};
 
 use crate::{
@@ -277,10 +279,23 @@ impl Config {
         self.layers.notices()
     }
 
+    /// Logs which keys are written with former names.
+    pub fn warn_of_former_names(&self) {
+        self.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
+    }
+
     /// Every key with the value that is used.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
         shown::show(&self.settings, &Schema::derive::<Settings>(), &self.layers)
+    }
+
+    /// Reads certificate, key and CA of the listener; none: it speaks plain text.
+    ///
+    /// # Errors
+    /// File, line and key of what cannot be used.
+    pub fn listen_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
+        self.listen.security.load().map_err(|invalid| self.layers.place(invalid))
     }
 
     /// Reads the certificates and the key of `[ship.tls]` once.

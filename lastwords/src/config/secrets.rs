@@ -1,10 +1,27 @@
-//! Secrets stand in files of their own, never in addresses.
+//! Passwords, which stand in files or variables, and never in addresses.
 
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::{
+    io::{self, Read as _},
+    path::Path,
+};
 
 use lastwords_config::Invalid;
-use lastwords_shipper::address::{carries_secrets, redacted};
+use lastwords_runtime::address::{carries_secrets, redacted};
+
+/// The password in a file.
+///
+/// # Errors
+/// Where it cannot be read, or its first line is empty.
+pub fn password(key: &str, path: &Path) -> Result<String, Invalid> {
+    let password = first_line(path).map_err(|error| {
+        Invalid::new(key, format_args!("the password file {} cannot be read: {error}", path.display()))
+    })?;
+    if password.is_empty() {
+        let wanted = "a file whose first line is a password";
+        return Err(Invalid::wanted(key, wanted, &path.display().to_string()));
+    }
+    Ok(password)
+}
 
 /// More of a file with a secret is not read.
 const PASSWORD_FILE_BYTES_MAX: u64 = 64 << 10;

@@ -213,7 +213,7 @@ impl Collect {
         shipper.journald = self.journald;
         shipper.kmsg = self.kmsg;
         shipper.samples.clone_from(&self.samples);
-        self.limits.apply(&mut shipper);
+        shipper.limit(&self.limits);
         shipper
     }
 }

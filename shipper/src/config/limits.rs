@@ -5,8 +5,6 @@ use std::time::Duration;
 use lastwords_config::{Invalid, Size};
 use serde::{Deserialize, Serialize};
 
-use super::ShipperConfig;
-
 /// No wait is longer: what waits longer is taken for lost.
 const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const WINDOW_BYTES_MIN: u64 = 1 << 20;
@@ -67,15 +65,5 @@ impl LimitSettings {
             return Err(Invalid::new("collect.limits.window_bytes", message));
         }
         Ok(())
-    }
-
-    pub(super) fn apply(&self, shipper: &mut ShipperConfig) {
-        shipper.flush_interval = Duration::from_millis(self.flush_interval_ms);
-        shipper.group_timeout = Duration::from_millis(self.group_timeout_ms);
-        shipper.partial_timeout = Duration::from_millis(self.partial_timeout_ms);
-        shipper.rescan_interval = Duration::from_secs(self.rescan_interval_seconds);
-        shipper.rotated_wait = Duration::from_secs(self.rotated_wait_seconds);
-        shipper.held_bytes_max = self.held_bytes_max.0;
-        shipper.window_bytes = self.window_bytes.0;
     }
 }

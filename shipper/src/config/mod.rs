@@ -1,12 +1,13 @@
 //! Configuration of collecting and shipping, the same for `lastwords-shipper` and `lastwords`: each module has the
 //! settings as they are written, and what they come to.
 //!
-//! - [`host`]: `[host]`,
-//! - [`collect`]: `[collect]` and its sets of files,
-//! - [`limits`]: `[collect.limits]`,
-//! - [`ship`]: `[ship]` and `[ship.tls]`,
-//! - [`file_rule`]: which files are followed,
-//! - [`machine`]: what this machine has of it all.
+//! - `host`: `[host]`,
+//! - `collect`: `[collect]` and its sets of files,
+//! - `limits`: `[collect.limits]`,
+//! - `ship`: `[ship]` and `[ship.tls]`,
+//! - `file_rule`: which files are followed,
+//! - `shipper`: what all of it comes to,
+//! - `machine`: what this machine has of that.
 
 mod collect;
 mod file_rule;
@@ -14,14 +15,11 @@ mod host;
 mod limits;
 mod machine;
 mod ship;
+mod shipper;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use lastwords_config::{FormerNames, Invalid, Layers, Schema, ShortNames};
-use lastwords_record::Host;
 use serde::{Deserialize, Serialize};
 
 pub use collect::{
@@ -32,8 +30,9 @@ pub use host::HostSettings;
 pub use lastwords_config::ConfigError;
 pub use limits::LimitSettings;
 pub use ship::{ShipSettings, ShipTlsSettings};
+pub use shipper::ShipperConfig;
 
-use crate::{sample::network::NetworkOptions, uplink::Uplink};
+use crate::uplink::Uplink;
 
 /// The configuration file that `lastwords-shipper` reads where no other is named.
 pub const DEFAULT_FILE: &str = "/etc/lastwords/shipper.toml";
@@ -63,60 +62,6 @@ pub struct ShipperSettings {
     pub collect: CollectSettings,
     /// Where it is sent to.
     pub ship: ShipSettings,
-}
-
-/// What a shipper does, checked.
-#[derive(Debug, Clone)]
-pub struct ShipperConfig {
-    /// The host that it runs on.
-    pub host: Host,
-    /// Where its plan is.
-    pub state_dir: PathBuf,
-    /// Files that it follows; the first rule that means a file counts.
-    pub files: Vec<FileRule>,
-    /// systemd's journal.
-    pub journald: bool,
-    /// The kernel's ring.
-    pub kmsg: bool,
-    /// Network counters; none: not sampled.
-    pub samples: Option<NetworkOptions>,
-    /// How long records wait for company in a batch.
-    pub flush_interval: Duration,
-    /// After how long without a next line an open group is complete.
-    pub group_timeout: Duration,
-    /// After how long without the rest a partial line is a line.
-    pub partial_timeout: Duration,
-    /// How often all globs are looked at, whatever inotify says.
-    pub rescan_interval: Duration,
-    /// How long a rotated file is read after its last byte.
-    pub rotated_wait: Duration,
-    /// Bytes of deleted files that are kept for reading, at most.
-    pub held_bytes_max: u64,
-    /// Bytes of batches that are not acknowledged, at most.
-    pub window_bytes: u64,
-}
-
-impl ShipperConfig {
-    /// A shipper that follows nothing yet, with what the documentation calls the defaults.
-    pub fn new(host: Host, state_dir: PathBuf) -> ShipperConfig {
-        let mut shipper = ShipperConfig {
-            host,
-            state_dir,
-            files: Vec::new(),
-            journald: false,
-            kmsg: false,
-            samples: None,
-            flush_interval: Duration::ZERO,
-            group_timeout: Duration::ZERO,
-            partial_timeout: Duration::ZERO,
-            rescan_interval: Duration::ZERO,
-            rotated_wait: Duration::ZERO,
-            held_bytes_max: 0,
-            window_bytes: 0,
-        };
-        LimitSettings::default().apply(&mut shipper);
-        shipper
-    }
 }
 
 /// What a process was told to do.

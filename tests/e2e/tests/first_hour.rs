@@ -85,7 +85,8 @@ fn run(steps: &[Step], folder: &Path) -> Vec<String> {
     const MARK: &str = "\u{1e}";
     // What goes to standard error is progress and the shell's own words.
     let mut session =
-        "exec 2> ../errors\nstty cols 100\nset -e\ntrap 'for job in $(jobs -p); do kill $job; done' EXIT\n".to_owned();
+        "exec 2> ../errors\nstty cols 100\nset -e\ntrap 'for job in $(jobs -p); do kill $job; done' EXIT\n"
+            .to_owned();
     for (index, step) in steps.iter().enumerate() {
         write!(session, "printf '\\036%s\\n' {index}\n{}", step.command).unwrap();
     }

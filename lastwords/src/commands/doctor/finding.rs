@@ -1,6 +1,11 @@
-//! What doctor finds.
+//! What was found about one thing, and what to do about it.
 
+use std::io;
+
+use lastwords_query::terminal::on_a_line;
 use serde_json::{Value, json};
+
+use crate::output;
 
 /// What was found about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,5 +56,21 @@ impl Finding {
 
     pub(super) fn row(&self) -> Value {
         json!({"state": self.state.as_str(), "check": self.check, "found": self.found, "way_out": self.way_out})
+    }
+
+    /// Writes it for people.
+    pub(super) fn print(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let state = self.state.as_str();
+        let state = match (output::colour(), self.state) {
+            (false, _) => format!("{state:4}"),
+            (true, State::Ok) => format!("\x1b[32m{state:4}\x1b[0m"),
+            (true, State::Warn) => format!("\x1b[33m{state:4}\x1b[0m"),
+            (true, State::Fail) => format!("\x1b[31m{state:4}\x1b[0m"),
+        };
+        writeln!(out, "{state}  {:16} {}", self.check, on_a_line(&self.found))?;
+        if !self.way_out.is_empty() {
+            writeln!(out, "      {:16} → {}", "", on_a_line(&self.way_out))?;
+        }
+        Ok(())
     }
 }

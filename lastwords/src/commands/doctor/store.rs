@@ -22,7 +22,7 @@ const UP_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub async fn check(config: &Config) -> Vec<Finding> {
     let engine = engine(config);
-    let usable = engine.state != super::State::Fail;
+    let usable = engine.state != super::finding::State::Fail;
     let mut findings = vec![engine, folder(config)];
     match config.data.holder() {
         Some(holder) => findings.extend(held(config, &holder).await),

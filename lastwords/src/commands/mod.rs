@@ -21,8 +21,6 @@ mod write;
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
-use lastwords_config::environment;
-use lastwords_runtime::shutdown::stop_signal;
 
 use crate::{
     args::{Args, Command, ConfigCommand, KafkaCommand, PlacementCommand, RulesCommand, StoreCommand},

@@ -256,17 +256,6 @@ impl Settings {
 }
 
 impl Config {
-    /// Reads certificate, key and CA of the listener; none: it speaks plain text.
-    ///
-    /// # Errors
-    /// File, line and key of what cannot be used.
-    pub fn listen_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
-        let Some(files) = &self.listen.security.tls else { return Ok(None) };
-        let loaded = ServerTls::load(files.clone())
-            .map_err(|error| self.layers.place(Invalid::new(listen::key_with(files, &error), &error)))?;
-        Ok(Some(Arc::new(loaded)))
-    }
-
     /// The file it came from.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use finding::{Finding, State};
 
-use super::environment;
+use lastwords_config::environment;
 use crate::{
     args::DoctorArgs,
     config::{self, Flags},

@@ -149,14 +149,14 @@ impl Door {
         accepted: &mpsc::Sender<Connection>,
     ) {
         let place = Arc::new(place);
-        let begun = tokio::select! {
-            begun = begin(stream, address, self.files.as_ref(), &self.refusals) => begun,
+        let connected = tokio::select! {
+            connected = begin(stream, address, self.files.as_ref(), &self.refusals) => connected,
             () = place.must_leave() => {
                 let detail = "it had no call, and others needed its place".to_owned();
                 Err(Refusal { reason: ConnectionReason::GaveWay, detail })
             }
         };
-        match begun {
+        match connected {
             Ok(Some(mut connection)) => {
                 connection.peer.place = Some(place);
                 // Nobody takes it any more: the server is ending.
@@ -291,7 +291,7 @@ fn certificate(stream: &TlsStream<TcpStream>) -> Result<Option<Leaf>, Refusal> {
         return Ok(None);
     };
     let nameless = |detail: String| Refusal { reason: ConnectionReason::Nameless, detail };
-    let leaf = Leaf::of(certificate).map_err(|error| nameless(error.to_string()))?;
+    let leaf = Leaf::read(certificate).map_err(|error| nameless(error.to_string()))?;
     if leaf.names.is_empty() {
         return Err(nameless("wanted a certificate with a DNS name or a common name, found none".to_owned()));
     }

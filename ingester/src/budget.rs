@@ -61,33 +61,33 @@ enum Lacks {
 struct Accounts {
     limits: BudgetLimits,
     used: usize,
-    held: HashMap<Account, usize>,
+    taken: HashMap<Account, usize>,
     shippers: usize,
 }
 
 impl Accounts {
-    fn held(&self, account: Account) -> usize {
-        self.held.get(&account).copied().unwrap_or(0)
+    fn taken(&self, account: Account) -> usize {
+        self.taken.get(&account).copied().unwrap_or(0)
     }
 
-    fn held_by_shipper(&self, holder: Holder) -> usize {
-        self.held(Account::Shipper(holder.shipper))
+    fn taken_by_shipper(&self, holder: Holder) -> usize {
+        self.taken(Account::Shipper(holder.shipper))
     }
 
     /// Whether the holder may have so many bytes more. One request is always granted to who holds nothing, as far as
     /// there is room: a batch must never wait for ever.
     fn check(&self, holder: Holder, bytes: usize) -> Result<(), Lacks> {
         let over = |account| {
-            let held = self.held(account);
-            held > 0 && held + bytes > self.limits.share_bytes
+            let taken = self.taken(account);
+            taken > 0 && taken + bytes > self.limits.share_bytes
         };
         if holder.accounts().into_iter().any(over) {
             return Err(Lacks::Share);
         }
-        let held = self.held_by_shipper(holder);
+        let taken = self.taken_by_shipper(holder);
         let left = self.limits.total_bytes.checked_sub(self.used + bytes).ok_or(Lacks::Room)?;
         let equal_part = self.limits.total_bytes / self.shippers.max(1);
-        if left < self.limits.total_bytes / RESERVE_PART && held > 0 && held + bytes > equal_part {
+        if left < self.limits.total_bytes / RESERVE_PART && taken > 0 && taken + bytes > equal_part {
             return Err(Lacks::Share);
         }
         Ok(())
@@ -96,21 +96,21 @@ impl Accounts {
     fn charge(&mut self, holder: Holder, bytes: usize) {
         self.used += bytes;
         for account in holder.accounts() {
-            let held = self.held.entry(account).or_insert_with(|| {
+            let taken = self.taken.entry(account).or_insert_with(|| {
                 self.shippers += usize::from(matches!(account, Account::Shipper(_)));
                 0
             });
-            *held += bytes;
+            *taken += bytes;
         }
     }
 
     fn release(&mut self, holder: Holder, bytes: usize) {
         self.used = self.used.saturating_sub(bytes);
         for account in holder.accounts() {
-            if let Some(held) = self.held.get_mut(&account) {
-                *held = held.saturating_sub(bytes);
-                if *held == 0 {
-                    self.held.remove(&account);
+            if let Some(taken) = self.taken.get_mut(&account) {
+                *taken = taken.saturating_sub(bytes);
+                if *taken == 0 {
+                    self.taken.remove(&account);
                     self.shippers -= usize::from(matches!(account, Account::Shipper(_)));
                 }
             }
@@ -146,7 +146,7 @@ impl Pool {
             .enumerate()
             .map(|(place, waiter)| (place, waiter, accounts.check(waiter.holder, waiter.bytes)))
             .filter(|(.., check)| *check != Err(Lacks::Share))
-            .min_by_key(|(place, waiter, _)| (accounts.held_by_shipper(waiter.holder), *place))
+            .min_by_key(|(place, waiter, _)| (accounts.taken_by_shipper(waiter.holder), *place))
             .map(|(place, _, check)| (place, check.is_err()))?;
         (!lacks).then(|| self.waiting.remove(place))
     }
@@ -175,7 +175,7 @@ impl Budget {
     /// A pool of its own.
     #[must_use]
     pub fn new(limits: BudgetLimits) -> Budget {
-        let accounts = Accounts { limits, used: 0, held: HashMap::new(), shippers: 0 };
+        let accounts = Accounts { limits, used: 0, taken: HashMap::new(), shippers: 0 };
         Budget(Arc::new(Mutex::new(Pool { accounts, waiting: Vec::new(), waited: 0 })))
     }
 

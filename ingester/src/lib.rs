@@ -43,8 +43,6 @@ pub use accept::connections;
 pub use admit::{AdmitOptions, Speakers};
 pub use direct::{Direct, DirectOptions, Ticket};
 pub use grpc::serve_grpc;
-// Where those who serve and measure have always found them.
-pub use lastwords_runtime::{Health, descriptors, http, serve_health};
 pub use limits::{Deadlines, Limits, MemoryPlan};
 pub use metrics::{CallMetrics, Counters};
 pub use queue::{Durability, Incoming, Pending, Queue, SubmitError, WriteError, Written};

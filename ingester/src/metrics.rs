@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lastwords_runtime::metrics::{Counter, Gauge, Histogram, Registry, bytes, counts, look, render, seconds};
+use lastwords_runtime::metrics::{
+    Counter, Durations, Gauge, Histogram, Registry, bytes, counts, look, render, seconds,
+};
 
 /// What is counted of batches on their way into the store or onto Kafka.
 #[derive(Debug)]
@@ -115,20 +117,13 @@ impl Counters {
 #[derive(Debug)]
 pub struct CallMetrics {
     /// From the last byte of a batch to its acknowledgement.
-    pub(crate) acknowledgement_seconds: Histogram,
-    registry: Registry,
+    pub(crate) acknowledgements: Durations,
 }
 
 impl Default for CallMetrics {
     fn default() -> Self {
-        let (acknowledgement_seconds, mut registry) =
-            (seconds(), Registry::with_prefix("lastwords_ingester"));
-        registry.register(
-            "acknowledgement_seconds",
-            "From the last byte of a batch to its acknowledgement",
-            acknowledgement_seconds.clone(),
-        );
-        CallMetrics { acknowledgement_seconds, registry }
+        let help = "From the last byte of a batch to its acknowledgement";
+        CallMetrics { acknowledgements: Durations::new("lastwords_ingester_acknowledgement_seconds", help) }
     }
 }
 
@@ -136,7 +131,7 @@ impl CallMetrics {
     /// In the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        render(&self.registry)
+        self.acknowledgements.metrics()
     }
 }
 
@@ -152,7 +147,7 @@ mod tests {
         counters.inserted(Duration::from_secs(90), false);
         counters.lag_ms.set(17);
         let calls = CallMetrics::default();
-        calls.acknowledgement_seconds.observe(0.25);
+        calls.acknowledgements.observe(Duration::from_millis(250));
         let text = counters.render(5) + &calls.metrics();
         for line in [
             "# TYPE lastwords_ingester_batches_total counter",

@@ -136,7 +136,7 @@ impl ServerTls {
     /// Where they cannot be used.
     pub fn load(files: TlsFiles) -> Result<ServerTls, TlsError> {
         let contents = Contents::read(&files)?;
-        let current = Current::of(contents, CancellationToken::new())?;
+        let current = Current::build(contents, CancellationToken::new())?;
         let this = ServerTls {
             files,
             state: Mutex::new(State { current, complaint: None }),
@@ -275,7 +275,7 @@ fn renewed(files: &TlsFiles, current: &Current) -> Result<Current, TlsError> {
     } else {
         CancellationToken::new()
     };
-    let next = Current::of(contents, trust)?;
+    let next = Current::build(contents, trust)?;
     for expiry in &next.expiries {
         let days = certificate::days_left(expiry.not_after_s, SystemTime::now());
         if expiry.which == CERTIFICATE && days < 0 {
@@ -289,7 +289,7 @@ const CERTIFICATE: &str = "certificate";
 const CLIENT_CA: &str = "client_ca";
 
 impl Current {
-    fn of(contents: Contents, trust: CancellationToken) -> Result<Current, TlsError> {
+    fn build(contents: Contents, trust: CancellationToken) -> Result<Current, TlsError> {
         let setup = |error: &dyn ToString| TlsError::Setup(error.to_string());
         let (chain, key, leaf) = check_pair(&contents.certificate, &contents.key)?;
         let mut expiries = vec![Expiry { which: CERTIFICATE, not_after_s: leaf.not_after_s }];

@@ -20,7 +20,6 @@ use hyper::http::Request;
 use lastwords_ingester::{
     AdmitOptions, Limits, MemoryPlan, Refusals,
     budget::{Budget, BudgetLimits},
-    descriptors,
     limits::MEMORY_BYTES_MIN,
     refusals::{CallReason as Call, ConnectionReason as Connection, Refused},
     serve_grpc,
@@ -30,7 +29,10 @@ use lastwords_record::{
     BatchBuilder, BatchId, Clock, Compression, Origin, RecordRef, ShipperId, Source, TimeBasis,
     batch::FORMAT_VERSION,
 };
-use lastwords_runtime::places::{PlaceLimits, Places};
+use lastwords_runtime::{
+    descriptors,
+    places::{PlaceLimits, Places},
+};
 use lastwords_shipper::Uplink;
 use prost::Message as _;
 use tokio::{

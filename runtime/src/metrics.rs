@@ -3,7 +3,7 @@
 //!
 //! A counter's name is registered without `_total`, which the format adds.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
@@ -50,6 +50,34 @@ pub fn bytes() -> Histogram {
 #[must_use]
 pub fn counts() -> Histogram {
     Histogram::new(exponential_buckets(1.0, 4.0, 10))
+}
+
+/// How long something takes, as a histogram of its own.
+#[derive(Debug)]
+pub struct Durations {
+    seconds: Histogram,
+    registry: Registry,
+}
+
+impl Durations {
+    /// Under this name, which ends in `_seconds`.
+    #[must_use]
+    pub fn new(name: &str, help: &str) -> Durations {
+        let (seconds, mut registry) = (seconds(), Registry::default());
+        registry.register(name, help, seconds.clone());
+        Durations { seconds, registry }
+    }
+
+    /// One more that took so long.
+    pub fn observe(&self, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// In the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        render(&self.registry)
+    }
 }
 
 /// Values that are looked at when they are asked for.

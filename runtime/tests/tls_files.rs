@@ -122,7 +122,7 @@ fn a_certificate_names_its_alternative_names_or_else_its_common_name() {
             params.distinguished_name.push(DnType::CommonName, common);
         }
         params.not_after = date_time_ymd(2030, 1, 1);
-        Leaf::of(params.self_signed(&key).unwrap().der()).unwrap()
+        Leaf::read(params.self_signed(&key).unwrap().der()).unwrap()
     };
     let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
     let ip = SanType::IpAddress([10, 0, 0, 1].into());
@@ -175,6 +175,6 @@ proptest! {
             *byte = value;
         }
         bytes.truncate(WHOLE.len().saturating_sub(cut));
-        let _ = Leaf::of(&bytes.into());
+        let _ = Leaf::read(&bytes.into());
     }
 }

@@ -27,6 +27,5 @@ pub mod zone;
 
 pub use config::{ConfigError, ShipperConfig};
 pub use import::{ImportError, ImportOptions, Imported, Input, Progress};
-pub use lastwords_runtime::{address, private};
 pub use run::{ShipperError, run};
 pub use uplink::{Deliver, DeliverError, DeliverFuture, Delivered, Uplink};

@@ -62,7 +62,7 @@ fn a_batch_above_the_share_or_the_pool_does_not_wait_for_ever() {
 fn who_holds_least_is_served_first_and_then_who_waits_longest() {
     let budget = budget(1000, 1000);
     let greedy = holder(1, 1);
-    let held: Vec<Lease> = (0..8).map(|_| now(&budget, greedy, 100).unwrap()).collect();
+    let taken: Vec<Lease> = (0..8).map(|_| now(&budget, greedy, 100).unwrap()).collect();
     let other = now(&budget, holder(9, 9), 200).unwrap();
     let (mut again, mut late, mut later) = (
         pin!(budget.take(greedy, 100)),
@@ -73,11 +73,11 @@ fn who_holds_least_is_served_first_and_then_who_waits_longest() {
     assert!(poll_once(late.as_mut()).is_pending());
     assert!(poll_once(later.as_mut()).is_pending());
     assert!(budget.is_short());
-    let mut held = held.into_iter();
-    drop(held.next());
+    let mut taken = taken.into_iter();
+    drop(taken.next());
     let Poll::Ready(late) = poll_once(late.as_mut()) else { panic!("holds nothing, and is the elder") };
     assert!(poll_once(later.as_mut()).is_pending());
-    drop(held.next());
+    drop(taken.next());
     let Poll::Ready(_later) = poll_once(later.as_mut()) else { panic!("holds nothing") };
     assert!(poll_once(again.as_mut()).is_pending());
     drop((other, late));
@@ -183,9 +183,9 @@ proptest! {
                 Step::Drop(_) => {}
             }
             settle(&mut waiting, &mut leases);
-            let held: usize = leases.iter().map(|lease| lease.bytes).sum();
-            prop_assert_eq!(held, budget.used_bytes());
-            prop_assert!(held <= 1000);
+            let taken: usize = leases.iter().map(|lease| lease.bytes).sum();
+            prop_assert_eq!(taken, budget.used_bytes());
+            prop_assert!(taken <= 1000);
             for shipper in 0..6 {
                 let own: Vec<usize> = leases.iter().filter(|lease| lease.holder.shipper == holder(shipper, 0).shipper).map(|lease| lease.bytes).collect();
                 prop_assert!(own.iter().sum::<usize>() <= 300 || own.iter().filter(|bytes| **bytes > 0).count() == 1, "{:?}", own);
@@ -195,7 +195,7 @@ proptest! {
             drop(leases.pop());
             settle(&mut waiting, &mut leases);
         }
-        prop_assert!(waiting.is_empty(), "{} wait although nothing is held", waiting.len());
+        prop_assert!(waiting.is_empty(), "{} wait although nothing is taken", waiting.len());
         prop_assert_eq!(budget.used_bytes(), 0);
     }
 }

@@ -114,7 +114,7 @@ impl Acknowledger {
                     if written.quarantined > 0 {
                         self.options.limits.turns.set_aside();
                     }
-                    self.options.calls.acknowledgement_seconds.observe(received.elapsed().as_secs_f64());
+                    self.options.calls.acknowledgements.observe(received.elapsed());
                     acknowledgement(id, &written)
                 }
                 Err(WriteError::Refused(detail)) => self.refused(id, &detail),

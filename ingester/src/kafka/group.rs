@@ -228,9 +228,9 @@ mod tests {
         });
         leases.begin(2, |lease| writer(lease, Arc::clone(&shared)));
         let member = Member { shared, detector: Arc::new(Detector::built_in()), leases: Arc::clone(&leases) };
-        let held = Arc::clone(&leases);
+        let theirs = Arc::clone(&leases);
         let polled = tokio::task::spawn_blocking(move || {
-            poll(&kafka.consumer(), member, &kafka.topic, &held, &poison, &CancellationToken::new())
+            poll(&kafka.consumer(), member, &kafka.topic, &theirs, &poison, &CancellationToken::new())
         });
         (polled.await.unwrap().unwrap(), leases.count(), states.readiness())
     }

@@ -29,7 +29,7 @@ pub(super) struct Lease {
 }
 
 /// A partition that this member holds.
-struct Held {
+struct Running {
     drain: CancellationToken,
     lost: CancellationToken,
     generation: watch::Sender<Option<Generation>>,
@@ -43,16 +43,16 @@ pub(super) struct Leases {
     /// How long a partition that is taken away may finish its block.
     grace: Duration,
     poison: Poison,
-    held: Mutex<HashMap<i32, Held>>,
+    running: Mutex<HashMap<i32, Running>>,
 }
 
 impl Leases {
     pub fn new(handle: Handle, grace: Duration, poison: Poison) -> Leases {
-        Leases { handle, grace, poison, held: Mutex::default() }
+        Leases { handle, grace, poison, running: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the writer of a partition. Where it panics, fails, or ends although its lease goes on, the member is
@@ -79,7 +79,7 @@ impl Leases {
             // Nobody waits where the lease has been forgotten.
             let _ = end.send(());
         });
-        self.lock().insert(partition, Held { drain, lost, generation, ended });
+        self.lock().insert(partition, Running { drain, lost, generation, ended });
     }
 
     /// Commits are made under this generation from now on; none: they would be refused.
@@ -97,9 +97,9 @@ impl Leases {
     /// Ends the writers of these partitions. With `finish` blocks under way are stored and committed, as far as the
     /// grace goes: the successor has nothing in doubt then. Blocks the thread.
     pub fn end(&self, partitions: &[i32], finish: bool) {
-        let ending: Vec<Held> = {
-            let mut held = self.lock();
-            partitions.iter().filter_map(|partition| held.remove(partition)).collect()
+        let ending: Vec<Running> = {
+            let mut running = self.lock();
+            partitions.iter().filter_map(|partition| running.remove(partition)).collect()
         };
         for partition in &ending {
             partition.drain.cancel();
@@ -194,14 +194,14 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_member_that_is_expelled_loses_all_leases_at_once() {
         let leases = leases();
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tell, heard) = tokio::sync::oneshot::channel();
         leases.begin(1, |lease| async move {
             lease.lost.cancelled().await;
             let _ = tell.send(());
             done()
         });
         leases.renew(None);
-        told.await.unwrap();
+        heard.await.unwrap();
         tokio::task::block_in_place(|| leases.end_all(false));
         assert_eq!(leases.poison.reason(), None);
     }

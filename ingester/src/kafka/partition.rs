@@ -252,7 +252,7 @@ impl Writer {
         let rest = self.block.units.split_off(unit);
         let replaced = form(std::iter::once(&*aside), |_, _| true, planned_s);
         self.block.units.extend(replaced.into_iter().map(|(unit, rows)| (unit, rows, Some(alone))));
-        self.block.units.extend(rest.into_iter().filter(|(_, _, of)| *of != Some(alone)));
+        self.block.units.extend(rest.into_iter().filter(|(_, _, batch)| *batch != Some(alone)));
         Outcome::Replaced(self.block.units.len())
     }
 

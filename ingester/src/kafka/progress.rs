@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How far each partition of this process is, and whether their writers can go on.
 #[derive(Debug, Default)]
 pub struct PartitionStates {
-    held: Mutex<BTreeMap<i32, PartitionState>>,
+    partitions: Mutex<BTreeMap<i32, PartitionState>>,
     poison: Poison,
 }
 
@@ -33,7 +33,7 @@ struct PartitionState {
 
 impl PartitionStates {
     fn change(&self, partition: i32, change: impl FnOnce(&mut PartitionState)) {
-        let mut states = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         change(states.entry(partition).or_default());
     }
 
@@ -50,12 +50,12 @@ impl PartitionStates {
     }
 
     pub(super) fn forget(&self, partition: i32) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
     }
 
     /// Partitions held.
-    pub fn held(&self) -> usize {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
+    pub fn count(&self) -> usize {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// What the writers share to say that they cannot go on.
@@ -71,7 +71,7 @@ impl PartitionStates {
         if let Some(reason) = self.poison.reason() {
             return Err(reason.to_string());
         }
-        if self.held() == 0 {
+        if self.count() == 0 {
             let reason =
                 "no partition is held: Kafka or the store does not answer, or other writers hold all";
             return Err(reason.to_owned());
@@ -81,7 +81,7 @@ impl PartitionStates {
 
     /// In the text format of Prometheus.
     pub fn render(&self) -> String {
-        let states = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let states = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now_ms = now_ns() / 1_000_000;
         let states: Vec<(String, PartitionState)> =
             states.into_iter().map(|(partition, state)| (partition.to_string(), state)).collect();

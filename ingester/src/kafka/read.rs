@@ -79,7 +79,7 @@ pub(super) struct Reader {
     seeks: mpsc::UnboundedSender<(u64, i64)>,
     era: u64,
     /// Taken from the channel and not by the writer.
-    held: Option<Read>,
+    given_back: Option<Read>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -111,20 +111,20 @@ impl Reader {
             room_bytes,
         };
         let task = tokio::spawn(source.run(sender, commands));
-        Reader { reads, seeks, era: 0, held: None, task }
+        Reader { reads, seeks, era: 0, given_back: None, task }
     }
 
     /// One whose task is gone.
     #[cfg(test)]
     pub fn gone() -> Reader {
         let (reads, seeks) = (mpsc::unbounded_channel().1, mpsc::unbounded_channel().0);
-        Reader { reads, seeks, era: 0, held: None, task: tokio::spawn(async {}) }
+        Reader { reads, seeks, era: 0, given_back: None, task: tokio::spawn(async {}) }
     }
 
     /// Goes on from this offset; what was read before is forgotten.
     pub fn seek(&mut self, offset: i64) {
         self.era += 1;
-        self.held = None;
+        self.given_back = None;
         // A reader that has ended gives no messages, which is noticed there.
         let _ = self.seeks.send((self.era, offset));
     }
@@ -134,8 +134,8 @@ impl Reader {
     /// # Errors
     /// Where the last seek failed, or the reader has ended.
     pub async fn next(&mut self) -> Result<Read, Interrupted> {
-        if let Some(held) = self.held.take() {
-            return Ok(held);
+        if let Some(read) = self.given_back.take() {
+            return Ok(read);
         }
         loop {
             match self.reads.recv().await {
@@ -150,7 +150,7 @@ impl Reader {
 
     /// Gives a message back, to be the next one.
     pub fn put_back(&mut self, read: Read) {
-        self.held = Some(read);
+        self.given_back = Some(read);
     }
 }
 

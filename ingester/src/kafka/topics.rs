@@ -201,8 +201,11 @@ fn check_blocking(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError>
         Ok(TopicState {
             topic: name.to_owned(),
             partitions: partitions.len(),
-            replicas: partitions.iter().map(|of| of.replicas().len()).min().unwrap_or(0),
-            behind: partitions.iter().filter(|of| of.isr().len() < of.replicas().len()).count(),
+            replicas: partitions.iter().map(|partition| partition.replicas().len()).min().unwrap_or(0),
+            behind: partitions
+                .iter()
+                .filter(|partition| partition.isr().len() < partition.replicas().len())
+                .count(),
         })
     };
     let batches = state(&options.topic)?;

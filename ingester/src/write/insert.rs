@@ -161,14 +161,14 @@ impl Inserter {
     ) -> Result<(), Broken> {
         while let Some(block) = next_block(&blocks, first).await {
             let Block { batches, units, planned_s, formed, room } = block;
-            let (waited, begun) = (formed.elapsed(), Instant::now());
+            let (waited, since) = (formed.elapsed(), Instant::now());
             let rows: usize = batches.iter().map(|batch| batch.rows()).sum();
             let units = if waited > PLAN_AGE_MAX { None } else { Some((units, planned_s)) };
             self.settle(batches, units).await?;
             tracing::debug!(
                 rows,
                 waited_ms = waited.as_millis(),
-                took_ms = begun.elapsed().as_millis(),
+                took_ms = since.elapsed().as_millis(),
                 "block stored"
             );
             drop(room);

@@ -1,7 +1,8 @@
 //! `lastwords ingest`: shippers in, Kafka out. Keeps nothing itself.
 
 use anyhow::Context as _;
-use lastwords_ingester::{Speakers, connections, kafka::Producer, serve_grpc, serve_health};
+use lastwords_ingester::{Speakers, connections, kafka::Producer, serve_grpc};
+use lastwords_runtime::serve_health;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -6,9 +6,8 @@ use anyhow::Context as _;
 use lastwords_ingester::{
     BlockLimits, Counters,
     kafka::{GroupOptions, PartitionStates, run_group},
-    serve_health,
 };
-use lastwords_runtime::{Backoff, Pauses};
+use lastwords_runtime::{Backoff, Pauses, serve_health};
 use lastwords_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -6,9 +6,8 @@ use std::{
 };
 
 use lastwords_config::{FilePath, Invalid, Size};
-use lastwords_ingester::{
-    MemoryPlan, ServerTls, TlsFiles, descriptors, limits::MEMORY_BYTES_MIN, tls::TlsError,
-};
+use lastwords_ingester::{MemoryPlan, ServerTls, TlsFiles, limits::MEMORY_BYTES_MIN, tls::TlsError};
+use lastwords_runtime::descriptors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{

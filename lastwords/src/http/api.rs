@@ -28,7 +28,7 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Incoming},
 };
-use lastwords_ingester::Health;
+use lastwords_runtime::Health;
 use lastwords_store::Store;
 use serde::de::DeserializeOwned;
 use serde_json::json;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, StatusCode, Uri, body::Incoming, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
-use lastwords_shipper::address::{carries_secrets, redacted};
+use lastwords_runtime::address::{carries_secrets, redacted};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader},

@@ -8,11 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use lastwords_ingester::http::serve_http;
+use lastwords_runtime::http::serve_http;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-pub use lastwords_ingester::http::Listener;
+pub use lastwords_runtime::http::Listener;
 
 use super::{access::Door, api::Api};
 

@@ -34,7 +34,7 @@ impl Leaf {
     ///
     /// # Errors
     /// Where it is no X.509 certificate.
-    pub fn of(certificate: &CertificateDer<'_>) -> Result<Leaf, CertificateError> {
+    pub fn read(certificate: &CertificateDer<'_>) -> Result<Leaf, CertificateError> {
         let certificate = Certificate::from_der(certificate).map_err(failed)?;
         let alternative = certificate.tbs_certificate.get::<SubjectAltName>().map_err(failed)?;
         let mut names: Vec<String> = alternative
@@ -71,7 +71,7 @@ pub fn days_left(not_after_s: i64, now: SystemTime) -> i64 {
 /// # Errors
 /// Where one of them cannot be read.
 pub fn earliest_end_s(certificates: &[CertificateDer<'_>]) -> Result<Option<i64>, CertificateError> {
-    certificates.iter().map(|certificate| Leaf::of(certificate).map(|leaf| leaf.not_after_s)).try_fold(
+    certificates.iter().map(|certificate| Leaf::read(certificate).map(|leaf| leaf.not_after_s)).try_fold(
         None,
         |earliest: Option<i64>, end| {
             let end = end?;

@@ -60,7 +60,7 @@ pub fn check_pair(certificate: &PemFile, key: &PemFile) -> Result<Pair, Identity
         found,
     };
     let first = chain.first().ok_or_else(|| pair("no certificate".to_owned()))?;
-    let leaf = Leaf::of(first)
+    let leaf = Leaf::read(first)
         .map_err(|source| IdentityError::Certificate { path: certificate.path().to_owned(), source })?;
     CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => pair("another one's".to_owned()),

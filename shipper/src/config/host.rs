@@ -2,6 +2,7 @@
 
 use lastwords_config::Invalid;
 use lastwords_record::Host;
+use lastwords_runtime::host;
 use serde::{Deserialize, Serialize};
 
 /// `[host]`
@@ -15,7 +16,7 @@ pub struct HostSettings {
 impl HostSettings {
     /// Says what nobody said.
     pub fn fill(&mut self) {
-        self.name.get_or_insert_with(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+        self.name.get_or_insert_with(host::name);
     }
 
     /// This machine.
@@ -25,9 +26,7 @@ impl HostSettings {
     pub fn check(&self) -> Result<Host, Invalid> {
         let mut settings = self.clone();
         settings.fill();
-        let machine_id =
-            std::fs::read_to_string("/etc/machine-id").map(|text| text.trim().to_owned()).unwrap_or_default();
-        let host = Host { name: settings.name.unwrap_or_default(), machine_id };
+        let host = Host { name: settings.name.unwrap_or_default(), machine_id: host::machine_id() };
         if host.check_version_1().is_err() {
             // A part of it says which it is.
             let found: String = host.name.chars().take(64).collect();

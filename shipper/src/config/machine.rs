@@ -1,7 +1,8 @@
 //! What this machine has of what is to be collected, and the folder in which is remembered what was.
 
+use lastwords_runtime::private::{self, PrivateError};
+
 use super::ShipperConfig;
-use crate::private::{self, PrivateError};
 
 impl ShipperConfig {
     /// Makes the state folder where it is missing, and lets nobody else into it: it holds what has been read and not been

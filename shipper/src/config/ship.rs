@@ -1,13 +1,13 @@
 //! `[ship]`: where batches are sent to.
 
 use lastwords_config::{FilePath, Invalid};
-use lastwords_runtime::tls::is_server_name;
+use lastwords_runtime::{
+    address::{carries_secrets, redacted},
+    tls::is_server_name,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    address::{carries_secrets, redacted},
-    uplink::{IdentityFiles, TlsError, TlsOptions, Uplink},
-};
+use crate::uplink::{IdentityFiles, TlsError, TlsOptions, Uplink};
 
 /// `[ship]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

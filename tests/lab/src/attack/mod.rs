@@ -79,7 +79,7 @@ const SAMPLE: Duration = Duration::from_millis(250);
 /// Where a process does not start, or dies.
 pub fn run(options: &Options) -> anyhow::Result<Figures> {
     // Both sides of every connection are on this machine; the attacker must not be the one who runs out.
-    let _ = lastwords_ingester::descriptors::raise();
+    let _ = lastwords_runtime::descriptors::raise();
     let folder = tempfile::Builder::new().prefix("lastwords-attack-").tempdir()?;
     let root = if options.keep { folder.keep() } else { folder.path().to_owned() };
     if options.keep {

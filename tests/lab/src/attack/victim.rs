@@ -10,7 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use lastwords_ingester::{MemoryPlan, descriptors};
+use lastwords_ingester::MemoryPlan;
+use lastwords_runtime::descriptors;
 
 use crate::{
     fleet::{broker::Broker, child::Named, config, free_ports, loopback},

@@ -99,7 +99,7 @@ impl Context {
         let units = comparison.units(self.numbered());
         let chance = with_windows.then(|| self.chance(near, anchors, &windows, units, false));
         let range_ns = (self.range.from, self.range.to);
-        Narrow::of(&Needs { near, anchors, hosts: &self.names.hosts, chance, range_ns })
+        Narrow::choose(&Needs { near, anchors, hosts: &self.names.hosts, chance, range_ns })
     }
 
     /// What chance is told of.

@@ -19,11 +19,14 @@ const SHELF_NAMES: u32 = 64;
 /// So many shelves hold every number that there is.
 const SHELVES: usize = 27;
 
+/// Names in order of their numbers; each place is filled once.
+type Shelf = Box<[OnceLock<Box<str>>]>;
+
 /// Numbers for names, from 0 in order of appearance.
 #[derive(Debug, Default)]
 pub struct Interner {
     numbers: Mutex<HashMap<Box<[u8]>, u32, RandomState>>,
-    shelves: [OnceLock<Box<[OnceLock<Box<str>>]>>; SHELVES],
+    shelves: [OnceLock<Shelf>; SHELVES],
     count: AtomicU32,
 }
 

@@ -1,6 +1,7 @@
 //! What is read of the store: typed selections in, rows out. No SQL leaves this room.
 //!
-//! [`events`]: sets of events in columns, which are most of what is ever read. [`details`]: what is printed of some.
+//! [`events`]: sets of events in columns, which are most of what is ever read. [`texts`]
+//! and [`details`]: what is printed of some.
 //! [`classes`], [`templates`]: which there are. [`extent`]: from when to when. [`placement`]: hosts and guests.
 //! [`machines`]: when they spoke. [`statement`]: users' SQL.
 
@@ -14,11 +15,10 @@ mod members;
 mod placement;
 mod statement;
 mod templates;
+mod texts;
 
 pub use classes::{ClassCount, read_classes};
-pub use details::{
-    EventDetail, EventDetails, RecordKey, RecordText, Side, read_details, read_lines_around, read_records,
-};
+pub use details::{EventDetail, RecordKey, RecordText, Side, read_details, read_lines_around, read_records};
 pub use events::{
     EventBlock, EventBlocks, EventSelection, Hosts, Key, NameColumn, count_events, read_events,
 };
@@ -31,3 +31,4 @@ pub use templates::{
     TemplateCount, TemplateSeen, TemplateSelection, TemplateText, count_templates, read_template_texts,
     read_templates, read_templates_near,
 };
+pub use texts::{EventText, read_texts};

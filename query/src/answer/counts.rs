@@ -59,7 +59,12 @@ pub struct Decided {
 
 impl Decided {
     /// Counts those anchors for which `decided` holds.
-    pub fn of(anchors: &Events, found: &Found, zone: &TimeZone, decided: impl Fn(usize) -> bool) -> Decided {
+    pub fn count(
+        anchors: &Events,
+        found: &Found,
+        zone: &TimeZone,
+        decided: impl Fn(usize) -> bool,
+    ) -> Decided {
         let all = (0..anchors.len()).filter(|anchor| decided(*anchor)).count() as u64;
         let mut counts = Decided { anchors: all, ..Decided::default() };
         let mut clock = Clock::new(zone);
@@ -74,7 +79,7 @@ impl Decided {
 
 impl Counts {
     /// Counts anchors and matches.
-    pub fn of<'n>(
+    pub fn count<'n>(
         question: &Matches,
         anchors: &Events,
         found: &Found,
@@ -102,7 +107,7 @@ impl Counts {
         counts.by = question.by.as_ref().map(|by| {
             let groups = match by {
                 Grouping::HourOfDay | Grouping::DayOfWeek => {
-                    let mut of = |start_ns| {
+                    let mut group_of = |start_ns| {
                         let (hour, day) = clock.hour_and_day(start_ns);
                         if *by == Grouping::HourOfDay { hour } else { day }
                     };
@@ -112,10 +117,16 @@ impl Counts {
                         DAYS.iter().map(|day| Counted::none((*day).to_owned())).collect()
                     };
                     for one in all() {
-                        groups.get_mut(of(one.start_ns)).into_iter().for_each(|group| group.anchors += 1);
+                        groups
+                            .get_mut(group_of(one.start_ns))
+                            .into_iter()
+                            .for_each(|group| group.anchors += 1);
                     }
                     for one in matched() {
-                        groups.get_mut(of(one.start_ns)).into_iter().for_each(|group| group.matched += 1);
+                        groups
+                            .get_mut(group_of(one.start_ns))
+                            .into_iter()
+                            .for_each(|group| group.matched += 1);
                     }
                     groups
                 }

@@ -79,7 +79,7 @@ pub(super) fn local(probes: &Probes, windows: &Windows, grid: Grid) -> Local {
     let mut out = Local { full: probes.len() > 0, ..Local::default() };
     out.share.reserve(probes.len());
     for (unit, rows) in probes.by_unit() {
-        let windows = windows.of(unit);
+        let windows = windows.of_unit(unit);
         out.any_window |= !windows.start_ns.is_empty();
         let mut first = 0;
         for row in rows {
@@ -204,7 +204,7 @@ mod tests {
                 windows: &windows, relation, within_ns: within, from_ns: 0, to_ns: 1000, watermark_ns: 5000,
                 time_zone: &jiff::tz::TimeZone::UTC, units: 3, seed: 1, same_events: false,
             };
-            let probes = Probes::of(&input);
+            let probes = Probes::new(&input);
             let grid = Grid::new(0, 1000, within);
             let expected = brute(&probes, &closed, relation, within, grid);
             let found = local(&probes, &windows, grid);

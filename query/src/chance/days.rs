@@ -189,7 +189,7 @@ pub(super) fn days(probes: &Probes, windows: &Windows, calendar: &Calendar) -> D
     let pieces = calendar.pieces();
     let mut order = Vec::new();
     for (unit, rows) in probes.by_unit() {
-        let windows = windows.of(unit);
+        let windows = windows.of_unit(unit);
         if windows.start_ns.is_empty() {
             continue;
         }
@@ -362,7 +362,7 @@ mod tests {
                 relation: Relation::After, within_ns, from_ns, to_ns, watermark_ns: to_ns, time_zone: &zone, units: 2,
                 seed: 1, same_events: false,
             };
-            let probes = Probes::of(&input);
+            let probes = Probes::new(&input);
             let found = days(&probes, &windows, &Calendar::new(from_ns, to_ns, &zone));
             let near = |unit: u32, t: i64| {
                 (0..partners.len()).any(|i| p_unit[i] == unit && p_start[i] <= t && t <= p_end[i] + within_ns)

@@ -26,7 +26,7 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) fn of(input: &Input<'_>) -> Probes {
+    pub(super) fn new(input: &Input<'_>) -> Probes {
         let mut undecided = 0;
         let mut rows = Vec::with_capacity(input.anchors.len());
         for row in 0..input.anchors.len() {

@@ -63,7 +63,7 @@ pub(super) fn hosts(probes: &Probes, windows: &Windows, units: u32, seed: u64) -
         .collect();
     let mut covered = vec![0_u32; anchors.len()];
     let mut matches_by_column = vec![0_u32; columns * with_heads];
-    let windows: Vec<UnitWindows<'_>> = chosen.iter().map(|&unit| windows.of(unit)).collect();
+    let windows: Vec<UnitWindows<'_>> = chosen.iter().map(|&unit| windows.of_unit(unit)).collect();
     let mut pointers = vec![0; columns];
     // A few anchors against every host in turn, so that the anchors stay in the fastest cache.
     for (anchors, covered) in anchors.chunks(ANCHORS_AT_ONCE).zip(covered.chunks_mut(ANCHORS_AT_ONCE)) {

@@ -25,7 +25,7 @@ pub fn assess(input: &Input<'_>) -> Assessment {
 
 /// As [`assess`], by so many permutations where there are too many to try each.
 pub fn assess_drawing(input: &Input<'_>, draws: u64) -> Assessment {
-    let probes = Probes::of(input);
+    let probes = Probes::new(input);
     let mut out = nothing(input, &probes);
     if probes.len() == 0 || input.same_events {
         return out;
@@ -107,7 +107,7 @@ fn nothing(input: &Input<'_>, probes: &Probes) -> Assessment {
 fn matched(probes: &Probes, windows: &Windows) -> u64 {
     let mut matched = 0;
     for (unit, rows) in probes.by_unit() {
-        let (windows, mut at) = (windows.of(unit), 0);
+        let (windows, mut at) = (windows.of_unit(unit), 0);
         let times = probes.time_ns.get(rows.clone()).unwrap_or_default();
         let lengths = probes.length_ns.get(rows).unwrap_or_default();
         matched += times

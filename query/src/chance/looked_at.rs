@@ -22,7 +22,7 @@ pub struct LookedAt {
 /// Where [`assess`](super::assess) looks at windows when it is given these anchors; the input's windows do not matter. None
 /// where that would be more than `spans_max` spans.
 pub fn looked_at(input: &Input<'_>, spans_max: usize) -> Option<LookedAt> {
-    let probes = Probes::of(input);
+    let probes = Probes::new(input);
     let (from_ns, to_ns) = compared(input);
     let calendar = Calendar::new(from_ns, to_ns, input.time_zone);
     if probes.len().saturating_mul(calendar.days + 1) > spans_max {

@@ -118,8 +118,8 @@ impl Windows {
     pub fn merged(&self, other: &Windows) -> Windows {
         let units = self.units().max(other.units());
         let rows = (0..units).flat_map(|unit| {
-            let mut left = self.of(unit).rows().peekable();
-            let mut right = other.of(unit).rows().peekable();
+            let mut left = self.of_unit(unit).rows().peekable();
+            let mut right = other.of_unit(unit).rows().peekable();
             std::iter::from_fn(move || match (left.peek(), right.peek()) {
                 (Some(a), Some(b)) if b < a => right.next(),
                 (Some(_), _) => left.next(),
@@ -142,7 +142,7 @@ impl Windows {
 
     /// Whether a unit has any.
     pub fn any_of(&self, unit: u32) -> bool {
-        !self.of(unit).start_ns.is_empty()
+        !self.of_unit(unit).start_ns.is_empty()
     }
 
     /// The union of at most `most` closed intervals that come in order of unit and start.
@@ -185,7 +185,7 @@ impl Windows {
         position(self.begins.len().saturating_sub(1))
     }
 
-    pub(super) fn of(&self, unit: u32) -> UnitWindows<'_> {
+    pub(super) fn of_unit(&self, unit: u32) -> UnitWindows<'_> {
         let unit = unit as usize;
         if unit + 1 >= self.begins.len() {
             return UnitWindows { start_ns: &[], end_ns: &[] };

@@ -84,8 +84,8 @@ impl Placement {
     /// A host's label at an instant.
     pub fn label(&self, host: &str, label: &str, time_ns: i64) -> Option<&str> {
         let placed = self.hosts.get(host).and_then(|times| {
-            let begun = times.iter().rev().filter(|time| time.start_ns <= time_ns && time_ns < time.end_ns);
-            begun.filter_map(|time| time.attributes.get(label)).next()
+            let current = times.iter().rev().filter(|time| time.start_ns <= time_ns && time_ns < time.end_ns);
+            current.filter_map(|time| time.attributes.get(label)).next()
         });
         placed.or_else(|| self.labels.get(host)?.get(label)).map(String::as_str)
     }

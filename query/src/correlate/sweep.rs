@@ -149,15 +149,15 @@ impl UnitSweep<'_> {
     fn run(&self, anchors: Range<usize>, visit: &mut impl FnMut(usize, usize)) {
         // Partners that began at or before the anchor and reach it.
         let mut reaching: Vec<u32> = Vec::new();
-        let mut begun = self.rows.start;
+        let mut started = self.rows.start;
         // The first partner that begins at or after the anchor.
         let mut later = self.rows.start;
         for anchor in anchors {
             let (start, end) = (self.anchors.start_ns[anchor], self.anchors.end_ns[anchor]);
             if self.relation != Relation::Before {
-                while begun < self.rows.end && self.partners.start_ns[begun] <= start {
-                    reaching.push(begun as u32);
-                    begun += 1;
+                while started < self.rows.end && self.partners.start_ns[started] <= start {
+                    reaching.push(started as u32);
+                    started += 1;
                 }
                 reaching.retain(|row| {
                     self.partners.end_ns[*row as usize].saturating_add(self.within_ns) >= start

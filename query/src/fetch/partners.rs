@@ -61,10 +61,10 @@ async fn compare_pieces(
     let mut kept = 0;
     let mut piece = if comparison.is_idle() { None } else { pieces.next(rows_max).await? };
     while let Some(mut rows) = piece {
-        let of = Arc::clone(context);
+        let shared = Arc::clone(context);
         let adding = compute(move || {
-            of.place(&mut rows);
-            comparison.add(rows, of.numbered());
+            shared.place(&mut rows);
+            comparison.add(rows, shared.numbered());
             comparison
         });
         let (added, next) = tokio::join!(adding, pieces.next(rows_max));
@@ -79,8 +79,8 @@ async fn compare_pieces(
         }
         kept = comparison.bytes();
     }
-    let of = Arc::clone(context);
-    let side = compute(move || comparison.finish(of.numbered())).await?;
+    let shared = Arc::clone(context);
+    let side = compute(move || comparison.finish(shared.numbered())).await?;
     Ok((side, kept))
 }
 
@@ -127,9 +127,9 @@ async fn compare_each_piece(
     let mut kept = 0;
     let mut piece = pieces.next(rows_max).await?;
     while let Some(rows) = piece {
-        let (of, sets) = (Arc::clone(context), several.clone());
+        let (shared, sets) = (Arc::clone(context), several.clone());
         let adding = compute(move || {
-            add_each(&of, rows, &sets, &mut comparisons);
+            add_each(&shared, rows, &sets, &mut comparisons);
             comparisons
         });
         let (added, next) = tokio::join!(adding, pieces.next(rows_max));
@@ -139,8 +139,8 @@ async fn compare_each_piece(
         context.budget.keep(kept)?;
     }
     context.budget.release(kept);
-    let of = Arc::clone(context);
-    compute(move || comparisons.into_iter().map(|one| one.finish(of.numbered())).collect()).await
+    let shared = Arc::clone(context);
+    compute(move || comparisons.into_iter().map(|one| one.finish(shared.numbered())).collect()).await
 }
 
 /// Adds rows to the comparisons of the sets that they are of.
@@ -182,10 +182,10 @@ pub(crate) async fn pairs(
     let rows_max = context.budget.piece_rows();
     let mut found = Vec::new();
     while let Some(mut rows) = pieces.next(rows_max).await? {
-        let of = Arc::clone(context);
+        let shared = Arc::clone(context);
         let adding = compute(move || {
-            of.place(&mut rows);
-            let pairs = comparison.pairs(rows, of.numbered());
+            shared.place(&mut rows);
+            let pairs = comparison.pairs(rows, shared.numbered());
             (comparison, pairs)
         });
         let (now, pairs) = adding.await?;
@@ -202,11 +202,11 @@ pub(crate) async fn prepare(
     anchors: Vec<Row>,
     with_windows: bool,
 ) -> Result<(Comparison, Narrow), AskError> {
-    let (of, near) = (Arc::clone(context), near.clone());
+    let (shared, near) = (Arc::clone(context), near.clone());
     let watermark_ns = context.watermark_ns;
     compute(move || {
-        let comparison = Comparison::new(&near, anchors, of.numbered(), watermark_ns, with_windows);
-        let narrow = of.narrow(&comparison, &near, with_windows);
+        let comparison = Comparison::new(&near, anchors, shared.numbered(), watermark_ns, with_windows);
+        let narrow = shared.narrow(&comparison, &near, with_windows);
         (comparison, narrow)
     })
     .await

@@ -27,7 +27,7 @@ pub(crate) async fn find_range(
     extent: &Extent,
     now_ns: i64,
 ) -> Result<Range, QueryError> {
-    let mut range = named(bounds, compares, extent, now_ns);
+    let mut range = bound_range(bounds, compares, extent, now_ns);
     if !compares || bounds.from_ns.is_some() {
         return Ok(range);
     }
@@ -44,7 +44,7 @@ pub(crate) async fn find_range(
 }
 
 /// What needs no look at the store.
-fn named(bounds: &Bounds, compares: bool, extent: &Extent, now_ns: i64) -> Range {
+fn bound_range(bounds: &Bounds, compares: bool, extent: &Extent, now_ns: i64) -> Range {
     let observed_ns = extent.last_ns.saturating_add(1);
     let latest_ns = if compares { now_ns.saturating_add(AHEAD_NS_MAX) } else { i64::MAX };
     Range {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lastwords_store::{Store, select::EventDetail};
+use lastwords_store::{Store, select::EventText};
 
 use crate::{
     answer::{Match, Partner},
@@ -14,7 +14,7 @@ use crate::{
     error::AskError,
     event::{Row, end_of},
     fetch::{
-        details::{Evidence, fetch_details, fetch_evidence},
+        details::{Evidence, fetch_evidence, fetch_texts},
         partners,
     },
     language::Matches,
@@ -33,8 +33,8 @@ pub(crate) struct Listing<'a> {
     pub others: &'a [(usize, Arc<Side>)],
 }
 
-/// Details by id.
-type Details = HashMap<u64, EventDetail>;
+/// Texts by id.
+type Texts = HashMap<u64, EventText>;
 
 impl Listing<'_> {
     /// Fetches it.
@@ -42,33 +42,30 @@ impl Listing<'_> {
         let Listing { store, question, options, .. } = self;
         let (side, limit) = (Arc::clone(self.main), options.rows(usize::MAX));
         let listed = compute(move || first_matches(&side, limit)).await?;
-        let details = Arc::new(fetch_details(store, &question.anchors, listed.iter()).await?);
-        let partners = self.partners(&listed, &details).await?;
-        let shown: Vec<&EventDetail> =
-            listed.iter().take(options.evidence).filter_map(|row| details.get(&row.id)).collect();
-        let evidence = fetch_evidence(store, &shown).await?;
-        let evidence = shown.iter().map(|detail| detail.id).zip(evidence).collect();
-        compute(move || put_together(&listed, &details, partners, evidence)).await
+        let texts = fetch_texts(store, &question.anchors, listed.iter()).await?;
+        let partners = self.partners(&listed).await?;
+        let shown = listed.get(..options.evidence.min(listed.len())).unwrap_or_default();
+        let evidence = fetch_evidence(store, &question.anchors, shown).await?;
+        compute(move || put_together(&listed, texts, partners, evidence)).await
     }
 
     /// The partners of these events under all conditions that are not negated, by the event's id.
-    async fn partners(
-        &self,
-        listed: &[Row],
-        details: &Arc<Details>,
-    ) -> Result<HashMap<u64, Vec<Partner>>, AskError> {
-        let ids: Arc<HashSet<u64>> = Arc::new(listed.iter().map(|row| row.id).collect());
+    async fn partners(&self, listed: &[Row]) -> Result<HashMap<u64, Vec<Partner>>, AskError> {
+        let spans: HashMap<u64, (i64, i64)> =
+            listed.iter().map(|row| (row.id, (row.start_ns, row.end_ns))).collect();
+        let spans = Arc::new(spans);
+        let ids: Arc<HashSet<u64>> = Arc::new(spans.keys().copied().collect());
         let mut partners: HashMap<u64, Vec<Partner>> = HashMap::new();
         let plain = self.question.conditions.iter().enumerate().filter(|(_, near)| !near.negated);
         for (at, near) in plain {
             let other = self.others.iter().find(|(place, _)| *place == at).map(|(_, side)| side);
             let side = other.unwrap_or(self.main);
             let pairs = partners::pairs(self.store, self.context, near, side, &ids).await?;
-            let of_pairs = pairs.iter().map(|(_, partner)| partner);
-            let of_partners = fetch_details(self.store, &near.partners, of_pairs).await?;
-            let of_anchors = Arc::clone(details);
+            let texts =
+                fetch_texts(self.store, &near.partners, pairs.iter().map(|(_, partner)| partner)).await?;
+            let spans = Arc::clone(&spans);
             partners = compute(move || {
-                add_partners(&mut partners, pairs, &of_partners, &of_anchors);
+                add_partners(&mut partners, pairs, &texts, &spans);
                 partners
             })
             .await?;
@@ -90,47 +87,49 @@ fn first_matches(side: &Side, limit: usize) -> Vec<Row> {
     listed
 }
 
-/// Adds partners to those of their events, nearest first.
+/// Adds partners to those of their events, nearest first. `spans`: starts and ends of the events, by id.
 fn add_partners(
     partners: &mut HashMap<u64, Vec<Partner>>,
-    mut pairs: Vec<(u64, Row)>,
-    of_partners: &Details,
-    of_anchors: &Details,
+    pairs: Vec<(u64, Row)>,
+    texts: &Texts,
+    spans: &HashMap<u64, (i64, i64)>,
 ) {
-    pairs.sort_by_cached_key(|(id, partner)| {
-        let span = of_anchors.get(id).map_or((0, 0), |anchor| (anchor.start_ns, anchor.end_ns));
+    let nearest = |(id, partner): (u64, Row)| {
+        let span = spans.get(&id).copied().unwrap_or_default();
         let nearness = nearness(span, (partner.start_ns, partner.end_ns));
-        (*id, nearness, partner.start_ns, partner.id)
-    });
-    for (id, found) in pairs {
-        if let (Some(detail), Some(anchor)) = (of_partners.get(&found.id), of_anchors.get(&id)) {
-            partners.entry(id).or_default().push(partner(detail, anchor.start_ns));
+        (id, nearness, span.0, partner)
+    };
+    let mut pairs: Vec<_> = pairs.into_iter().map(nearest).collect();
+    pairs.sort_unstable_by_key(|(id, nearness, _, partner)| (*id, *nearness, partner.start_ns, partner.id));
+    for (id, _, anchor_start_ns, found) in pairs {
+        if let Some(text) = texts.get(&found.id) {
+            partners.entry(id).or_default().push(partner(&found, text, anchor_start_ns));
         }
     }
 }
 
 fn put_together(
     listed: &[Row],
-    details: &Details,
+    mut texts: Texts,
     mut partners: HashMap<u64, Vec<Partner>>,
     mut evidence: HashMap<u64, Evidence>,
 ) -> Vec<Match> {
     let matches = listed.iter().filter_map(|row| {
         let lines = evidence.remove(&row.id).unwrap_or_default();
-        Some(one_match(details.get(&row.id)?, partners.remove(&row.id).unwrap_or_default(), lines))
+        Some(one_match(row, texts.remove(&row.id)?, partners.remove(&row.id).unwrap_or_default(), lines))
     });
     matches.collect()
 }
 
-fn one_match(detail: &EventDetail, partners: Vec<Partner>, evidence: Evidence) -> Match {
+fn one_match(row: &Row, text: EventText, partners: Vec<Partner>, evidence: Evidence) -> Match {
     Match {
-        class: detail.class.clone(),
-        start: detail.start_ns,
-        end: end_of(detail.end_ns),
-        host: detail.host.clone(),
-        guest: guest(detail),
-        title: detail.title.clone(),
-        severity: detail.severity.clone(),
+        class: text.class,
+        start: row.start_ns,
+        end: end_of(row.end_ns),
+        host: text.host,
+        guest: guest(text.guest),
+        title: text.title,
+        severity: text.severity,
         partners,
         before: evidence.before,
         evidence: evidence.lines,
@@ -138,20 +137,21 @@ fn one_match(detail: &EventDetail, partners: Vec<Partner>, evidence: Evidence) -
     }
 }
 
-fn partner(detail: &EventDetail, anchor_start_ns: i64) -> Partner {
+fn partner(row: &Row, text: &EventText, anchor_start_ns: i64) -> Partner {
     #[allow(clippy::cast_precision_loss, reason = "seconds to a double's precision")]
-    let lag_seconds = anchor_start_ns.saturating_sub(detail.start_ns) as f64 / 1e9;
+    let lag_seconds = anchor_start_ns.saturating_sub(row.start_ns) as f64 / 1e9;
     Partner {
-        class: detail.class.clone(),
-        start: detail.start_ns,
-        end: end_of(detail.end_ns),
-        host: detail.host.clone(),
-        guest: guest(detail),
-        title: detail.title.clone(),
+        class: text.class.clone(),
+        start: row.start_ns,
+        end: end_of(row.end_ns),
+        host: text.host.clone(),
+        guest: guest(text.guest.clone()),
+        title: text.title.clone(),
         lag_seconds,
     }
 }
 
-fn guest(detail: &EventDetail) -> Option<String> {
-    (!detail.guest.is_empty()).then(|| detail.guest.clone())
+/// The host itself is no guest.
+fn guest(name: String) -> Option<String> {
+    (!name.is_empty()).then_some(name)
 }

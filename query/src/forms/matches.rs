@@ -110,7 +110,7 @@ impl Task {
         };
         let assessed_after = started.elapsed();
         let Context { names: Names { hosts, guests, keys }, placement, .. } = &*self.context;
-        let counts = Counts::of(
+        let counts = Counts::count(
             &self.question,
             &side.anchors,
             &side.found,
@@ -125,7 +125,7 @@ impl Task {
             anchors = side.anchors.len(), windows = side.windows.len(), whole = side.partners.is_some(),
             assessed = ?assessed_after, counted = ?started.elapsed(), "question computed"
         );
-        let decided = Decided::of(&side.anchors, &side.found, &self.options.time_zone, |anchor| {
+        let decided = Decided::count(&side.anchors, &side.found, &self.options.time_zone, |anchor| {
             self.is_decided(&side, anchor)
         });
         let others = others.into_iter().map(|(at, side)| (at, Arc::new(side))).collect();

@@ -83,7 +83,7 @@ impl Asked<'_> {
         let mut whole: HashMap<u64, (TemplateSeen, Vec<u32>)> = HashMap::new();
         for at in rows {
             let Some(one) = usize::try_from(at.id).ok().and_then(|id| seen.get(id)) else { continue };
-            let (sum, of) = whole.entry(one.template).or_insert_with(|| {
+            let (sum, hosts_of) = whole.entry(one.template).or_insert_with(|| {
                 (
                     TemplateSeen {
                         template: one.template,
@@ -98,14 +98,14 @@ impl Asked<'_> {
             sum.first_ns = sum.first_ns.min(one.first_ns);
             sum.last_ns = sum.last_ns.max(one.last_ns);
             sum.severity = sum.severity.max(one.severity);
-            of.push(at.host);
+            hosts_of.push(at.host);
         }
         whole
             .into_values()
-            .map(|(sum, mut of)| {
-                of.sort_unstable();
-                of.dedup();
-                TemplateSeen { hosts: of.len() as u64, ..sum }
+            .map(|(sum, mut hosts)| {
+                hosts.sort_unstable();
+                hosts.dedup();
+                TemplateSeen { hosts: hosts.len() as u64, ..sum }
             })
             .collect()
     }

@@ -74,9 +74,10 @@ pub(crate) async fn answer(asked: &Asked<'_>, question: &Precedes) -> Result<Pre
     let mut drawn = 0;
     for group in groups(sources) {
         let Some(near) = group.first().map(|first| near(first, question)) else { continue };
-        let (of, several) = ((&near, &question.bounds), several(&group));
+        let (condition, several) = ((&near, &question.bounds), several(&group));
         let sides =
-            partners::compare_each(store, &shared.context, of, shared.anchors.clone(), &several).await?;
+            partners::compare_each(store, &shared.context, condition, shared.anchors.clone(), &several)
+                .await?;
         for (source, side) in group.into_iter().zip(sides) {
             let (testing, near) = (Arc::clone(&shared), near.clone());
             let (one, now_drawn) = compute(move || testing.test(&side, &near, m, drawn)).await?;
@@ -235,16 +236,16 @@ async fn templates(
         read_templates_near(asked.store, &spans, (from, to), TEMPLATES_MAX, TEMPLATE_RECORDS_MAX).await?;
     let all = usize::try_from(count_templates(asked.store, from, to).await?).unwrap_or(usize::MAX);
     let others = all.saturating_sub(found.len());
-    let sources = found.into_iter().filter(|of| of.records > 0).map(|of| Source {
-        what: template::text_of_record(of.body.as_bytes(), &of.program),
+    let sources = found.into_iter().filter(|found| found.records > 0).map(|found| Source {
+        what: template::text_of_record(found.body.as_bytes(), &found.program),
         kind: CandidateKind::Template,
         set: Set {
-            words: format!("{{Template = {}}}", of.template),
-            members: Members::Predicate(Predicate::of_template(of.template)),
+            words: format!("{{Template = {}}}", found.template),
+            members: Members::Predicate(Predicate::of_template(found.template)),
             place: 0..0,
         },
-        template: Some(of.template),
-        rows: of.records,
+        template: Some(found.template),
+        rows: found.records,
     });
     Ok((sources.collect(), others))
 }

@@ -53,7 +53,7 @@ pub(crate) struct Needs<'a> {
 
 impl Narrow {
     /// What suffices.
-    pub fn of(needs: &Needs<'_>) -> Narrow {
+    pub fn choose(needs: &Needs<'_>) -> Narrow {
         let looked = match &needs.chance {
             Some(chance) => match looked_at(chance, SPANS_MAX) {
                 Some(looked) => looked,

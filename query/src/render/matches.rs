@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     answer::{Bar, Match, MatchesAnswer, Wording, counts::DAYS},
-    words::numbers::grouped,
+    words::numbers::group_digits,
 };
 
 /// Narrowest that is worded for.
@@ -102,8 +102,10 @@ impl Page {
         }
         if answer.header.truncated {
             let more = answer.header.matched.saturating_sub(answer.matches.len() as u64);
-            let line =
-                self.faint(&format!("… and {} more; --limit N lists more, --format json all", grouped(more)));
+            let line = self.faint(&format!(
+                "… and {} more; --limit N lists more, --format json all",
+                group_digits(more)
+            ));
             self.line(&line);
         }
     }
@@ -167,7 +169,7 @@ impl Page {
                     "{} {} {}",
                     day.chars().take(3).collect::<String>(),
                     spark(count, most),
-                    grouped(count)
+                    group_digits(count)
                 )
             })
             .collect();
@@ -204,7 +206,7 @@ impl Page {
         let room = self.look.width.saturating_sub(labels + 14).clamp(10, PLOT_COLUMNS);
         for (label, count) in bars {
             let bar = self.coloured(&bar(*count, most, room));
-            let line = format!("  {label:>labels$}  {bar} {}", grouped(*count));
+            let line = format!("  {label:>labels$}  {bar} {}", group_digits(*count));
             self.line(&line);
         }
     }

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::{
-    numbers::{grouped, local},
+    numbers::{group_digits, local},
     set::name_set,
 };
 use crate::{
@@ -43,9 +43,9 @@ fn sentence(question: &Change, answer: &ChangeAnswer, machine: &str, time_zone: 
     }
     let counts = format!(
         "{what}: {} episodes in {:.0} {machine}-days before {moment}, {} in {:.0} after ({:.2} and {:.2} per 100 {machine}-days)",
-        grouped(before.episodes),
+        group_digits(before.episodes),
         before.days,
-        grouped(after.episodes),
+        group_digits(after.episodes),
         after.days,
         100.0 * rate(&before),
         100.0 * rate(&after)
@@ -76,9 +76,9 @@ fn notes(answer: &ChangeAnswer, machine: &str) -> Vec<String> {
     if let Some(control) = &change.control {
         notes.push(format!(
             "Elsewhere: {} episodes in {:.0} {machine}-days before, {} in {:.0} after.",
-            grouped(control.before.episodes),
+            group_digits(control.before.episodes),
             control.before.days,
-            grouped(control.after.episodes),
+            group_digits(control.after.episodes),
             control.after.days
         ));
     } else if change.p.is_some_and(|p| p <= ALPHA) {

@@ -1,6 +1,6 @@
 //! What distinguishes machines, in words.
 
-use super::{numbers::grouped, set::name_set};
+use super::{numbers::group_digits, set::name_set};
 use crate::{
     answer::{DistinguishingAnswer, DistinguishingRow, Wording},
     language::{Distinguishes, MachineKind},
@@ -26,13 +26,13 @@ pub(crate) fn word(question: &Distinguishes, answer: &DistinguishingAnswer) -> W
             format!("Nothing is known of what {kind} are like, so nothing distinguishes them.")
         }
         (_, 0, _) => {
-            format!("None of the {} {kind} that something is known of had {what}.", grouped(machines))
+            format!("None of the {} {kind} that something is known of had {what}.", group_digits(machines))
         }
         (_, _, []) => format!(
             "Of {} attributes none distinguishes the {} {kind} with {what} from the other {} beyond chance.",
-            grouped(answer.figures.attributes),
-            grouped(had),
-            grouped(machines.saturating_sub(had))
+            group_digits(answer.figures.attributes),
+            group_digits(had),
+            group_digits(machines.saturating_sub(had))
         ),
         (_, _, [one, rest @ ..]) => {
             let more = match rest.len() {
@@ -40,7 +40,7 @@ pub(crate) fn word(question: &Distinguishes, answer: &DistinguishingAnswer) -> W
                 1 => "; 1 more below".to_owned(),
                 more => format!("; {more} more below"),
             };
-            format!("{} {kind} with {what} stand out by {}{more}.", grouped(had), word_trait(one))
+            format!("{} {kind} with {what} stand out by {}{more}.", group_digits(had), word_trait(one))
         }
     };
     if had > 0 && answer.rows.iter().any(|one| one.compared.p.is_none()) {
@@ -55,9 +55,9 @@ pub(crate) fn word(question: &Distinguishes, answer: &DistinguishingAnswer) -> W
 fn word_trait(DistinguishingRow { compared, words }: &DistinguishingRow) -> String {
     format!(
         "{words} ({} of {} with it had them, {} of {} without)",
-        grouped(compared.with_had),
-        grouped(compared.with_all),
-        grouped(compared.without_had),
-        grouped(compared.without_all)
+        group_digits(compared.with_had),
+        group_digits(compared.with_all),
+        group_digits(compared.without_had),
+        group_digits(compared.without_all)
     )
 }

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     chance,
-    numbers::{duration, grouped, local},
+    numbers::{duration, group_digits, local},
     set::name_set,
 };
 use crate::{
@@ -73,18 +73,18 @@ fn sentence(figures: &Figures<'_>) -> String {
         let hosts = if figures.grounds.hosts == 1 {
             "1 host".to_owned()
         } else {
-            format!("{} hosts", grouped(figures.grounds.hosts as u64))
+            format!("{} hosts", group_digits(figures.grounds.hosts as u64))
         };
         let counted = match figures.anchors {
             1 => format!("{anchors}: 1, on {hosts}."),
-            many => format!("{} {anchors} on {hosts}.", grouped(many)),
+            many => format!("{} {anchors} on {hosts}.", group_digits(many)),
         };
         return [counted, peak(figures)].join(" ").trim_end().to_owned();
     };
     if figures.anchors == 0 && figures.undecided > 0 {
         return format!(
             "All {anchors} in this range are too recent to be decided: {}.",
-            grouped(figures.undecided)
+            group_digits(figures.undecided)
         );
     }
     if figures.anchors == 0 {
@@ -94,12 +94,12 @@ fn sentence(figures: &Figures<'_>) -> String {
     }
     let count = match figures.matched {
         0 => "None".to_owned(),
-        matched => grouped(matched),
+        matched => group_digits(matched),
     };
     #[allow(clippy::cast_precision_loss, reason = "a share in whole percent")]
     let share = (figures.matched as f64 / figures.anchors as f64 * 100.0).round();
     let share = if figures.matched == 0 { String::new() } else { format!(" ({share} %)") };
-    let head = format!("{count} of {} {anchors}{share} {}", grouped(figures.anchors), condition(near));
+    let head = format!("{count} of {} {anchors}{share} {}", group_digits(figures.anchors), condition(near));
     if near.negated {
         let left = figures.expected.map(|expected| format!("; chance would leave {expected:.1}"));
         return [format!("{head}{}.", left.unwrap_or_default()), peak(figures)]
@@ -165,7 +165,7 @@ fn notes(figures: &Figures<'_>) -> Vec<String> {
             notes.push(format!(
                 "{}: {} open for more than a day, the first since {}, counted as going on until now.",
                 name_set(&near.partners),
-                grouped(remarks.open.count),
+                group_digits(remarks.open.count),
                 local(remarks.open.since_ns, figures.time_zone)
             ));
         }
@@ -177,7 +177,7 @@ fn undecided(figures: &Figures<'_>) -> Option<String> {
     let partner = match figures.undecided_matched {
         0 => String::new(),
         1 => "; 1 of them has a partner already".to_owned(),
-        many => format!("; {} of them have a partner already", grouped(many)),
+        many => format!("; {} of them have a partner already", group_digits(many)),
     };
     match (figures.anchors, figures.undecided) {
         (_, 0) => None,
@@ -186,7 +186,7 @@ fn undecided(figures: &Figures<'_>) -> Option<String> {
             Some("1 more is too recent to be decided; it has a partner already.".to_owned())
         }
         (_, 1) => Some("1 more is too recent to be decided.".to_owned()),
-        (_, many) => Some(format!("{} more are too recent to be decided{partner}.", grouped(many))),
+        (_, many) => Some(format!("{} more are too recent to be decided{partner}.", group_digits(many))),
     }
 }
 
@@ -195,29 +195,36 @@ fn left_out(figures: &Figures<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let remarks = figures.grounds.remarks;
     if remarks.unmet > 0 {
-        notes.push(format!("Left out as they do not meet the other conditions: {}.", grouped(remarks.unmet)));
+        notes.push(format!(
+            "Left out as they do not meet the other conditions: {}.",
+            group_digits(remarks.unmet)
+        ));
     }
     if remarks.undecided > 0 {
-        notes.push(format!("Too early to tell of the other conditions: {}.", grouped(remarks.undecided)));
+        notes
+            .push(format!("Too early to tell of the other conditions: {}.", group_digits(remarks.undecided)));
     }
     if let (1.., Some(near)) = (remarks.without_unit, figures.question.near()) {
         let scope = near.scope.words();
         let lacks = scope.rsplit(' ').next().unwrap_or_default();
-        notes.push(format!("Left out as no {lacks} is known of them: {}.", grouped(remarks.without_unit)));
+        notes.push(format!(
+            "Left out as no {lacks} is known of them: {}.",
+            group_digits(remarks.without_unit)
+        ));
     }
     if figures.grounds.remarks.earlier > 0 {
         notes.push(format!(
             "Left out as older than {}, from which on days are compared (at most {}): {}. Say since when to include them.",
             local(figures.range.from, zone),
-            grouped(range::DAYS_MAX.unsigned_abs()),
-            grouped(figures.grounds.remarks.earlier)
+            group_digits(range::DAYS_MAX.unsigned_abs()),
+            group_digits(figures.grounds.remarks.earlier)
         ));
     }
     if figures.grounds.remarks.later > 0 {
         notes.push(format!(
             "Left out as dated after {}, in the future: {}.",
             local(figures.range.to, zone),
-            grouped(figures.grounds.remarks.later)
+            group_digits(figures.grounds.remarks.later)
         ));
     }
     notes
@@ -233,9 +240,9 @@ fn peak(figures: &Figures<'_>) -> String {
                 && count.saturating_mul(5) >= figures.matched.saturating_mul(2) =>
         {
             let of = if *count == figures.matched {
-                format!("All {}", grouped(*count))
+                format!("All {}", group_digits(*count))
             } else {
-                format!("{} of the {}", grouped(*count), grouped(figures.matched))
+                format!("{} of the {}", group_digits(*count), group_digits(figures.matched))
             };
             format!("{of} fall between {hour:02}:00 and {:02}:00.", hour + 1)
         }

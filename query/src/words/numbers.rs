@@ -50,20 +50,20 @@ pub(crate) fn size(bytes: u64) -> String {
 /// So many of something.
 pub(crate) fn count(number: u64, word: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
-    format!("{} {word}{s}", grouped(number))
+    format!("{} {word}{s}", group_digits(number))
 }
 
 /// A number with its thousands apart.
-pub(crate) fn grouped(number: u64) -> String {
+pub(crate) fn group_digits(number: u64) -> String {
     let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
+            text.push(',');
         }
-        grouped.push(digit);
+        text.push(digit);
     }
-    grouped
+    text
 }
 
 #[cfg(test)]
@@ -83,6 +83,6 @@ mod tests {
         ] {
             assert_eq!(duration(length_ns), words);
         }
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 999, 1000, 1_234_567].map(group_digits), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What precedes, in words.
 
 use super::{
-    numbers::{duration, grouped},
+    numbers::{duration, group_digits},
     set::name_set,
 };
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
 /// Words an answer with all of its rows.
 pub(crate) fn word(question: &Precedes, answer: &PrecedingAnswer) -> Wording {
     let (what, within) = (name_set(&question.anchors), duration(question.within_ns));
-    let candidates = grouped(answer.figures.candidates);
-    let anchors = grouped(answer.figures.anchors);
+    let candidates = group_digits(answer.figures.candidates);
+    let anchors = group_digits(answer.figures.anchors);
     let claimed: Vec<&Candidate> = answer.rows.iter().filter(|one| one.claimed).collect();
     let mut notes = Vec::new();
     let sentence = if answer.figures.anchors == 0 {
@@ -45,7 +45,7 @@ pub(crate) fn word(question: &Precedes, answer: &PrecedingAnswer) -> Wording {
             [one, ..] => format!(
                 "Of {candidates} classes and messages {} precede {anchors} {what}, within {within}, more often than \
                  chance, first of all {}.",
-                grouped(claimed.len() as u64),
+                group_digits(claimed.len() as u64),
                 word_candidate(one)
             ),
         }

@@ -1,6 +1,6 @@
 //! Silence, in words.
 
-use super::numbers::{count, duration, grouped};
+use super::numbers::{count, duration, group_digits};
 use crate::{
     answer::{SilenceAnswer, Wording},
     language::{MachineKind, Silent},
@@ -23,7 +23,7 @@ pub(crate) fn word(question: &Silent, answer: &SilenceAnswer) -> Wording {
         let now = match answer.figures.still {
             0 => "none of them still is".to_owned(),
             1 => "1 of them still is".to_owned(),
-            many => format!("{} of them still are", grouped(many)),
+            many => format!("{} of them still are", group_digits(many)),
         };
         format!(
             "{} said nothing for {length} or longer, {times}; {now}.",

@@ -35,6 +35,8 @@ pub enum Column<'a> {
         /// One a row.
         rows: Indices<'a>,
     },
+    /// `String`: a text a row.
+    Text(Vec<&'a [u8]>),
 }
 
 /// Indices into a block's keys, little-endian.
@@ -50,7 +52,7 @@ impl Indices<'_> {
     ///
     /// # Errors
     /// Where a row has an index beyond the keys.
-    pub fn of<T: Copy>(&self, given: &[T]) -> Result<Vec<T>, BlockError> {
+    pub fn resolve<T: Copy>(&self, given: &[T]) -> Result<Vec<T>, BlockError> {
         let bytes = self.bytes;
         let rows: Option<Vec<T>> = match self.width {
             1 => bytes.iter().map(|one| given.get(usize::from(*one)).copied()).collect(),
@@ -152,6 +154,9 @@ impl<'a> Cursor<'a> {
                     Column::Name { keys: Vec::new(), rows: Indices { bytes: &[], width: 1 } }
                 }
                 (b"LowCardinality(String)", _) => self.names(rows)?,
+                (b"String", _) => {
+                    Column::Text((0..rows).map(|_| self.string()).collect::<Result<_, Stop>>()?)
+                }
                 _ => {
                     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                     return Err(Stop::Wrong(BlockError::Type { name: text(name), kind: text(kind) }));
@@ -276,9 +281,9 @@ mod tests {
         blocks.push::<BlockError>(whole.get(..whole.len() - 1).unwrap(), |_| panic!("not complete")).unwrap();
         assert_eq!(blocks.finish(), Err(BlockError::Damaged("it breaks off")));
         let mut blocks = Blocks::default();
-        let other = b"\x01\x00\x01s\x06String";
+        let other = b"\x01\x00\x01s\x04UUID";
         let error = blocks.push::<BlockError>(other, |_| Ok(())).unwrap_err();
-        assert_eq!(error, BlockError::Type { name: "s".into(), kind: "String".into() });
+        assert_eq!(error, BlockError::Type { name: "s".into(), kind: "UUID".into() });
     }
 
     #[test]
@@ -286,8 +291,8 @@ mod tests {
         for (bytes, width) in [(&[1, 0, 1][..], 1), (&[1, 0, 0, 0, 1, 0], 2), (&[1, 0, 0, 0, 0, 0, 0, 0], 4)]
         {
             let rows = Indices { bytes, width };
-            assert_eq!(rows.of(&['a', 'b']).unwrap().get(..2), Some(&['b', 'a'][..]), "{width}");
-            assert_eq!(rows.of(&['a']), Err(BlockError::Damaged("an index beyond the keys")), "{width}");
+            assert_eq!(rows.resolve(&['a', 'b']).unwrap().get(..2), Some(&['b', 'a'][..]), "{width}");
+            assert_eq!(rows.resolve(&['a']), Err(BlockError::Damaged("an index beyond the keys")), "{width}");
         }
     }
 }

@@ -70,11 +70,11 @@ fn a_map_is_its_offsets_keys_and_values() {
     check(|w| w.column("m", &column), 1, 2, &expected);
 }
 
-/// What a block of both kinds of columns that are read again is made of.
-fn rows() -> impl Strategy<Value = Vec<(String, i64, u64)>> {
+/// What a block of the kinds of columns that are read again is made of.
+fn rows() -> impl Strategy<Value = Vec<(String, i64, String)>> {
     // Few names and many: indices of one byte and of two.
     let name = prop_oneof!["[ab]{0,2}", "host[0-9]{1,4}", "\\PC{0,12}"];
-    prop::collection::vec((name, any::<i64>(), any::<u64>()), 0..700)
+    prop::collection::vec((name, any::<i64>(), "\\PC{0,200}"), 0..400)
 }
 
 proptest! {
@@ -87,32 +87,32 @@ proptest! {
     ) {
         let mut bytes = Vec::new();
         for rows in &blocks {
-            let (mut names, mut starts, mut ids) =
-                (LowCardinality::default(), Fixed::<i64>::new("Int64"), Fixed::<u64>::new("UInt64"));
-            for (name, start, id) in rows {
+            let (mut names, mut starts, mut titles) =
+                (LowCardinality::default(), Fixed::<i64>::new("Int64"), Strings::default());
+            for (name, start, title) in rows {
                 names.push(name);
                 starts.push(*start);
-                ids.push(*id);
+                titles.push(title.as_bytes());
             }
             let mut writer = BlockWriter::new(3, rows.len(), 64);
             writer.column("Host", &names);
             writer.column("Start", &starts);
-            writer.column("Id", &ids);
+            writer.column("Title", &titles);
             bytes.extend_from_slice(&writer.finish());
         }
         let mut reader = read::Blocks::default();
-        let mut found: Vec<Vec<(String, i64, u64)>> = Vec::new();
+        let mut found: Vec<Vec<(String, i64, String)>> = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         for chunk in bytes.chunks(size) {
             reader.push::<read::BlockError>(chunk, |columns| {
-                let [read::Column::Name { keys, rows }, read::Column::Number(starts), read::Column::Number(ids)] =
+                let [read::Column::Name { keys, rows }, read::Column::Number(starts), read::Column::Text(titles)] =
                     columns.as_slice()
                 else {
                     panic!("{columns:?}")
                 };
-                let names = rows.of(keys)?;
-                let name = |name: &[u8]| String::from_utf8(name.to_vec()).unwrap();
-                let times = starts.iter().zip(*ids).map(|(start, id)| (i64::from_le_bytes(*start), u64::from_le_bytes(*id)));
-                found.push(names.into_iter().zip(times).map(|(one, (start, id))| (name(one), start, id)).collect());
+                let names = rows.resolve(keys)?;
+                let others = starts.iter().zip(titles).map(|(start, title)| (i64::from_le_bytes(*start), text(title)));
+                found.push(names.into_iter().zip(others).map(|(name, (start, title))| (text(name), start, title)).collect());
                 Ok(())
             }).unwrap();
         }

@@ -1,15 +1,12 @@
-//! What is printed of events, and the log lines behind them.
+//! The log lines behind events, and around them.
 
 use serde::Deserialize;
 
 use super::{
-    literal::{instant, list, text},
+    literal::{instant, list, numbers, text},
     members::{Members, Times},
 };
-use crate::{
-    Store,
-    store::{AnswerBytes, QueryError},
-};
+use crate::{Store, store::QueryError};
 
 /// Records may be dated apart from their event by so much.
 const AROUND_NS: i64 = 3_600_000_000_000;
@@ -18,25 +15,11 @@ const RECORD_BYTES_MAX: usize = 16 * 1024;
 /// Bytes read of each line around it.
 const LINE_BYTES_MAX: usize = 500;
 
-/// One event or record in words.
+/// Where an event was found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EventDetail {
     /// What tells it from every other.
     pub id: u64,
-    /// Its class; `record` for a record in which nothing was recognised.
-    pub class: String,
-    /// Its start, nanoseconds since the epoch.
-    pub start_ns: i64,
-    /// Its end; the greatest number where it is open.
-    pub end_ns: i64,
-    /// Its host.
-    pub host: String,
-    /// Its guest; empty for the host itself.
-    pub guest: String,
-    /// What happened, in a line.
-    pub title: String,
-    /// How bad that is.
-    pub severity: String,
     /// The record that it was found in.
     #[serde(flatten)]
     pub record: RecordKey,
@@ -57,57 +40,16 @@ pub struct RecordKey {
     pub row: u32,
 }
 
-/// Details as they come.
-pub struct EventDetails {
-    answer: AnswerBytes,
-    waiting: Vec<u8>,
-    ended: bool,
-}
-
-impl EventDetails {
-    /// The next ones; none at the end.
-    ///
-    /// # Errors
-    /// Where the store fails or sends what cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Vec<EventDetail>>, QueryError> {
-        while !self.ended {
-            let whole = match self.answer.next().await? {
-                Some(chunk) => {
-                    self.waiting.extend_from_slice(&chunk);
-                    self.waiting.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
-                }
-                None => {
-                    self.ended = true;
-                    self.waiting.len()
-                }
-            };
-            let found = parse(self.waiting.get(..whole).unwrap_or_default())?;
-            self.waiting.drain(..whole);
-            if !found.is_empty() {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn parse(lines: &[u8]) -> Result<Vec<EventDetail>, QueryError> {
-    let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines
-        .map(|line| serde_json::from_slice(line).map_err(|error| QueryError::Answer(error.to_string())))
-        .collect()
-}
-
-/// Asks what is printed of the events of a set that have these ids and start within these times, ends included.
+/// Where the events of a set were found that have these ids and start within these times, ends included.
 ///
 /// # Errors
-/// Where the store cannot be asked.
-pub fn read_details(
+/// Where the store fails.
+pub async fn read_details(
     store: &Store,
     members: &Members,
     (first_ns, last_ns): (i64, i64),
     ids: &[u64],
-) -> Result<EventDetails, QueryError> {
+) -> Result<Vec<EventDetail>, QueryError> {
     let table = members.table();
     let times = Times {
         start_from_ns: Some(first_ns),
@@ -115,32 +57,18 @@ pub fn read_details(
         end_from_ns: None,
     };
     let sql = format!(
-        "SELECT {} AS id, {} AS class, toUnixTimestamp64Nano({}) AS start_ns, {} AS end_ns, Host AS host, Guest AS guest, \
-         {} AS title, {} AS severity, hex(Shipper) AS shipper, Epoch AS epoch, Sequence AS sequence, Row AS row, {} AS lines \
-         FROM {} {} {}{} AND {} IN ({}) {}",
-        table.id,
-        table.class,
-        table.start,
-        table.end_ns,
-        table.title,
-        table.severity,
+        "SELECT {id} AS id, hex(Shipper) AS shipper, Epoch AS epoch, Sequence AS sequence, Row AS row, {} AS lines \
+         FROM {} {} {}{} AND {id} IN ({}) {}",
         table.lines,
         table.from,
         table.filter,
         members.condition(),
         times.conditions(&table),
-        table.id,
-        list(ids, u64::to_string),
-        table.settings
+        numbers(ids),
+        table.settings,
+        id = table.id,
     );
-    let size = (sql.len() + 1_024).to_string();
-    let settings = [
-        ("output_format_json_quote_64bit_integers", "0"),
-        ("max_query_size", size.as_str()),
-        ("readonly", "2"),
-    ];
-    let answer = store.query_bytes(&sql, &[], "JSONEachRow", &settings)?;
-    Ok(EventDetails { answer, waiting: Vec::new(), ended: false })
+    store.rows(&sql).await
 }
 
 /// A record with its text.

@@ -134,7 +134,7 @@ impl NameColumn<'_> {
     /// # Errors
     /// Where a row has a name that is not there.
     pub fn rows<T: Copy>(&self, given: &[T]) -> Result<Vec<T>, QueryError> {
-        Ok(self.rows.of(given)?)
+        Ok(self.rows.resolve(given)?)
     }
 }
 

@@ -11,7 +11,7 @@
 //! 8. [`answer`]: the figures, matches and rows of an answer.
 //! 9. `plan`: what is fetched, and no more.
 //! 10. [`correlate`]: which events are near which, and which meet all conditions.
-//! 11. `budget`, `error`, `options`, [`event`], [`names`]: what all of them speak of.
+//! 11. `budget`, `catalog`, `error`, `options`, [`event`], [`names`]: what all of them speak of.
 //! 12. [`language`]: text becomes a question, or an error that points at the word.
 //! 13. [`chance`]: how many chance alone would give.
 

@@ -12,7 +12,7 @@ pub fn rfc3339(time_ns: i64) -> String {
     }
 }
 
-fn parse<E: Error>(text: &str) -> Result<i64, E> {
+pub(super) fn parse<E: Error>(text: &str) -> Result<i64, E> {
     let time: Timestamp = text.parse().map_err(E::custom)?;
     i64::try_from(time.as_nanosecond())
         .map_err(|_| E::custom(format!("wanted an instant between 1677 and 2262, found {text}")))
@@ -26,24 +26,6 @@ pub(super) fn serialize<S: Serializer>(time_ns: &i64, serializer: S) -> Result<S
 /// Reads one.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     parse(&String::deserialize(deserializer)?)
-}
-
-/// Instants that may be missing.
-pub(super) mod maybe {
-    use super::*;
-
-    /// Writes an instant, or null.
-    pub fn serialize<S: Serializer>(time_ns: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-        match time_ns {
-            Some(time_ns) => super::serialize(time_ns, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    /// Reads one.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-        Option::<String>::deserialize(deserializer)?.map(|text| parse(&text)).transpose()
-    }
 }
 
 #[cfg(test)]

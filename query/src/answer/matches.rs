@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{header::Header, instant};
+use super::{header::Header, instant, maybe_instant};
 use crate::chance::{Assessment, Basis, Verdict};
 
 /// Events with their partners.
@@ -71,7 +71,7 @@ pub struct Match {
     #[serde(with = "instant")]
     pub start: i64,
     /// Its end; null while it lasts.
-    #[serde(with = "instant::maybe")]
+    #[serde(with = "maybe_instant")]
     pub end: Option<i64>,
     /// Its host.
     pub host: String,
@@ -103,7 +103,7 @@ pub struct Partner {
     #[serde(with = "instant")]
     pub start: i64,
     /// Its end; null while it lasts.
-    #[serde(with = "instant::maybe")]
+    #[serde(with = "maybe_instant")]
     pub end: Option<i64>,
     /// Its host.
     pub host: String,

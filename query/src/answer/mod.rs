@@ -9,6 +9,7 @@ mod grounds;
 mod header;
 mod instant;
 mod matches;
+mod maybe_instant;
 mod messages;
 mod preceding;
 mod silence;

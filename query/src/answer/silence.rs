@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{header::Header, instant};
+use super::{header::Header, instant, maybe_instant};
 
 /// Times in which a machine that had spoken said nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct SilenceRow {
     #[serde(with = "instant")]
     pub from: i64,
     /// When it spoke again; null while it is silent.
-    #[serde(with = "instant::maybe")]
+    #[serde(with = "maybe_instant")]
     pub to: Option<i64>,
     /// How long that was, up to now where it lasts.
     pub seconds: f64,

@@ -1,39 +1,68 @@
 //! What is printed of events, and the evidence behind them; fetched for those that are printed and no others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lastwords_store::{
     Store,
-    select::{EventText, RecordKey, Side, read_details, read_lines_around, read_records, read_texts},
+    select::{
+        EventSelection, EventText, RecordKey, Side, Times, read_details, read_lines_around, read_records,
+        read_texts,
+    },
 };
 
 use crate::{error::AskError, event::Row, language::Set, plan::selection::members};
 
 /// Texts of so many are fetched in one statement.
 const TEXTS_MAX: usize = 50_000;
+/// Where at least one of so many events of a selection is wanted, reading all of them is cheaper than naming each.
+const TEXTS_PART: usize = 8;
 /// Records shown before and after one.
 const LINES_AROUND: usize = 3;
 
-/// Fetches what is printed of these events of a set, by their ids.
+/// A selection that has been read, and how many events it had.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// What was selected.
+    pub selection: EventSelection,
+    /// How many events came.
+    pub events: usize,
+}
+
+/// Fetches what is printed of these events of a set, by their ids; or with all of those that they were seen among, where
+/// they are many of them.
 pub(crate) async fn fetch_texts(
     store: &Store,
     set: &Set,
     rows: impl Iterator<Item = &Row>,
+    seen: Option<&Seen>,
 ) -> Result<HashMap<u64, EventText>, AskError> {
     let mut wanted: Vec<(i64, u64)> = rows.map(|row| (row.start_ns, row.id)).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let members = members(set);
     let mut found = HashMap::with_capacity(wanted.len());
+    if let Some(seen) = seen.filter(|seen| seen.events / TEXTS_PART < wanted.len()) {
+        let ids: HashSet<u64> = wanted.into_iter().map(|(_, id)| id).collect();
+        let take = |id, text| _ = found.insert(id, text);
+        read_texts(store, &seen.selection, None, |id| ids.contains(&id), take).await?;
+        return Ok(found);
+    }
     // In order of time, so that no part of the table is read twice.
     for some in wanted.chunks(TEXTS_MAX) {
         let Some((times, ids)) = times_and_ids(some.iter().copied()) else { continue };
-        read_texts(store, &members, times, &ids, |id, text| {
-            found.insert(id, text);
-        })
-        .await?;
+        let selection = EventSelection { times: starts_within(times), ..EventSelection::new(members(set)) };
+        let take = |id, text| _ = found.insert(id, text);
+        read_texts(store, &selection, Some(&ids), |_| true, take).await?;
     }
     Ok(found)
+}
+
+/// Both ends included.
+fn starts_within((first_ns, last_ns): (i64, i64)) -> Times {
+    Times {
+        start_from_ns: Some(first_ns),
+        start_before_ns: Some(last_ns.saturating_add(1)),
+        end_from_ns: None,
+    }
 }
 
 /// The least and the greatest start, and the ids; none without any.

@@ -9,7 +9,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use lastwords_store::{Store, select::EventSelection};
 
-use super::pieces::Pieces;
+use super::{details::Seen, pieces::Pieces};
 use crate::{
     context::{Context, compute},
     correlate::comparison::{self, Comparison, Side},
@@ -157,31 +157,33 @@ fn add_each(context: &Context, mut rows: Vec<Row>, several: &Several, comparison
     }
 }
 
-/// The partners of those events asked for that have these ids, each with the id.
+/// The partners of those events asked for that have these ids, each with the id; and what they were seen among, where
+/// they were fetched for it.
 pub(crate) async fn pairs(
     store: &Store,
     context: &Arc<Context>,
     near: &Near,
     side: &Arc<Side>,
     ids: &Arc<HashSet<u64>>,
-) -> Result<Vec<(u64, Row)>, AskError> {
+) -> Result<(Vec<(u64, Row)>, Option<Seen>), AskError> {
     if side.partners.is_some() {
         let (side, near, ids) = (Arc::clone(side), near.clone(), Arc::clone(ids));
-        return compute(move || {
+        let pairs = compute(move || {
             let anchors = Events::sorted(side.anchors_of(&ids), side.units);
             let pieces = side.partners.iter().flatten();
             pieces.flat_map(|piece| comparison::pairs(&near, &anchors, piece)).collect()
-        })
-        .await;
+        });
+        return Ok((pairs.await?, None));
     }
     let anchors = side.anchors_of(ids);
     let (mut comparison, narrow) = prepare(context, near, anchors.clone(), false).await?;
     let how = context.partners(near, &narrow);
-    let Some(selected) = selection::partners_of(near, &anchors, how) else { return Ok(Vec::new()) };
+    let Some(selected) = selection::partners_of(near, &anchors, how) else { return Ok((Vec::new(), None)) };
     let mut pieces = Pieces::start(store, &selected, context)?;
     let rows_max = context.budget.piece_rows();
-    let mut found = Vec::new();
+    let (mut found, mut events) = (Vec::new(), 0);
     while let Some(mut rows) = pieces.next(rows_max).await? {
+        events += rows.len();
         let shared = Arc::clone(context);
         let adding = compute(move || {
             shared.place(&mut rows);
@@ -192,7 +194,8 @@ pub(crate) async fn pairs(
         comparison = now;
         found.extend(pairs);
     }
-    Ok(found)
+    drop(pieces);
+    Ok((found, Some(Seen { selection: selected, events })))
 }
 
 /// What events asked for are compared by, and which partners suffice.

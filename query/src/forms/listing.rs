@@ -42,7 +42,7 @@ impl Listing<'_> {
         let Listing { store, question, options, .. } = self;
         let (side, limit) = (Arc::clone(self.main), options.rows(usize::MAX));
         let listed = compute(move || first_matches(&side, limit)).await?;
-        let texts = fetch_texts(store, &question.anchors, listed.iter()).await?;
+        let texts = fetch_texts(store, &question.anchors, listed.iter(), None).await?;
         let partners = self.partners(&listed).await?;
         let shown = listed.get(..options.evidence.min(listed.len())).unwrap_or_default();
         let evidence = fetch_evidence(store, &question.anchors, shown).await?;
@@ -60,9 +60,9 @@ impl Listing<'_> {
         for (at, near) in plain {
             let other = self.others.iter().find(|(place, _)| *place == at).map(|(_, side)| side);
             let side = other.unwrap_or(self.main);
-            let pairs = partners::pairs(self.store, self.context, near, side, &ids).await?;
-            let texts =
-                fetch_texts(self.store, &near.partners, pairs.iter().map(|(_, partner)| partner)).await?;
+            let (pairs, seen) = partners::pairs(self.store, self.context, near, side, &ids).await?;
+            let of_pairs = pairs.iter().map(|(_, partner)| partner);
+            let texts = fetch_texts(self.store, &near.partners, of_pairs, seen.as_ref()).await?;
             let spans = Arc::clone(&spans);
             partners = compute(move || {
                 add_partners(&mut partners, pairs, &texts, &spans);

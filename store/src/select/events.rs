@@ -87,18 +87,18 @@ impl EventSelection {
             columns.push("ClockUncertainty".to_owned());
         }
         format!(
-            "SELECT {} FROM {} WHERE {}{}{} {}",
+            "SELECT {} FROM {} WHERE {} {}",
             columns.join(", "),
             table.from,
-            self.members.condition(),
-            self.times.conditions(&table),
-            self.narrowing(),
+            self.conditions(),
             table.settings
         )
     }
 
-    fn narrowing(&self) -> String {
-        let mut sql = String::new();
+    /// All of its conditions.
+    pub(super) fn conditions(&self) -> String {
+        let table = self.members.table();
+        let mut sql = self.members.condition() + &self.times.conditions(&table);
         if let Some(Hosts { names, or_guests }) = &self.hosts {
             let guests = if *or_guests { " OR Guest != '' OR GuestUuid != ''" } else { "" };
             sql += &format!(" AND (Host IN ({}){guests})", list(names, |name| text(name)));

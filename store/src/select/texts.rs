@@ -1,9 +1,6 @@
 //! What is printed of events, in columns: for lists of very many.
 
-use super::{
-    literal::numbers,
-    members::{Members, Times},
-};
+use super::{events::EventSelection, literal::numbers};
 use crate::{
     Store,
     native::read::{BlockError, Blocks, Column},
@@ -28,53 +25,50 @@ pub struct EventText {
     pub title: String,
 }
 
-/// Calls `take` with the id and the text of each event of a set that has one of these ids and starts within these times,
-/// ends included.
+/// Calls `take` with the id and the text of each event of a selection that is wanted; of those with these ids, where
+/// some are given.
 ///
 /// # Errors
 /// Where the store fails or sends what cannot be read.
 pub async fn read_texts(
     store: &Store,
-    members: &Members,
-    (first_ns, last_ns): (i64, i64),
-    ids: &[u64],
+    selection: &EventSelection,
+    ids: Option<&[u64]>,
+    wanted: impl Fn(u64) -> bool,
     mut take: impl FnMut(u64, EventText),
 ) -> Result<(), QueryError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let table = members.table();
-    let times = Times {
-        start_from_ns: Some(first_ns),
-        start_before_ns: Some(last_ns.saturating_add(1)),
-        end_from_ns: None,
+    let table = selection.members.table();
+    let (filter, only) = match ids {
+        Some([]) => return Ok(()),
+        Some(ids) => (table.filter, format!(" AND {} IN ({})", table.id, numbers(ids))),
+        None => ("WHERE", String::new()),
     };
     let sql = format!(
-        "SELECT {id} AS id, toLowCardinality(toString({})), toLowCardinality(toString(Host)), \
-         toLowCardinality(toString(Guest)), toLowCardinality(toString({})), toString({}) \
-         FROM {} {} {}{} AND {id} IN ({}) {}",
+        "SELECT {} AS id, toLowCardinality(toString({})), toLowCardinality(toString(Host)), \
+         toLowCardinality(toString(Guest)), toLowCardinality(toString({})), toString({}) FROM {} {filter} {}{only} {}",
+        table.id,
         table.class,
         table.severity,
         table.title,
         table.from,
-        table.filter,
-        members.condition(),
-        times.conditions(&table),
-        numbers(ids),
+        selection.conditions(),
         table.settings,
-        id = table.id,
     );
     let size = (sql.len() + 1_024).to_string();
     let settings = [("max_block_size", BLOCK_ROWS), ("max_query_size", size.as_str()), ("readonly", "2")];
     let mut answer = store.query_bytes(&sql, &[], "Native", &settings)?;
     let mut blocks = Blocks::default();
     while let Some(chunk) = answer.next().await? {
-        blocks.push::<QueryError>(&chunk, |columns| Ok(take_block(columns, &mut take)?))?;
+        blocks.push::<QueryError>(&chunk, |columns| Ok(take_block(columns, &wanted, &mut take)?))?;
     }
     Ok(blocks.finish()?)
 }
 
-fn take_block(columns: Vec<Column<'_>>, take: &mut impl FnMut(u64, EventText)) -> Result<(), BlockError> {
+fn take_block(
+    columns: Vec<Column<'_>>,
+    wanted: &impl Fn(u64) -> bool,
+    take: &mut impl FnMut(u64, EventText),
+) -> Result<(), BlockError> {
     let Ok([Column::Number(ids), class, host, guest, severity, Column::Text(titles)]) =
         <[Column<'_>; 6]>::try_from(columns)
     else {
@@ -83,7 +77,8 @@ fn take_block(columns: Vec<Column<'_>>, take: &mut impl FnMut(u64, EventText)) -
     let (class, host, guest, severity) = (names(class)?, names(host)?, names(guest)?, names(severity)?);
     let numbers = ids.iter().map(|id| u64::from_le_bytes(*id));
     let texts = class.into_iter().zip(host).zip(guest.into_iter().zip(severity)).zip(titles);
-    for (id, (((class, host), (guest, severity)), title)) in numbers.zip(texts) {
+    for (id, (((class, host), (guest, severity)), title)) in numbers.zip(texts).filter(|(id, _)| wanted(*id))
+    {
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         let (class, host, guest) = (text(class), text(host), text(guest));
         take(id, EventText { class, host, guest, severity: text(severity), title: text(title) });

@@ -8,6 +8,7 @@
 //! - `runs`: lines that are one event,
 //! - [`kernel`]: a parser of the Linux kernel's (and Xen's) crash reports,
 //! - [`rules`]: everything else, as data: built in (`rules/*.toml`) and users' own; `pattern`: their expressions,
+//! - [`rule_files`]: users' own rules files, beside the built-in rules,
 //! - [`check`]: rules against their own examples,
 //! - [`classes`]: the tree of classes and the names that people use for them,
 //! - `bugchecks`: the names of Windows' bug checks,
@@ -23,6 +24,7 @@ mod found;
 pub mod kernel;
 mod pattern;
 mod provenance;
+pub mod rule_files;
 pub mod rules;
 mod runs;
 pub mod scan;
@@ -34,5 +36,6 @@ pub mod template;
 pub use classes::{ClassNames, is_under};
 pub use found::Found;
 pub use provenance::Provenance;
+pub use rule_files::{RuleFiles, RuleFilesError};
 pub use rules::RulesError;
 pub use scan::{Detector, LogFound};

@@ -8,11 +8,6 @@
 //! - `pipeline`: engine, store and direct queue, opened together on a data folder
 //! - `port`: the ClickHouse port and its users
 //! - `collect`: what the shipper is told to collect from this machine
-//! - `questions`: questions and SQL, answered here or by a running `up`
-//! - `rules`: users' own rules files
-//! - `quarantine`: batches that were set aside, looked after here or by a running `up`
-//! - `rescan`: events in what is stored already, looked for here or by a running `up`
-//! - `http`: the API of `up`, and its client
 //! - `output`, `outcome`: what is printed, and the exit code
 //! - `demo`: the reconstruction that `lastwords demo` imports
 
@@ -23,16 +18,10 @@ pub mod config;
 pub mod data;
 pub mod demo;
 mod gate;
-pub mod http;
 pub mod outcome;
 pub mod output;
 pub mod pipeline;
-pub mod placement;
 pub mod port;
-pub mod quarantine;
-pub mod questions;
-pub mod rescan;
-pub mod rules;
 pub mod telemetry;
 
 pub use commands::run;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use lastwords_api::{Ending, Problem};
+
 pub use crate::output::reader::{ReaderGone, printed};
 
 use crate::output;
@@ -30,6 +32,12 @@ impl Outcome {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+impl From<lastwords_detect::RuleFilesError> for UsageError {
+    fn from(error: lastwords_detect::RuleFilesError) -> UsageError {
+        UsageError(error.to_string())
+    }
+}
+
 /// Says what went wrong, once, and turns the end into an exit code.
 #[must_use]
 pub fn report(ended: anyhow::Result<Outcome>) -> ExitCode {
@@ -44,7 +52,12 @@ pub fn report(ended: anyhow::Result<Outcome>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output::tell(format_args!("lastwords: {}", explain(&error)));
-    ExitCode::from(if error.chain().any(|cause| cause.is::<UsageError>()) { 2 } else { 3 })
+    ExitCode::from(if error.chain().any(is_usage) { 2 } else { 3 })
+}
+
+fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let usage = |problem: &Problem| problem.kind.ending() == Ending::Usage;
+    cause.is::<UsageError>() || cause.downcast_ref().is_some_and(usage)
 }
 
 /// An error with its causes, each said once: many messages quote their cause already.

@@ -8,13 +8,16 @@ use std::{
     io::{self, IsTerminal as _, Write},
 };
 
+use lastwords_api::{
+    RowFormat,
+    rows::table::{Align, Table},
+};
 use serde_json::Value;
 
 pub use screen::{Screen, say, stderr, stdout, styled_stderr, styled_stdout, tell};
 
 /// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// For people.
     Table,
@@ -31,6 +34,17 @@ impl Format {
     #[must_use]
     pub fn or_default(asked: Option<Format>) -> Format {
         asked.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl })
+    }
+}
+
+impl From<Format> for RowFormat {
+    fn from(format: Format) -> RowFormat {
+        match format {
+            Format::Table => RowFormat::Table,
+            Format::Jsonl => RowFormat::Jsonl,
+            Format::Json => RowFormat::Json,
+            Format::Csv => RowFormat::Csv,
+        }
     }
 }
 
@@ -69,13 +83,7 @@ pub fn print_rows(out: &mut dyn Write, format: Format, columns: &[&str], rows: &
     match format {
         Format::Jsonl => rows.iter().try_for_each(|row| writeln!(out, "{row}")),
         Format::Json => writeln!(out, "{:#}", Value::Array(rows.to_vec())),
-        Format::Csv => {
-            writeln!(out, "{}", columns.join(","))?;
-            rows.iter().try_for_each(|row| {
-                let cells: Vec<String> = columns.iter().map(|key| csv_cell(&plain(row.get(*key)))).collect();
-                writeln!(out, "{}", cells.join(","))
-            })
-        }
+        Format::Csv => print_csv(out, columns, rows),
         Format::Table => print_table(out, columns, rows),
     }
 }
@@ -95,27 +103,23 @@ pub fn print_object(out: &mut dyn Write, format: Format, columns: &[&str], objec
     }
 }
 
+fn print_csv(out: &mut dyn Write, columns: &[&str], rows: &[Value]) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(columns)?;
+    rows.iter().try_for_each(|row| csv.write_record(cells(columns, row)))?;
+    csv.flush()
+}
+
 fn print_table(out: &mut dyn Write, columns: &[&str], rows: &[Value]) -> io::Result<()> {
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|key| plain(row.get(*key))).collect()).collect();
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let cell_width = |row: &Vec<String>| row.get(index).map_or(0, |cell| cell.chars().count());
-            cells.iter().map(cell_width).max().unwrap_or(0).max(name.len())
-        })
-        .collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (cell, width) in cells.zip(&widths) {
-            text.push_str(cell);
-            text.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
-        }
-        text.trim_end().to_owned()
-    };
-    writeln!(out, "{}", line(&mut columns.iter().copied()))?;
-    cells.iter().try_for_each(|row| writeln!(out, "{}", line(&mut row.iter().map(String::as_str))))
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| cells(columns, row)).collect();
+    let named: Vec<(&str, Align)> = columns.iter().map(|name| (*name, Align::Left)).collect();
+    let table = Table::new(&named, &rows);
+    out.write_all(table.line(columns).as_bytes())?;
+    rows.iter().try_for_each(|row| out.write_all(table.line(row).as_bytes()))
+}
+
+fn cells(columns: &[&str], row: &Value) -> Vec<String> {
+    columns.iter().map(|key| plain(row.get(*key))).collect()
 }
 
 /// A value as people read it: no quotes, nothing for null.
@@ -124,14 +128,6 @@ fn plain(value: Option<&Value>) -> String {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
-    }
-}
-
-fn csv_cell(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
     }
 }
 

@@ -12,7 +12,6 @@ use lastwords_record::Batch;
 use lastwords_runtime::{Backoff, Pauses};
 use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
 use lastwords_store::{Engine, EngineOptions, EngineProcess, MigrateError, ProcessOptions, Store};
-use serde::{Deserialize, Serialize};
 use tokio::{
     net::UnixStream,
     sync::{mpsc, oneshot},
@@ -147,36 +146,6 @@ async fn again<T, E: std::fmt::Display>(
             }
             ended => return ended,
         }
-    }
-}
-
-/// What there is to know about a store at a glance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents {
-    /// Version of its schema; 0: none yet.
-    pub schema: u32,
-    /// Batches in quarantine.
-    pub quarantined: u64,
-}
-
-impl Contents {
-    /// Asks the store.
-    ///
-    /// # Errors
-    /// Where it doesn't answer.
-    pub async fn of(store: &Store) -> anyhow::Result<Contents> {
-        #[derive(Deserialize)]
-        struct Number {
-            number: u64,
-        }
-        let number = async |sql: &str| -> anyhow::Result<u64> {
-            let rows: Vec<Number> = store.rows(sql).await?;
-            rows.first().map(|row| row.number).context("the store gave no row")
-        };
-        Ok(Contents {
-            schema: u32::try_from(number("SELECT max(Number) AS number FROM migrations").await?)?,
-            quarantined: number("SELECT count() AS number FROM quarantine").await?,
-        })
     }
 }
 

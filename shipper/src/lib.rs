@@ -11,12 +11,14 @@
 //! - [`run`](run()): the steps driven by time, feeds and the uplink,
 //! - [`import`]: the same for finished files, by content.
 //!
-//! Beside them, [`zone`]: this machine's time zone.
+//! Beside them, [`placement`]: who ran where, from what administrators have at hand; and [`zone`]: this machine's time
+//! zone.
 
 pub mod config;
 pub mod discover;
 pub mod form;
 pub mod import;
+pub mod placement;
 pub mod plan;
 mod run;
 pub mod sample;

@@ -3,6 +3,7 @@
 
 pub mod codes;
 mod connect;
+mod contents;
 mod error;
 mod forward;
 mod memory;
@@ -26,6 +27,7 @@ use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use serde::de::DeserializeOwned;
 
+pub use contents::Contents;
 pub use error::{Class, InsertError, QueryError};
 use error::{blames_address, never_sent};
 pub use forward::ForwardError;

@@ -9,8 +9,10 @@ use std::{
 use anyhow::Context as _;
 use indicatif::HumanBytes;
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
-use lastwords_query::render::wrapped;
-use lastwords_shipper::{Uplink, uplink::send};
+use lastwords_api::{Ask, Known, Reply, Service};
+use lastwords_detect::RuleFiles;
+use lastwords_query::{Answer, Look, render::wrapped};
+use lastwords_shipper::{Uplink, placement, uplink::send};
 
 use super::import;
 use crate::{
@@ -20,8 +22,6 @@ use crate::{
     outcome::{Outcome, UsageError, printed},
     output,
     pipeline::{OpenStore, Pipeline},
-    placement,
-    questions::{self, Ask, Body, Render},
 };
 use lastwords_config::environment;
 
@@ -148,41 +148,43 @@ async fn import_all(config: &Config, story: &Reconstruction, uplink: Uplink) -> 
     Ok(())
 }
 
-async fn ask(pipeline: &Pipeline, question: &str) -> anyhow::Result<serde_json::Value> {
+async fn ask(pipeline: &Pipeline, question: &str) -> anyhow::Result<lastwords_query::Reply> {
     let ask = Ask {
         question: Some(question.to_owned()),
         limit: Some(10),
         time_zone: Some(demo::TIME_ZONE.to_owned()),
-        render: Some(Render { width: output::terminal_width(), colour: output::colour() }),
         ..Ask::default()
     };
-    let reply = questions::reply(&pipeline.open.store, &ask, &questions::Known::default()).await?;
-    let Body::Whole(answer) = reply.body else {
-        anyhow::bail!("the answer to {question:?} came in pieces");
+    let service = Service::new(pipeline.open.store.clone(), Known::default(), RuleFiles::default());
+    let Reply::Answer(answer) = service.ask(&ask).await? else {
+        anyhow::bail!("{question:?} is no question");
     };
-    Ok(serde_json::from_slice(&answer)?)
+    Ok(*answer)
 }
 
 fn print(
-    answer: &serde_json::Value,
-    further: &[(&str, serde_json::Value)],
+    reply: &lastwords_query::Reply,
+    further: &[(&str, lastwords_query::Reply)],
     story: &Reconstruction,
     place: &Place,
 ) -> anyhow::Result<()> {
     // The wording has cleaned what comes from logs, and may be coloured.
     let mut out = output::styled_stdout();
-    let rendered = answer.get("rendered").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let figure = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let look = Look { width: output::terminal_width(), colour: output::colour() };
+    let rendered = lastwords_query::render(reply, &look);
     printed(writeln!(out, "$ lastwords query '{QUESTION}'\n\n{}\n", rendered.trim_end()))?;
-    let (anchors, matched) = (figure("anchors"), figure("matched"));
+    let anchors = match &reply.answer {
+        Answer::Matches(answer) => answer.anchors,
+        _ => 0,
+    };
+    let matched = reply.matched();
     printed(writeln!(
         out,
         "Planted in the story: {} panics, {} of them within 5 minutes of a saturation. Found: {anchors} and {matched}.",
         story.panics, story.panics_near_saturation
     ))?;
     for (question, answer) in further {
-        let sentence = answer.get("sentence").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let wrapped = wrapped(sentence, output::terminal_width(), "");
+        let wrapped = wrapped(&answer.wording.sentence, look.width, "");
         printed(writeln!(out, "\n$ lastwords query '{question}'\n\n{}", wrapped.trim_end()))?;
     }
     printed(writeln!(out, "\n{}", hints(place.temporary.is_none().then_some(&place.data))))

@@ -9,21 +9,24 @@ use std::{
 use anyhow::{Context as _, bail};
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
-use lastwords_detect::LogFound;
-use lastwords_ingester::EventFound;
+use lastwords_api::rescan::{EventFound, Rescan, Step};
+use lastwords_detect::{
+    LogFound,
+    rule_files::{self, RuleFiles},
+};
 use lastwords_query::language::{self, Asker};
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-use super::{import, place::Place};
+use super::{
+    import,
+    place::{Asked, Place},
+};
 use crate::{
     args::DetectArgs,
     config::{self, Config, Flags},
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
-    questions,
-    rescan::{self, Told},
-    rules::{self, Rules},
 };
 use lastwords_config::environment;
 
@@ -39,7 +42,7 @@ pub async fn run(detect: &DetectArgs) -> anyhow::Result<Outcome> {
 }
 
 fn file_alone(detect: &DetectArgs, file: &Path) -> anyhow::Result<Outcome> {
-    let rules = rules::read(&detect.rules).and_then(Rules::of).map_err(UsageError)?;
+    let rules = rule_files::read(&detect.rules).and_then(RuleFiles::new).map_err(UsageError::from)?;
     let text = read(file)?;
     let found = rules.detector().scan_log(&text, detect.all);
     let rows: Vec<Value> = found.iter().map(row).collect();
@@ -62,29 +65,27 @@ fn print(format: Format, columns: &[&str], rows: &[Value]) -> anyhow::Result<()>
 async fn stored(detect: &DetectArgs) -> anyhow::Result<Outcome> {
     let config = config::load(&Flags::from(&detect.place), &environment)?;
     let (from_ns, to_ns) = range(detect, &config)?;
-    let rules = rules::read(&detect.rules).map_err(UsageError)?;
-    let request = rescan::Request { from_ns, to_ns, dry_run: detect.dry_run, rules };
+    let rules = rule_files::read(&detect.rules).map_err(UsageError::from)?;
+    let request = Rescan { from_ns, to_ns, dry_run: detect.dry_run, rules };
     let place = Place::of(&config, detect.place.data.is_some(), "lastwords detect --stored").await?;
-    let mut telling = match &place {
-        Place::Remote(store) => rescan::start(store, &config.rules, request),
-        Place::Here(open) => rescan::start(&open.store, &config.rules, request),
-        Place::There(server) => Ok(server.rescan(&request).await?),
-    }
-    .map_err(questions::usage_or_failure)?;
+    let mut steps = match place.asked(&config) {
+        Asked::Service(service) => service.rescan(request)?,
+        Asked::Server(server) => server.rescan(&request).await?,
+    };
     let bar = import::records_bar();
     let (mut rows, mut done) = (Vec::new(), None);
-    while let Some(told) = telling.next().await {
-        match told.map_err(questions::usage_or_failure)? {
-            Told::Event(event) => {
+    while let Some(step) = steps.next().await {
+        match step? {
+            Step::Event(event) => {
                 if detect.all || event.severity != "info" {
                     rows.push(stored_row(&event));
                 }
             }
-            Told::Progress(progress) => {
+            Step::Progress(progress) => {
                 bar.set_length(progress.of);
                 bar.set_position(progress.records);
             }
-            Told::Done(progress) => done = Some(progress),
+            Step::Done(progress) => done = Some(progress),
         }
     }
     bar.finish_and_clear();

@@ -5,7 +5,11 @@ use std::io;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use lastwords_record::Host;
-use lastwords_shipper::{Uplink, uplink::send};
+use lastwords_shipper::{
+    Uplink,
+    placement::{self, About},
+    uplink::send,
+};
 use serde_json::json;
 
 use crate::{
@@ -14,7 +18,6 @@ use crate::{
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
     pipeline::{Access, PATIENCE, Pipeline},
-    placement::{self, About},
 };
 use lastwords_config::environment;
 

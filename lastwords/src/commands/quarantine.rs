@@ -3,17 +3,19 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
+use lastwords_api::{
+    Problem,
+    quarantine::{Act, Done, Listed},
+};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::place::Place;
+use super::place::{Asked, Place};
 use crate::{
     args::{BatchArgs, PlaceArgs, QuarantineCommand},
-    config::{self, Flags},
+    config::{self, Config, Flags},
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
-    quarantine::{self, Act},
-    questions,
-    rules::Rules,
 };
 use lastwords_config::environment;
 
@@ -24,12 +26,13 @@ use lastwords_config::environment;
 pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
     match command {
         QuarantineCommand::List(list) => {
-            let rows = Quarantine::of(&list.place).await?.list().await?;
+            let all = Quarantine::open(&list.place).await?.list().await?;
             let format = Format::or_default(list.format.format);
-            if rows.is_empty() && format == Format::Table {
+            if all.is_empty() && format == Format::Table {
                 printed(writeln!(output::stdout(), "The quarantine is empty."))?;
                 return Ok(Outcome::Done);
             }
+            let rows: Vec<Value> = all.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
             printed(output::print_rows(&mut output::stdout(), format, LISTED, &rows))?;
             Ok(Outcome::Done)
         }
@@ -37,46 +40,41 @@ pub async fn run(command: &QuarantineCommand) -> anyhow::Result<Outcome> {
             let [batch] = one.batches.as_slice() else {
                 return Err(UsageError("wanted one batch, as `quarantine list` calls it".to_owned()).into());
             };
-            let shown = Quarantine::of(&one.place).await?.act(&Act::Show { batch: batch.clone() }).await?;
-            let format = Format::or_default(None);
-            printed(output::print_object(&mut output::stdout(), format, SHOWN, &shown))?;
+            print(
+                SHOWN,
+                &Quarantine::open(&one.place).await?.act(&Act::Show { batch: batch.clone() }).await?,
+            )?;
             Ok(Outcome::Done)
         }
         QuarantineCommand::Retry(several) => {
-            let place = Quarantine::of(&several.place).await?;
+            let place = Quarantine::open(&several.place).await?;
             let mut ended = Outcome::Done;
             for batch in chosen(&place, several).await? {
                 let done = place.act(&Act::Retry { batch }).await?;
-                if done.get("stored") != Some(&Value::Bool(true)) {
+                if !matches!(&done, Done::Retried(retried) if retried.stored) {
                     ended = Outcome::Failed;
                 }
-                printed(output::print_object(
-                    &mut output::stdout(),
-                    Format::or_default(None),
-                    RETRIED,
-                    &done,
-                ))?;
+                print(RETRIED, &done)?;
             }
             Ok(ended)
         }
         QuarantineCommand::Drop(several) => {
-            let place = Quarantine::of(&several.place).await?;
+            let place = Quarantine::open(&several.place).await?;
             let chosen = chosen(&place, several).await?;
             if !several.yes && !confirmed(chosen.len())? {
                 return Ok(Outcome::Done);
             }
             for batch in chosen {
-                let done = place.act(&Act::Drop { batch }).await?;
-                printed(output::print_object(
-                    &mut output::stdout(),
-                    Format::or_default(None),
-                    DROPPED,
-                    &done,
-                ))?;
+                print(DROPPED, &place.act(&Act::Drop { batch }).await?)?;
             }
             Ok(Outcome::Done)
         }
     }
+}
+
+fn print(columns: &[&str], done: &impl Serialize) -> anyhow::Result<()> {
+    let object = serde_json::to_value(done)?;
+    printed(output::print_object(&mut output::stdout(), Format::or_default(None), columns, &object))
 }
 
 const LISTED: &[&str] = &["batch", "time", "bytes", "reason"];
@@ -104,38 +102,34 @@ const DROPPED: &[&str] = &["batch", "dropped"];
 /// A place with a quarantine.
 struct Quarantine {
     place: Place,
-    rules: Rules,
+    config: Config,
 }
 
 impl Quarantine {
-    async fn of(place: &PlaceArgs) -> anyhow::Result<Quarantine> {
+    async fn open(place: &PlaceArgs) -> anyhow::Result<Quarantine> {
         let config = config::load(&Flags::from(place), &environment)?;
         let at = Place::of(&config, place.data.is_some(), "lastwords quarantine").await?;
-        Ok(Quarantine { place: at, rules: config.rules })
+        Ok(Quarantine { place: at, config })
     }
 
-    async fn act(&self, act: &Act) -> anyhow::Result<Value> {
-        let store = match &self.place {
-            Place::Remote(store) => store,
-            Place::Here(open) => &open.store,
-            Place::There(server) => return server.quarantine(act).await,
-        };
-        quarantine::act(store, &self.rules, act).await.map_err(questions::usage_or_failure)
+    async fn act(&self, act: &Act) -> Result<Done, Problem> {
+        match self.place.asked(&self.config) {
+            Asked::Service(service) => service.quarantine(act).await,
+            Asked::Server(server) => server.quarantine(act).await,
+        }
     }
 
-    async fn list(&self) -> anyhow::Result<Vec<Value>> {
+    async fn list(&self) -> anyhow::Result<Vec<Listed>> {
         match self.act(&Act::List).await? {
-            Value::Array(rows) => Ok(rows),
-            other => anyhow::bail!("wanted a list of batches, found {other}"),
+            Done::List(all) => Ok(all),
+            other => anyhow::bail!("wanted a list of batches, found {other:?}"),
         }
     }
 }
 
 async fn chosen(place: &Quarantine, several: &BatchArgs) -> anyhow::Result<Vec<String>> {
     if several.all {
-        let rows = place.list().await?;
-        let name = |row: &Value| row.get("batch").and_then(Value::as_str).map(str::to_owned);
-        return Ok(rows.iter().filter_map(name).collect());
+        return Ok(place.list().await?.into_iter().map(|one| one.batch).collect());
     }
     if several.batches.is_empty() {
         return Err(UsageError("wanted batches, as `quarantine list` calls them, or --all".to_owned()).into());

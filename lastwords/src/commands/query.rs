@@ -2,20 +2,17 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context as _;
-use bytes::Bytes;
-use lastwords_query::sql::is_sql;
+use lastwords_api::{Ask, Reply, ask::collect, rows::Rows};
+use lastwords_query::{Answer, Look, sql::is_sql};
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-use super::place::Place;
+use super::place::{self, Asked, Place};
 use crate::{
     args::QueryArgs,
     config::{self, Flags},
-    http::client::Server,
     outcome::{Outcome, UsageError, printed},
     output::{self, Format},
-    questions::{self, Ask, Body, Render, Reply},
 };
 use lastwords_config::environment;
 
@@ -30,17 +27,15 @@ pub async fn run(query: &QueryArgs) -> anyhow::Result<Outcome> {
     let format = Format::or_default(query.format.format);
     let ask = ask(query, format)?;
     if let Some(server) = &query.server {
-        return print(Server::parse(server)?.ask(&ask).await?, &ask, format).await;
+        return print(place::server(server)?.ask(&ask).await?, format).await;
     }
     let config = config::load(&Flags::from(&query.place), &environment)?;
     let place = Place::of(&config, query.place.data.is_some(), "lastwords query").await?;
-    let store = match &place {
-        Place::Remote(store) => store,
-        Place::Here(open) => &open.store,
-        Place::There(server) => return print(server.ask(&ask).await?, &ask, format).await,
+    let reply = match place.asked(&config) {
+        Asked::Service(service) => service.ask(&ask).await?,
+        Asked::Server(server) => server.ask(&ask).await?,
     };
-    let reply = questions::reply(store, &ask, &config.known).await.map_err(questions::usage_or_failure)?;
-    print(reply, &ask, format).await
+    print(reply, format).await
 }
 
 fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
@@ -58,7 +53,12 @@ fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
         if query.limit.is_some() {
             return Err(UsageError("--limit is for questions: SQL says LIMIT itself".to_owned()).into());
         }
-        return Ok(Ask { sql: Some(text), format: Some(format), time_zone: Some(zone), ..Ask::default() });
+        return Ok(Ask {
+            sql: Some(text),
+            format: Some(format.into()),
+            time_zone: Some(zone),
+            ..Ask::default()
+        });
     }
     let table = format == Format::Table;
     Ok(Ask {
@@ -66,57 +66,59 @@ fn ask(query: &QueryArgs, format: Format) -> anyhow::Result<Ask> {
         question: Some(text),
         limit: query.limit.or(table.then_some(TABLE_MATCHES)),
         time_zone: Some(zone),
-        render: table.then(|| Render { width: output::terminal_width(), colour: output::colour() }),
         ..Ask::default()
     })
 }
 
-async fn print(reply: Reply, ask: &Ask, format: Format) -> anyhow::Result<Outcome> {
-    if ask.explain == Some(true) {
-        let explained = reply.body.collect().await?;
-        printed(output::stdout().write_all(&explained))?;
-        return Ok(Outcome::Done);
-    }
-    match reply.matched {
-        Some(matched) if ask.question.is_some() => {
-            print_answer(&reply.body.collect().await?, format)?;
-            Ok(Outcome::found(matched > 0))
+async fn print(reply: Reply, format: Format) -> anyhow::Result<Outcome> {
+    match reply {
+        Reply::Explanation(text) => {
+            printed(output::stdout().write_all(&collect(text).await?))?;
+            Ok(Outcome::Done)
         }
-        _ => print_rows(reply.body, format).await,
+        Reply::Answer(answer) => {
+            print_answer(&answer, format)?;
+            Ok(Outcome::found(answer.matched() > 0))
+        }
+        Reply::Rows(rows) => print_rows(rows).await,
     }
 }
 
-fn print_answer(answer: &[u8], format: Format) -> anyhow::Result<()> {
-    // The wording has cleaned what comes from logs, and may be coloured.
+fn print_answer(answer: &lastwords_query::Reply, format: Format) -> anyhow::Result<()> {
+    // What is drawn has been cleaned of what comes from logs, and may be coloured.
     let styled = format == Format::Table && output::colour();
     let screen = if styled { output::styled_stdout() } else { output::stdout() };
     let mut out = io::BufWriter::new(screen);
-    if format == Format::Json {
-        printed(out.write_all(answer).and_then(|()| writeln!(out)))?;
-        return printed(out.flush());
-    }
-    let answer: Value = serde_json::from_slice(answer).context("the answer is not JSON")?;
-    if format == Format::Table {
-        let rendered =
-            answer.get("rendered").and_then(Value::as_str).context("the answer came without its wording")?;
-        printed(writeln!(out, "{}", rendered.trim_end()))?;
-    } else {
-        if let Some(rows) = answer.get("rows").and_then(Value::as_array) {
-            let columns =
-                answer.get("columns").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            let columns: Vec<&str> = columns.iter().filter_map(Value::as_str).collect();
-            printed(output::print_rows(&mut out, format, &columns, rows))?;
-            return printed(out.flush());
+    match format {
+        Format::Json => {
+            let document = serde_json::to_string(answer)?;
+            printed(writeln!(out, "{document}"))?;
         }
-        let matches = answer.get("matches").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        if format == Format::Csv {
-            let rows: Vec<Value> = matches.iter().map(flat).collect();
-            printed(output::print_rows(&mut out, format, CSV_COLUMNS, &rows))?;
-        } else {
-            printed(output::print_rows(&mut out, format, &[], matches))?;
+        Format::Table => {
+            let look = Look { width: output::terminal_width(), colour: output::colour() };
+            printed(writeln!(out, "{}", lastwords_query::render(answer, &look).trim_end()))?;
+        }
+        Format::Jsonl | Format::Csv => {
+            let (columns, rows) = rows(answer, format)?;
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            printed(output::print_rows(&mut out, format, &columns, &rows))?;
         }
     }
     printed(out.flush())
+}
+
+/// An answer's matches or rows, and what of them stands in a CSV.
+fn rows(answer: &lastwords_query::Reply, format: Format) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
+    if let Answer::Matches(answer) = &answer.answer {
+        let matches: Vec<Value> =
+            answer.matches.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+        let flat = if format == Format::Csv { matches.iter().map(flat).collect() } else { matches };
+        return Ok((CSV_COLUMNS.iter().map(|name| (*name).to_owned()).collect(), flat));
+    }
+    // Every other form is a table.
+    let mut document = serde_json::to_value(answer)?;
+    let mut taken = |key: &str| document.get_mut(key).map(Value::take).unwrap_or_default();
+    Ok((serde_json::from_value(taken("columns"))?, serde_json::from_value(taken("rows"))?))
 }
 
 const CSV_COLUMNS: &[&str] = &[
@@ -154,76 +156,18 @@ fn flat(one: &Value) -> Value {
     row
 }
 
-async fn print_rows(body: Body, format: Format) -> anyhow::Result<Outcome> {
+async fn print_rows(mut rows: Rows) -> anyhow::Result<Outcome> {
     let mut out = io::BufWriter::new(output::stdout());
-    let mut seen = RowsSeen::new(format);
-    match body {
-        Body::Whole(bytes) => write_chunk(&mut out, &mut seen, &bytes)?,
-        Body::Rows(mut chunks) => {
-            while let Some(chunk) = chunks.next().await {
-                write_chunk(&mut out, &mut seen, &chunk.map_err(questions::usage_or_failure)?)?;
-            }
-        }
+    while let Some(chunk) = rows.chunks.next().await {
+        printed(out.write_all(&chunk?))?;
     }
     printed(out.flush())?;
-    Ok(Outcome::found(seen.any()))
-}
-
-fn write_chunk(out: &mut impl Write, seen: &mut RowsSeen, chunk: &Bytes) -> anyhow::Result<()> {
-    seen.look(chunk);
-    printed(out.write_all(chunk))
-}
-
-/// Tells from the printed bytes whether there was a row.
-struct RowsSeen {
-    format: Format,
-    lines: usize,
-    objects: bool,
-}
-
-impl RowsSeen {
-    fn new(format: Format) -> RowsSeen {
-        RowsSeen { format, lines: 0, objects: false }
-    }
-
-    fn look(&mut self, chunk: &[u8]) {
-        // Past the header there is nothing more to learn.
-        if self.lines < 2 {
-            self.lines += chunk.iter().filter(|&&byte| byte == b'\n').count();
-        }
-        self.objects |= chunk.contains(&b'{');
-    }
-
-    fn any(&self) -> bool {
-        match self.format {
-            Format::Table | Format::Jsonl => self.lines > 0,
-            Format::Json => self.objects,
-            Format::Csv => self.lines > 1,
-        }
-    }
+    Ok(Outcome::found(rows.found))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_are_told_from_empty_results() {
-        let cases = [
-            (Format::Jsonl, "", false),
-            (Format::Jsonl, "{\"a\":1}\n", true),
-            (Format::Json, "[\n\n]\n", false),
-            (Format::Json, "[\n{\"a\":1}\n]\n", true),
-            (Format::Csv, "\"a\"\n", false),
-            (Format::Csv, "\"a\"\n1\n", true),
-            (Format::Table, "", false),
-        ];
-        for (format, printed, expected) in cases {
-            let mut seen = RowsSeen::new(format);
-            printed.as_bytes().chunks(3).for_each(|chunk| seen.look(chunk));
-            assert_eq!(seen.any(), expected, "{format} {printed:?}");
-        }
-    }
 
     #[test]
     fn a_match_is_flattened_with_its_nearest_partner() {

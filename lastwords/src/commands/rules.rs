@@ -1,13 +1,16 @@
 //! `lastwords rules detect check|test`: says whether rules files can be used, and whether rules find what they say.
 
 use anyhow::Context as _;
-use lastwords_detect::{check, rules};
+use lastwords_detect::{
+    check,
+    rule_files::{self, RuleFile},
+    rules,
+};
 
 use crate::{
     args::{DetectRulesCommand, RulesFilesArgs},
     outcome::{Outcome, UsageError},
     output,
-    rules::{detector, read},
 };
 
 /// Runs the command.
@@ -22,8 +25,8 @@ pub fn run(command: &DetectRulesCommand) -> anyhow::Result<Outcome> {
 }
 
 fn check_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
-    let files = read(&args.files).map_err(UsageError)?;
-    detector(&files).map_err(UsageError)?;
+    let files = read(args)?;
+    rule_files::compile(&files).map_err(UsageError::from)?;
     for (path, text) in &files {
         let count = rules::parse(text).context("it was read a moment ago")?.len();
         output::say(format_args!("{}: {count} {} can be used", path.display(), plural(count, "rule")))?;
@@ -31,9 +34,13 @@ fn check_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+fn read(args: &RulesFilesArgs) -> Result<Vec<RuleFile>, UsageError> {
+    rule_files::read(&args.files).map_err(UsageError::from)
+}
+
 fn test_files(args: &RulesFilesArgs) -> anyhow::Result<Outcome> {
-    let files = read(&args.files).map_err(UsageError)?;
-    let detector = detector(&files).map_err(UsageError)?;
+    let files = read(args)?;
+    let detector = rule_files::compile(&files).map_err(UsageError::from)?;
     let mut failed = 0;
     for (path, text) in &files {
         let rules = rules::parse(text).context("it was read a moment ago")?;

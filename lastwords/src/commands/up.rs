@@ -7,6 +7,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use lastwords_api::{
+    Api, Service,
+    server::{self, Listener, bind_unix},
+};
 use lastwords_ingester::{Speakers, connections, serve_grpc};
 use lastwords_shipper::Uplink;
 use tokio::{
@@ -22,10 +26,6 @@ use crate::{
     config::{self, Config, Flags},
     data::{DataError, Lock},
     gate::Gate,
-    http::{
-        api::Api,
-        server::{self, Listener, bind_unix},
-    },
     outcome::{Outcome, explain},
     pipeline::{OpenStore, PATIENCE, Pipeline, broken},
     port,
@@ -134,7 +134,7 @@ fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>
 fn api(pipeline: &Pipeline, config: &Config, gate: &Gate) -> Api {
     let (direct, gate) = (pipeline.direct.clone(), gate.metrics());
     let (store, known, rules) = (pipeline.open.store.clone(), config.known.clone(), config.rules.clone());
-    let api = Api::new(store, known, rules, move || direct.metrics() + &gate());
+    let api = Api::new(Service::new(store, known, rules), move || direct.metrics() + &gate());
     api.known_as(config.listen.http_names.clone())
 }
 

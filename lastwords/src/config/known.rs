@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use lastwords_api::Known;
 use lastwords_config::{Invalid, key_within};
-
-use crate::{questions::Known, rules::Rules};
+use lastwords_detect::RuleFiles;
 
 /// Saved sets, labels and the classes of the user's own rules.
 pub(super) fn check(
     sets: &BTreeMap<String, String>,
     hosts: &BTreeMap<String, BTreeMap<String, String>>,
-    rules: &Rules,
+    rules: &RuleFiles,
 ) -> Result<Known, Invalid> {
     let mut vocabulary = lastwords_query::vocabulary().clone();
     rules.classes().for_each(|class| vocabulary.names.add(class));

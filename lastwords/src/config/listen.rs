@@ -5,15 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use lastwords_api::access::Authority;
 use lastwords_config::{FilePath, Invalid, Size};
 use lastwords_ingester::{MemoryPlan, ServerTls, TlsFiles, limits::MEMORY_BYTES_MIN, tls::TlsError};
 use lastwords_runtime::descriptors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{
-    args::{self, Listen},
-    http::access::Authority,
-};
+use crate::args::{self, Listen};
 
 const DEFAULT_GRPC: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4320);
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8640);

@@ -27,7 +27,9 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use lastwords_api::Known;
 use lastwords_config::{FilePath, Invalid, Layers, Schema, ShortNames, Shown, Size, shown};
+use lastwords_detect::rule_files::{self, RuleFiles};
 use lastwords_ingester::{ServerTls, kafka::KafkaOptions};
 use lastwords_shipper::{
     Uplink,
@@ -44,11 +46,7 @@ pub use listen::{GrpcSecurity, HttpUse, ListenConfig, ListenSettings};
 pub use secrets::password;
 pub use store::{StoreSettings, is_cluster_name};
 
-use crate::{
-    data::DataFolder,
-    questions::Known,
-    rules::{self, Rules},
-};
+use crate::data::DataFolder;
 
 /// The configuration file that is read where no other is named.
 pub const DEFAULT_FILE: &str = "/etc/lastwords/lastwords.toml";
@@ -169,7 +167,7 @@ pub struct Config {
     /// What is collected from this machine.
     pub collect: Collect,
     /// What finds events.
-    pub rules: Rules,
+    pub rules: RuleFiles,
     /// Saved sets and labels of hosts.
     pub known: Known,
     /// Where `ship` sends to.
@@ -228,9 +226,9 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Invalid> {
         let files: Vec<PathBuf> = self.detect.rules.iter().map(|path| path.0.clone()).collect();
-        let rules = rules::read(&files)
-            .and_then(Rules::of)
-            .map_err(|message| Invalid::new("detect.rules", message))?;
+        let rules = rule_files::read(&files)
+            .and_then(RuleFiles::new)
+            .map_err(|error| Invalid::new("detect.rules", error.to_string()))?;
         let known = known::check(&self.sets, &self.hosts, &rules)?;
         Ok(Config {
             data: DataFolder::new(self.data.clone().unwrap_or_default().0),

@@ -22,6 +22,7 @@ use lastwords_e2e::{
     program::{command, count, run, sql},
     up::{Up, get, request},
 };
+use serde_json::Value;
 
 /// Collects the files of one folder and nothing else.
 fn config(folder: &Path) -> PathBuf {
@@ -165,12 +166,12 @@ fn health_metrics_and_wrong_requests() {
     let post = |body: &str| request(http, "POST /api/v1/query HTTP/1.1", body).unwrap();
     let cases = [
         ("{\"sql\":\"SELECT 1 AS one\"}", 200, "{\"one\":1}"),
-        ("{\"sql\":\"SELECT nothing\"}", 400, "\"kind\":\"usage\""),
-        ("{\"question\":\"panics within of\"}", 400, "\"kind\":\"usage\""),
-        ("{\"question\":\"panics\",\"sql\":\"SELECT 1\"}", 400, "\"kind\":\"usage\""),
-        ("{\"query\":\"panics\"}", 400, "unknown field"),
-        ("{}", 400, "\"kind\":\"usage\""),
-        ("not JSON", 400, "\"kind\":\"usage\""),
+        ("{\"sql\":\"SELECT nothing\"}", 422, "\"kind\":\"not_understood\""),
+        ("{\"question\":\"panics within of\"}", 422, "\"place\":{\"start\":14,\"end\":16}"),
+        ("{\"question\":\"panics\",\"sql\":\"SELECT 1\"}", 422, "\"kind\":\"invalid\""),
+        ("{\"query\":\"panics\"}", 422, "unknown field"),
+        ("{}", 422, "\"kind\":\"invalid\""),
+        ("not JSON", 400, "\"kind\":\"malformed\""),
     ];
     for (body, status, expected) in cases {
         let (found, text) = post(body);
@@ -178,6 +179,9 @@ fn health_metrics_and_wrong_requests() {
         assert!(text.contains(expected), "{body}: {text}");
     }
     assert_eq!(get(http, "/api/v1/query").unwrap().0, 405);
+    let about: Value = serde_json::from_str(&get(http, "/").unwrap().1).unwrap();
+    assert_eq!(about["name"], "lastwords");
+    assert_eq!(get(http, about["openapi"].as_str().unwrap()).unwrap().0, 200);
     let (status, offered) = get(http, "/api/v1/complete?q=panics+within+5m+of+network+sat").unwrap();
     assert!(status == 200 && offered.contains("\"text\":\"network saturation\""), "{offered}");
     assert_eq!(get(http, "/api/v1/complete?q=panics&at=x").unwrap().0, 400);

@@ -2,8 +2,10 @@
 
 use std::{cmp::Ordering, time::Duration};
 
+use lastwords_api::Server;
 use lastwords_runtime::private;
 use lastwords_store::{
+    Contents,
     engine::{ENGINE_VERSION, find_library},
     schema::SCHEMA_VERSION,
 };
@@ -12,9 +14,8 @@ use super::finding::Finding;
 use crate::{
     config::Config,
     data::{DataError, Holder},
-    http::client::Server,
     outcome::explain,
-    pipeline::{Contents, OpenStore},
+    pipeline::OpenStore,
 };
 
 /// How long a running `up` may take to answer.
@@ -95,7 +96,7 @@ async fn held(config: &Config, holder: &Holder) -> Vec<Finding> {
         Ok(Err(error)) => {
             vec![Finding::fail(
                 "up",
-                format!("{holder} has the data folder and does not answer: {}", explain(&error)),
+                format!("{holder} has the data folder and does not answer: {}", error),
                 "see its log",
             )]
         }
@@ -121,7 +122,7 @@ async fn at_rest(config: &Config) -> Vec<Finding> {
         Ok(open) => {
             let cage = open.store.process().map(|process| process.cage());
             findings.extend(super::engine::started(cage.as_ref()));
-            Contents::of(&open.store).await
+            open.store.contents().await.map_err(anyhow::Error::from)
         }
         Err(error) => Err(error),
     };

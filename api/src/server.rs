@@ -1,4 +1,4 @@
-//! Where the API is served: on TCP, and on a unix socket in the data folder.
+//! Where requests come in: TCP, and the socket in the data folder.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use lastwords_runtime::http::Listener;
 
-use super::{access::Door, api::Api};
+use crate::{access::Door, v1::Api};
 
 /// Binds a unix socket for its owner alone, taking the place of one left behind by a process that was killed.
 ///

@@ -11,18 +11,18 @@ use std::{
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-use crate::questions::{Refusal, Rows};
+use crate::{Chunks, Problem};
 
 /// A reader that takes nothing for so long is let go, and the statement that it holds up ends. Whoever pages through an
 /// answer reads a screen in that time, and hundreds of kilobytes of it are on the way already.
 const READER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Passes rows on; where nobody takes the next ones in time, they break off.
-pub fn bounded(rows: Rows) -> Rows {
+pub(crate) fn bounded(rows: Chunks) -> Chunks {
     bounded_by(READER_PATIENCE, rows)
 }
 
-fn bounded_by(patience: Duration, mut rows: Rows) -> Rows {
+fn bounded_by(patience: Duration, mut rows: Chunks) -> Chunks {
     let (sender, receiver) = mpsc::channel(1);
     let late = Arc::new(AtomicBool::new(false));
     let is_late = Arc::clone(&late);
@@ -46,7 +46,7 @@ fn bounded_by(patience: Duration, mut rows: Rows) -> Rows {
     });
     let broken = tokio_stream::once(()).filter_map(move |()| {
         let message = format!("nothing of the answer was read for {} s", patience.as_secs());
-        late.load(Ordering::Acquire).then(|| Err(Refusal::failed(message)))
+        late.load(Ordering::Acquire).then(|| Err(Problem::failed(message)))
     });
     Box::pin(ReceiverStream::new(receiver).chain(broken))
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     /// Rows without end, and whether they are asked for still.
-    fn endless() -> (Rows, Arc<()>) {
+    fn endless() -> (Chunks, Arc<()>) {
         let held = Arc::new(());
         let holds = Arc::clone(&held);
         let rows = tokio_stream::iter(std::iter::repeat_with(move || {
@@ -84,7 +84,7 @@ mod tests {
         released(&held).await;
         let rest: Vec<_> = read.collect().await;
         let error = rest.last().unwrap().as_ref().unwrap_err();
-        assert!(rest.len() < 5 && error.message.contains("nothing of the answer was read"), "{rest:?}");
+        assert!(rest.len() < 5 && error.detail.contains("nothing of the answer was read"), "{rest:?}");
     }
 
     #[tokio::test]
@@ -102,7 +102,7 @@ mod tests {
     async fn rows_that_never_come_end_with_their_reader() {
         let held = Arc::new(());
         let holds = Arc::clone(&held);
-        let never: Rows = Box::pin(tokio_stream::pending().map(move |()| {
+        let never: Chunks = Box::pin(tokio_stream::pending().map(move |()| {
             let _held = &holds;
             Ok(Bytes::new())
         }));

@@ -96,3 +96,32 @@ fn host(name: &str) -> Host {
 fn named_host<'a>(about: &About<'a>, form: &str) -> Result<&'a str, Unreadable> {
     about.host.ok_or_else(|| Unreadable(format!("{form} does not name the host: say which with --host")))
 }
+
+#[cfg(test)]
+mod tests {
+    use lastwords_record::Compression;
+
+    use super::*;
+
+    #[test]
+    fn guests_without_end_are_cut_into_batches_that_can_be_sent() {
+        let mut text = "host,guest,uuid,start,rack\n".to_owned();
+        for number in 0..5_000 {
+            text += &format!(
+                "hv{:03},guest-with-a-long-name-{number},{number:08x}-0000-4000-8000-000000000000,2026-11-20T08:00:00Z,r1\n",
+                number % 300
+            );
+        }
+        let about = About { host: None, since_ns: 0, time_zone: &jiff::tz::TimeZone::UTC };
+        let placements = read(&text, &about).unwrap();
+        let batches = batches(&placements, 1).unwrap();
+        assert!(batches.len() > 1);
+        let mut opened = Vec::new();
+        for (batch, sequence) in batches.iter().zip(1..) {
+            assert_eq!(batch.header.id.sequence, sequence);
+            let envelope = batch.seal(Compression::DEFAULT).unwrap();
+            opened.extend(Batch::open(&envelope).unwrap().placements);
+        }
+        assert_eq!(opened, placements);
+    }
+}

@@ -1,3 +1,5 @@
+use hyper::StatusCode;
+
 use super::*;
 
 const LOOPBACK: &str = "127.0.0.1:8640";
@@ -43,18 +45,18 @@ fn only_our_own_names_and_addresses_are_asked_for() {
     ];
     for (listening, host) in no {
         let denied = judged(listening, &[], &[("host", host)]).unwrap_err();
-        assert_eq!(denied.status(), StatusCode::MISDIRECTED_REQUEST, "{host} at {listening}");
+        assert_eq!(denied.kind().status(), StatusCode::MISDIRECTED_REQUEST, "{host} at {listening}");
         assert!(denied.to_string().contains("listen.http_hosts"), "{denied}");
     }
     for malformed in
         ["", "user@localhost:8640", "localhost:port", "localhost:", "[::1", "local host:8640", "a/b", "::1"]
     {
         let denied = judged(LOOPBACK, &[], &[("host", malformed)]).unwrap_err();
-        assert_eq!(denied.status(), StatusCode::BAD_REQUEST, "{malformed}");
+        assert_eq!(denied.kind().status(), StatusCode::BAD_REQUEST, "{malformed}");
     }
     let twice = [("host", LOOPBACK), ("host", LOOPBACK)];
-    assert_eq!(judged(LOOPBACK, &[], &twice).unwrap_err().status(), StatusCode::BAD_REQUEST);
-    assert_eq!(judged(LOOPBACK, &[], &[]).unwrap_err().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(judged(LOOPBACK, &[], &twice).unwrap_err().kind().status(), StatusCode::BAD_REQUEST);
+    assert_eq!(judged(LOOPBACK, &[], &[]).unwrap_err().kind().status(), StatusCode::BAD_REQUEST);
 }
 
 #[test]
@@ -76,7 +78,7 @@ fn the_target_cannot_name_another_server_than_the_host() {
     let request =
         Request::builder().uri("http://evil.example/api/v1/query").header("host", LOOPBACK).body(()).unwrap();
     let denied = admit(Door::Tcp(LOOPBACK.parse().unwrap()), &[], &request).unwrap_err();
-    assert_eq!(denied.status(), StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(denied.kind().status(), StatusCode::MISDIRECTED_REQUEST);
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn pages_of_other_origins_and_sites_may_not_ask() {
     ] {
         let found = judged(LOOPBACK, &names, &[("host", LOOPBACK), ("origin", origin)]);
         assert_eq!(
-            found.as_ref().map_err(Denied::status).err(),
+            found.as_ref().map_err(|denied| denied.kind().status()).err(),
             (!welcome).then_some(StatusCode::FORBIDDEN),
             "{origin}"
         );
@@ -134,10 +136,10 @@ fn heads_are_bounded() {
     let long = format!("/api/v1/complete?q={}", "x".repeat(URI_BYTES_MAX));
     let request = Request::builder().uri(long).header("host", LOOPBACK).body(()).unwrap();
     let door = Door::Tcp(LOOPBACK.parse().unwrap());
-    assert_eq!(admit(door, &[], &request).unwrap_err().status(), StatusCode::URI_TOO_LONG);
+    assert_eq!(admit(door, &[], &request).unwrap_err().kind().status(), StatusCode::URI_TOO_LONG);
     let big = "x".repeat(HEADER_BYTES_MAX);
     let denied = judged(LOOPBACK, &[], &[("host", LOOPBACK), ("x-big", &big)]).unwrap_err();
-    assert_eq!(denied.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(denied.kind().status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     let denied = judged(LOOPBACK, &[], &[("host", &format!("{}.example", "a".repeat(200)))]).unwrap_err();
     assert!(denied.to_string().len() < 400, "{denied}");
 }
@@ -159,7 +161,7 @@ fn bodies_are_declared_as_json() {
         for kind in kinds {
             headers.append(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
-        let found = declares_json(&headers).map_err(|denied| denied.status());
+        let found = declares_json(&headers).map_err(|denied| denied.kind().status());
         assert_eq!(found.err(), (!welcome).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE), "{kinds:?}");
     }
     let mut headers = HeaderMap::new();

@@ -8,9 +8,11 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use hyper::{
-    HeaderMap, Request, StatusCode, Version,
+    HeaderMap, Request, Version,
     header::{self, HeaderValue},
 };
+
+use crate::status::Kind;
 
 /// Longest path and query of a request: completion brings a whole question.
 const URI_BYTES_MAX: usize = 16 << 10;
@@ -135,20 +137,20 @@ pub enum Denied {
         "{0} is answered on the socket in the data folder only: use `lastwords quarantine` or `lastwords detect --stored` \
          with --data on this machine, as the folder's owner"
     )]
-    SocketOnly(&'static str),
+    SocketOnly(String),
 }
 
 impl Denied {
-    /// The status that says it.
+    /// What kind of problem it is.
     #[must_use]
-    pub fn status(&self) -> StatusCode {
+    pub fn kind(&self) -> Kind {
         match self {
-            Denied::UriTooLong(_) => StatusCode::URI_TOO_LONG,
-            Denied::HeaderTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Denied::Host(_) => StatusCode::BAD_REQUEST,
-            Denied::ForeignHost { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Denied::ForeignOrigin(_) | Denied::OtherSite(_) | Denied::SocketOnly(_) => StatusCode::FORBIDDEN,
-            Denied::NotJson(_) | Denied::Encoded(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Denied::UriTooLong(_) => Kind::UriTooLong,
+            Denied::HeaderTooLarge(_) => Kind::HeadTooLarge,
+            Denied::Host(_) => Kind::Malformed,
+            Denied::ForeignHost { .. } => Kind::Misdirected,
+            Denied::ForeignOrigin(_) | Denied::OtherSite(_) | Denied::SocketOnly(_) => Kind::Forbidden,
+            Denied::NotJson(_) | Denied::Encoded(_) => Kind::UnsupportedMediaType,
         }
     }
 }

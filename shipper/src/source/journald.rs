@@ -27,8 +27,6 @@ pub struct Journald {
 }
 
 const POLL: Duration = Duration::from_millis(100);
-/// How long a crash may be silent before it counts as complete.
-const GROUP_PATIENCE: Duration = Duration::from_millis(500);
 const READ_BYTES: usize = 256 * 1024;
 /// Longer values are cut as an attribute; the message itself is not.
 const ATTRIBUTE_BYTES_MAX: usize = 4 * 1024;
@@ -90,12 +88,10 @@ impl FeedSource for Journald {
         let mut grouped = Grouped::new(self.name(), origin);
         let mut buffer = Vec::new();
         let mut chunk = vec![0; READ_BYTES];
-        let mut last_entry = Instant::now();
+        let mut last_sent = Instant::now();
         while !stop.is_set() {
             if !is_readable(&output)? {
-                if grouped.is_group_open() && last_entry.elapsed() >= GROUP_PATIENCE {
-                    grouped.end_group();
-                }
+                grouped.end_silent_group(Instant::now());
                 if let Some(rows) = grouped.take() {
                     feed.send(rows)?;
                 }
@@ -115,10 +111,17 @@ impl FeedSource for Journald {
                     self.program
                 )));
             }
-            last_entry = Instant::now();
             buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
             let taken = take_entries(&buffer, &mut grouped, feed)?;
             buffer.drain(..taken);
+            grouped.end_silent_group(Instant::now());
+            // A steady stream of small reads must not wait for a pause.
+            if last_sent.elapsed() >= POLL {
+                last_sent = Instant::now();
+                if let Some(rows) = grouped.take() {
+                    feed.send(rows)?;
+                }
+            }
         }
         Ok(())
     }
@@ -133,7 +136,7 @@ fn take_entries(buffer: &[u8], grouped: &mut Grouped, feed: &FeedSender) -> Resu
         taken += length;
         if let Some(cursor) = entry.get("__CURSOR") {
             let kernel = entry.text("_TRANSPORT") == Some("kernel");
-            grouped.push(fed_record(&entry), cursor.to_vec(), kernel);
+            grouped.push(fed_record(&entry), cursor.to_vec(), kernel, Instant::now());
         }
         if grouped.is_full()
             && let Some(rows) = grouped.take()
@@ -149,7 +152,9 @@ fn fed_record(entry: &Entry<'_>) -> FedRecord {
     let written_us =
         entry.number("_SOURCE_REALTIME_TIMESTAMP").or_else(|| entry.number("__REALTIME_TIMESTAMP"));
     let written_ns = written_us.and_then(|us| i64::try_from(us).ok()).and_then(|us| us.checked_mul(1_000));
-    let program = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.text("_COMM")).unwrap_or_default();
+    let named = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.text("_COMM")).unwrap_or_default();
+    // What the kernel says is the kernel's, whatever it is called.
+    let program = if entry.text("_TRANSPORT") == Some("kernel") { "kernel" } else { named };
     FedRecord {
         time_ns: written_ns.unwrap_or(now_ns),
         observed_ns: now_ns,

@@ -31,8 +31,6 @@ pub struct Kmsg {
 /// The kernel's longest record, with room.
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 const POLL: Duration = Duration::from_millis(100);
-/// How long a crash may be silent before it counts as complete.
-const GROUP_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Kmsg {
     /// The ring of this machine.
@@ -78,11 +76,9 @@ impl FeedSource for Kmsg {
         let boot_ns = boot_time_ns();
         let mut expected = self.resume_after(cursor).map(|sequence| sequence + 1);
         let mut buffer = vec![0; RECORD_BYTES_MAX];
-        let mut last_entry = Instant::now();
         while !stop.is_set() {
             match rustix::io::read(&device, &mut buffer) {
                 Ok(length) => {
-                    last_entry = Instant::now();
                     let record = buffer.get(..length).unwrap_or_default();
                     if let Some(entry) = kernel_entry::parse(record) {
                         if expected.is_some_and(|expected| entry.sequence < expected) {
@@ -104,8 +100,14 @@ impl FeedSource for Kmsg {
                         }
                         expected = Some(entry.sequence + 1);
                         let cursor = format!("{} {}", self.boot_id, entry.sequence).into_bytes();
-                        grouped.push(fed_record(&entry, boot_ns), cursor, entry.facility == 0);
+                        grouped.push(
+                            fed_record(&entry, boot_ns),
+                            cursor,
+                            entry.facility == 0,
+                            Instant::now(),
+                        );
                     }
+                    grouped.end_silent_group(Instant::now());
                     if grouped.is_full()
                         && let Some(rows) = grouped.take()
                     {
@@ -115,9 +117,7 @@ impl FeedSource for Kmsg {
                 // The entry to be read next was overwritten: reading goes on with the oldest that is left.
                 Err(rustix::io::Errno::PIPE) => {}
                 Err(rustix::io::Errno::AGAIN) => {
-                    if grouped.is_group_open() && last_entry.elapsed() >= GROUP_PATIENCE {
-                        grouped.end_group();
-                    }
+                    grouped.end_silent_group(Instant::now());
                     if let Some(rows) = grouped.take() {
                         feed.send(rows)?;
                     }

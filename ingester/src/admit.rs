@@ -192,6 +192,12 @@ impl Admission {
         self.shipper
     }
 
+    /// In which epoch they are.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// The name of the host that called.
     #[must_use]
     pub fn host(&self) -> &str {

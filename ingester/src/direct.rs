@@ -8,13 +8,13 @@ use std::{
     future::Future,
     path::Path,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use lastwords_detect::Detector;
-use lastwords_record::{Header, limits::BATCH_RECORDS_MAX};
+use lastwords_record::{Header, ShipperId, limits::BATCH_RECORDS_MAX};
 use lastwords_runtime::Poison;
 use lastwords_store::Store;
 use tokio::{
@@ -25,7 +25,7 @@ use tokio::{
 use crate::{
     metrics::Counters,
     queue::{Incoming, Pending, Queue, SubmitError, WriteError, Written},
-    write::{BlockLimits, Broken, StartError, Submitted, Writer},
+    write::{BlockLimits, Broken, Shared, StartError, Submitted, Writer},
 };
 
 /// Bytes that a batch takes in the queue beyond its body.
@@ -64,7 +64,10 @@ impl Future for Ticket {
     type Output = Result<Written, WriteError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|written| written.map_err(|_| WriteError::Stopped))
+        Pin::new(&mut self.0).poll(context).map(|written| match written {
+            Ok(Written { conflicting: true, .. }) => Err(WriteError::Conflict),
+            written => written.map_err(|_| WriteError::Stopped),
+        })
     }
 }
 
@@ -75,6 +78,10 @@ impl Queue for Direct {
 
     fn is_full(&self) -> bool {
         Direct::is_full(self)
+    }
+
+    fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
+        Direct::highest(self, shipper, epoch)
     }
 }
 
@@ -99,6 +106,8 @@ struct Inner {
     room_bytes: usize,
     counters: Arc<Counters>,
     poison: Poison,
+    /// What the writer knows to be stored.
+    stored: OnceLock<Arc<Shared>>,
 }
 
 impl Direct {
@@ -117,7 +126,12 @@ impl Direct {
         let counters = Arc::new(Counters::default());
         let intents = data_dir.join("intents");
         let writer = Writer::open(store, detector, &intents, options.block, Arc::clone(&counters)).await?;
-        Ok(Direct::before(options.queue_bytes_max, counters, |batches| writer.run(batches)))
+        let stored = writer.shared();
+        let (direct, handle) =
+            Direct::before(options.queue_bytes_max, counters, |batches| writer.run(batches));
+        // It is new: nothing is set yet.
+        let _ = direct.0.stored.set(stored);
+        Ok((direct, handle))
     }
 
     /// A queue before a writer, which takes batches until there can be no more.
@@ -148,7 +162,8 @@ impl Direct {
             guard.ended_well();
         });
         let batches = Mutex::new(Some(sender));
-        (Direct(Arc::new(Inner { batches, room, room_bytes, counters, poison })), handle)
+        let stored = OnceLock::new();
+        (Direct(Arc::new(Inner { batches, room, room_bytes, counters, poison, stored })), handle)
     }
 
     /// Takes a batch, waiting for room. Batches are stored in the order in which they were taken.
@@ -201,6 +216,11 @@ impl Direct {
     pub fn is_full(&self) -> bool {
         self.0.room.available_permits()
             < lastwords_record::limits::BATCH_BODY_BYTES_MAX.min(self.0.room_bytes / 2)
+    }
+
+    /// The highest number of a shipper and epoch that is stored.
+    pub fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
+        self.0.stored.get()?.highest(shipper, epoch)
     }
 
     /// What has been counted.

@@ -259,6 +259,7 @@ impl<Q: Queue> Shipping for Service<Q> {
                 .in_flight_bytes_max
                 .min(limits.budget.limits().share_bytes as u64),
             batch_bytes_max: u32::try_from(ENVELOPE_BYTES_MAX).unwrap_or(u32::MAX),
+            highest_sequence: self.queue.highest(admission.shipper(), admission.epoch()),
         };
         // The channel is new and has room.
         let _ = responses.send(Ok(response(Message::Welcome(welcome)))).await;

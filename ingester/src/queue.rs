@@ -4,7 +4,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use lastwords_record::{Batch, OpenError};
+use lastwords_record::{Batch, OpenError, ShipperId};
 use thiserror::Error;
 
 /// A batch in one of its forms.
@@ -36,6 +36,8 @@ pub struct Written {
     pub events: u64,
     /// 1 where it was set aside.
     pub quarantined: u64,
+    /// Another content is stored under its number: this one is not.
+    pub(crate) conflicting: bool,
 }
 
 /// Why a batch was not taken.
@@ -64,6 +66,9 @@ pub enum WriteError {
     /// Never: sending it again is useless.
     #[error("{0}")]
     Refused(String),
+    /// Never under this number: another content is stored under it.
+    #[error("another batch is stored under this number; send it again in a new epoch")]
+    Conflict,
 }
 
 /// Where admitted batches go: the direct queue, or another.
@@ -74,6 +79,11 @@ pub trait Queue: Clone + Send + Sync + 'static {
 
     /// Whether a batch would have to wait for room.
     fn is_full(&self) -> bool;
+
+    /// The highest number of a shipper and epoch that is stored; none where there is none, or it is not known here.
+    fn highest(&self, _shipper: ShipperId, _epoch: u64) -> Option<u64> {
+        None
+    }
 }
 
 /// Resolves when a batch is durable.

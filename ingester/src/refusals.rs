@@ -51,7 +51,14 @@ impl Refused {
         use lastwords_proto::v1::rejection::Reason as Batch;
         let connections = ConnectionReason::ALL.into_iter().map(Refused::Connection);
         let calls = CallReason::ALL.into_iter().map(Refused::Call);
-        let batches = [Batch::Damaged, Batch::Version, Batch::TooLarge, Batch::NotAllowed, Batch::Identity];
+        let batches = [
+            Batch::Damaged,
+            Batch::Version,
+            Batch::TooLarge,
+            Batch::NotAllowed,
+            Batch::Identity,
+            Batch::Conflict,
+        ];
         connections.chain(calls).chain(batches.map(Refused::Batch)).chain([Refused::Reload])
     }
 
@@ -108,6 +115,7 @@ fn batch_reason(reason: Reason) -> &'static str {
         Reason::TooLarge => "too_large",
         Reason::NotAllowed => "not_allowed",
         Reason::Identity => "identity",
+        Reason::Conflict => "conflict",
         Reason::Unspecified => "unspecified",
     }
 }

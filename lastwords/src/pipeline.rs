@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use lastwords_ingester::{Direct, DirectOptions, Incoming, StartError, WriteError, Written};
-use lastwords_record::Batch;
+use lastwords_record::{Batch, ShipperId};
 use lastwords_runtime::{Backoff, Pauses};
 use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
 use lastwords_store::{Engine, EngineOptions, EngineProcess, MigrateError, ProcessOptions, Store};
@@ -229,6 +229,7 @@ pub fn broken(reason: &str) -> anyhow::Error {
 struct InProcess {
     /// Bounded by the shipper, which lets only so many bytes be under way.
     submissions: mpsc::UnboundedSender<Submission>,
+    direct: Direct,
 }
 
 type Submission = (Batch, oneshot::Sender<Result<Delivered, DeliverError>>);
@@ -236,6 +237,7 @@ type Submission = (Batch, oneshot::Sender<Result<Delivered, DeliverError>>);
 impl InProcess {
     fn start(direct: Direct) -> InProcess {
         let (submissions, mut received) = mpsc::unbounded_channel::<Submission>();
+        let known = direct.clone();
         tokio::spawn(async move {
             while let Some((batch, reply)) = received.recv().await {
                 match direct.submit(Incoming::Opened(batch)).await {
@@ -252,7 +254,7 @@ impl InProcess {
                 }
             }
         });
-        InProcess { submissions }
+        InProcess { submissions, direct: known }
     }
 }
 
@@ -266,12 +268,17 @@ impl Deliver for InProcess {
             answer.await.map_err(|_| gone())?
         })
     }
+
+    fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
+        self.direct.highest(shipper, epoch)
+    }
 }
 
 /// The writer's answer in the shipper's words.
 fn delivered(written: Result<Written, WriteError>) -> Result<Delivered, DeliverError> {
     match written {
         Ok(written) => Ok(Delivered { events: written.events, quarantined: written.quarantined }),
+        Err(error @ WriteError::Conflict) => Err(DeliverError::Conflict(error.to_string())),
         Err(error) => Err(DeliverError::Retry(error.to_string())),
     }
 }

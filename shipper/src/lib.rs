@@ -11,13 +11,15 @@
 //! - [`run`](run()): the steps driven by time, feeds and the uplink,
 //! - [`import`]: the same for finished files, by content.
 //!
-//! Beside them, [`placement`]: who ran where, from what administrators have at hand; and [`zone`]: this machine's time
-//! zone.
+//! Beside them, [`placement`]: who ran where, from what administrators have at hand; [`moment`]: now, by two clocks;
+//! [`descriptors`]: how many files may be open; and [`zone`]: this machine's time zone.
 
 pub mod config;
+pub mod descriptors;
 pub mod discover;
 pub mod form;
 pub mod import;
+pub mod moment;
 pub mod placement;
 pub mod plan;
 mod run;

@@ -17,7 +17,8 @@ use tokio::{
 use crate::{
     config::ShipperConfig,
     discover::Watch,
-    plan::PlanError,
+    moment::Moment,
+    plan::{self, PlanError},
     sample::network::Network,
     shipper::{OutboxError, Shipper, settle},
     source::{Feed, FeedSender, FeedSource, Stop, journald::Journald, kmsg::Kmsg},
@@ -29,6 +30,8 @@ const OUTGOING_MAX: usize = 64;
 const REPORTS_MAX: usize = 64;
 /// How long the end waits for acknowledgements: what is missing then is sent again at the next start.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Batches that are kept at the end of files that nobody else has any more.
+const DELETED_BATCHES_MAX: usize = 64;
 /// How often files are looked at that inotify says nothing about (rotated away, waiting for a line's rest).
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Batches that become durable together.
@@ -77,12 +80,30 @@ struct Worker {
     shipper: Shipper,
     watch: Option<Watch>,
     feeds: mpsc::Receiver<Feed>,
-    outgoing: mpsc::Sender<Outgoing>,
-    reports: mpsc::Receiver<Report>,
+    way: Way,
     config: ShipperConfig,
+    uplink: Uplink,
     next_scan: Instant,
     next_look: Instant,
     next_flush: Instant,
+}
+
+/// The way to the uplink, and back. A new epoch takes a new one.
+struct Way {
+    outgoing: mpsc::Sender<Outgoing>,
+    reports: mpsc::Receiver<Report>,
+    _driver: AbortOnDrop,
+}
+
+impl Way {
+    fn open(uplink: &Uplink, shipper: &Shipper, config: &ShipperConfig, handle: &Handle) -> Way {
+        let (outgoing, taken) = mpsc::channel(OUTGOING_MAX);
+        let (said, reports) = mpsc::channel(REPORTS_MAX);
+        let identity =
+            Identity { next: shipper.first_id(), given: shipper.given(), host: config.host.clone() };
+        let driver = AbortOnDrop(handle.spawn(uplink::drive(uplink.clone(), identity, taken, said)));
+        Way { outgoing, reports, _driver: driver }
+    }
 }
 
 fn work(
@@ -99,11 +120,14 @@ fn work(
         Uplink::InProcess(_) => None,
         Uplink::Grpc(_) | Uplink::GrpcTls(..) | Uplink::Unix(_) => Some(Compression::DEFAULT),
     };
-    let shipper = Shipper::open(config.clone(), sealing, now_ns())?;
-    let (outgoing, taken) = mpsc::channel(OUTGOING_MAX);
-    let (said, reports) = mpsc::channel(REPORTS_MAX);
-    let identity = Identity { next: shipper.first_id(), host: config.host.clone() };
-    let _uplink = AbortOnDrop(handle.spawn(uplink::drive(uplink, identity, taken, said)));
+    let (mut shipper, ready) = match open(&config, sealing, ending, ready)? {
+        Some(opened) => opened,
+        None => return Ok(()),
+    };
+    let giving_up = Stop::default();
+    shipper.wait_for_room(giving_up.clone());
+    let _watcher = AbortOnDrop(handle.spawn(set_at_end(ending.clone(), giving_up)));
+    let way = Way::open(&uplink, &shipper, &config, handle);
     let (sender, feeds) = FeedSender::channel();
     let stop = Stop::default();
     let sources = start_sources(&config, &shipper, &sender, &stop);
@@ -112,18 +136,9 @@ fn work(
         .inspect_err(|error| tracing::warn!(%error, "no inotify; files are looked at every few moments"))
         .ok();
     let now = Instant::now();
-    let mut worker = Worker {
-        shipper,
-        watch,
-        feeds,
-        outgoing,
-        reports,
-        config,
-        next_scan: now,
-        next_look: now,
-        next_flush: now,
-    };
-    let _ = ready.send(());
+    let (next_scan, next_look, next_flush) = (now, now, now);
+    let mut worker = Worker { shipper, watch, feeds, way, config, uplink, next_scan, next_look, next_flush };
+    let _ = ready.map(|ready| ready.send(()));
     let outcome = worker.follow(ending, handle);
     stop.set();
     // Sources that wait for room must not wait for ever.
@@ -133,6 +148,40 @@ fn work(
     }
     outcome?;
     worker.drain(handle)
+}
+
+type Ready = tokio::sync::oneshot::Sender<()>;
+
+/// Opens the shipper; where its disk is full, once there is room. None: the end came first.
+fn open(
+    config: &ShipperConfig,
+    sealing: Option<Compression>,
+    ending: &watch::Receiver<bool>,
+    ready: Ready,
+) -> Result<Option<(Shipper, Option<Ready>)>, ShipperError> {
+    let mut ready = Some(ready);
+    loop {
+        match Shipper::open(config.clone(), sealing, Moment::now()) {
+            Ok(shipper) => return Ok(Some((shipper, ready))),
+            Err(OutboxError::Plan(PlanError::Io { source, path, .. })) if plan::is_full(&source) => {
+                if let Some(ready) = ready.take() {
+                    tracing::warn!(folder = %path.display(), error = %source, "the shipper's state cannot be written; nothing is read until there is room");
+                    let _ = ready.send(());
+                }
+                if *ending.borrow() {
+                    return Ok(None);
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Says that it is time once the end is near.
+async fn set_at_end(mut ending: watch::Receiver<bool>, giving_up: Stop) {
+    let _ = ending.wait_for(|ending| *ending).await;
+    giving_up.set();
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
@@ -147,7 +196,7 @@ impl Worker {
     fn follow(&mut self, ending: &watch::Receiver<bool>, handle: &Handle) -> Result<(), ShipperError> {
         let mut ending = ending.clone();
         // What was under way before the start is durable already.
-        self.send(handle)?;
+        self.send()?;
         while !*ending.borrow() {
             self.look()?;
             let busy = self.turn(handle)?;
@@ -170,7 +219,7 @@ impl Worker {
         self.shipper.touched(&changes.written);
         if now >= self.next_scan {
             self.next_scan = now + self.config.rescan_interval;
-            let folders = self.shipper.scan(now_ns())?;
+            let folders = self.shipper.scan(Moment::now())?;
             if let Some(watch) = &mut self.watch {
                 watch.add(&folders);
             }
@@ -180,8 +229,11 @@ impl Worker {
 
     /// Plans, syncs and sends what there is; whether there may be more at once.
     fn turn(&mut self, handle: &Handle) -> Result<bool, ShipperError> {
-        while let Ok(report) = self.reports.try_recv() {
+        while let Ok(report) = self.way.reports.try_recv() {
             self.shipper.report(report, now_ns())?;
+        }
+        if self.shipper.turn_epoch(Moment::now())? {
+            self.way = Way::open(&self.uplink, &self.shipper, &self.config, handle);
         }
         let now = Instant::now();
         let mut more = false;
@@ -196,7 +248,7 @@ impl Worker {
             }
             while self.shipper.has_room()
                 && self.shipper.unsynced() < SYNC_TOGETHER
-                && self.shipper.form(now_ns())?
+                && self.shipper.form(Moment::now())?
             {
                 more = true;
             }
@@ -211,27 +263,20 @@ impl Worker {
             }
         }
         self.shipper.sync()?;
-        self.send(handle)?;
+        self.send()?;
         Ok(more && self.shipper.has_room())
     }
 
-    fn send(&mut self, handle: &Handle) -> Result<(), ShipperError> {
+    /// Hands over what the uplink has room for: while it has none, files are looked at all the same.
+    fn send(&mut self) -> Result<(), ShipperError> {
         while let Some(batch) = self.shipper.take_ready() {
-            let mut batch = Some(batch);
-            while let Some(outgoing) = batch.take() {
-                match self.outgoing.try_send(outgoing) {
-                    Ok(()) => {}
-                    Err(mpsc::error::TrySendError::Full(back)) => {
-                        batch = Some(back);
-                        // The uplink may be waiting for us to take its reports.
-                        if let Some(report) = handle.block_on(self.reports.recv()) {
-                            self.shipper.report(report, now_ns())?;
-                        } else {
-                            return Err(ShipperError::Thread);
-                        }
-                    }
-                    Err(mpsc::error::TrySendError::Closed(_)) => return Err(ShipperError::Thread),
+            match self.way.outgoing.try_send(batch) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(batch)) => {
+                    self.shipper.put_back(batch);
+                    return Ok(());
                 }
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(ShipperError::Thread),
             }
         }
         Ok(())
@@ -253,8 +298,9 @@ impl Worker {
                 _ => std::future::pending().await,
             }
         };
+        let has_ready = self.shipper.has_ready();
         let report = tokio::select! {
-            report = self.reports.recv() => Some(report.ok_or(ShipperError::Thread)?),
+            report = self.way.reports.recv() => Some(report.ok_or(ShipperError::Thread)?),
             feed = self.feeds.recv(), if room && flush_due && !self.feeds.is_closed() => {
                 if let Some(feed) = feed {
                     self.shipper.feed(vec![feed], now_ns())?;
@@ -262,6 +308,7 @@ impl Worker {
                 None
             }
             () = readable => None,
+            _ = self.way.outgoing.reserve(), if has_ready => None,
             () = tokio::time::sleep_until(self.next_flush.into()), if !flush_due => None,
             () = tokio::time::sleep_until(deadline.into()) => None,
             _ = ending.changed() => None,
@@ -279,12 +326,18 @@ impl Worker {
             feeds.push(feed);
         }
         self.shipper.feed(feeds, now_ns())?;
+        self.shipper.scan(Moment::now())?;
+        for _ in 0..DELETED_BATCHES_MAX {
+            if !self.shipper.has_unread_deleted() || !self.shipper.form(Moment::now())? {
+                break;
+            }
+        }
         self.shipper.sync()?;
-        self.send(handle)?;
         let deadline = tokio::time::Instant::now() + DRAIN;
         while self.shipper.in_flight() > 0 {
+            self.send()?;
             let Ok(Some(report)) =
-                handle.block_on(async { tokio::time::timeout_at(deadline, self.reports.recv()).await })
+                handle.block_on(async { tokio::time::timeout_at(deadline, self.way.reports.recv()).await })
             else {
                 tracing::info!(
                     batches = self.shipper.in_flight(),

@@ -86,6 +86,7 @@ impl Ingester {
                     agent: "test".to_owned(),
                     in_flight_bytes_max: 1 << 20,
                     batch_bytes_max: 1 << 20,
+                    highest_sequence: None,
                 })]
             }
             ship_request::Message::Heartbeat(beat) => {

@@ -20,7 +20,8 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![1 "0001_tables", 2 "0002_templates", 3 "0003_host_names"];
+const MIGRATIONS: &[Migration] =
+    migrations![1 "0001_tables", 2 "0002_templates", 3 "0003_host_names", 4 "0004_content"];
 
 /// The schema that this program needs.
 #[expect(clippy::cast_possible_truncation, reason = "there are not four thousand million migrations")]

@@ -349,6 +349,7 @@ async fn the_quarantine_is_read_released_and_dropped_over_http() {
             bytes: 1,
             hosts: "",
             quarantined: reason,
+            content: 0,
             sealed_ns: 0,
             stored_ns: 0,
             planned_s: planned,

@@ -117,7 +117,12 @@ impl Acknowledger {
                     self.options.calls.acknowledgements.observe(received.elapsed());
                     acknowledgement(id, &written)
                 }
-                Err(WriteError::Refused(detail)) => self.refused(id, &detail),
+                Err(WriteError::Refused(detail)) => {
+                    self.refused(id, v1::rejection::Reason::TooLarge, &detail)
+                }
+                Err(conflict @ WriteError::Conflict) => {
+                    self.refused(id, v1::rejection::Reason::Conflict, &conflict.to_string())
+                }
                 Err(error) => {
                     // Nothing behind it may be acknowledged either.
                     self.replies.end(Status::unavailable(bounded(&error.to_string()))).await;
@@ -132,8 +137,8 @@ impl Acknowledger {
         }
     }
 
-    fn refused(&self, id: BatchId, detail: &str) -> Message {
-        let (reason, detail) = (v1::rejection::Reason::TooLarge, bounded(detail));
+    fn refused(&self, id: BatchId, reason: v1::rejection::Reason, detail: &str) -> Message {
+        let detail = bounded(detail);
         self.options.refusals.count(Refused::Batch(reason));
         if let Some(unsaid) = self.quiet.refused.may_say(Instant::now()) {
             tracing::warn!(batch = %id, detail, unsaid, "a batch is refused");

@@ -232,6 +232,7 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
             bytes: u64::from(header.body_bytes).max(batch.records.text.len() as u64),
             hosts: &host_names(&header.hosts),
             quarantined: "",
+            content: batch.content_hash(),
             sealed_ns: header.sealed_time_ns,
             stored_ns: self.stored_ns,
             planned_s: self.planned_s,
@@ -257,6 +258,7 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
             bytes: aside.envelope.len() as u64,
             hosts: "",
             quarantined: &aside.reason,
+            content: envelope_hash(&aside.envelope),
             sealed_ns: aside.sealed_ns,
             stored_ns: self.stored_ns,
             planned_s: self.planned_s,
@@ -282,6 +284,11 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
 
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// What stands for the content of a batch that is not opened.
+pub(super) fn envelope_hash(envelope: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(envelope).max(1)
 }
 
 /// Names of hosts, a line each, as the ledger has them.

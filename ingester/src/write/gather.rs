@@ -12,12 +12,14 @@ use tokio::{
     sync::{
         OwnedSemaphorePermit,
         mpsc::{self, Permit},
+        oneshot,
     },
     time::Instant,
 };
 
 use super::{
     attempt::planning_time_s,
+    known,
     prepare::prepare,
     prepared::Prepared,
     state::{Broken, Shared, Submitted, form_units},
@@ -190,26 +192,52 @@ impl Gatherer {
         }
     }
 
-    /// Takes a batch in, unless it is known or under way already.
+    /// Takes a batch in, unless its number is known or under way already.
     fn enqueue(&self, submitted: Submitted, gathering: &mut Gathering) {
         let Submitted { id, incoming, reply, room } = submitted;
         {
             let mut state = self.shared.lock();
             if state.memory.knows(&id) {
-                self.counters.known_batches.inc();
-                // Whoever sent it may be gone.
-                let _ = reply.send(Written::default());
-                return;
+                return self.compare(id, incoming, reply, room, None);
             }
             let waiting = state.under_way.entry(id).or_default();
-            waiting.push(reply);
-            if waiting.len() > 1 {
-                self.counters.known_batches.inc();
-                return;
+            if !waiting.is_empty() {
+                let (stored, first) = oneshot::channel();
+                waiting.push(stored);
+                return self.compare(id, incoming, reply, room, Some(first));
             }
+            waiting.push(reply);
         }
         let waiting = Waiting { id, content: Content::Incoming(Box::new(incoming)), room, weight: None };
         gathering.turns.push(id.shipper, waiting);
+    }
+
+    /// Answers for a batch whose number is stored, or will be once `first` resolves: by whether it is the same.
+    fn compare(
+        &self,
+        id: BatchId,
+        incoming: Incoming,
+        reply: oneshot::Sender<Written>,
+        room: OwnedSemaphorePermit,
+        first: Option<oneshot::Receiver<Written>>,
+    ) {
+        self.counters.known_batches.inc();
+        let (store, shared) = (self.store.clone(), Arc::clone(&self.shared));
+        tokio::spawn(async move {
+            if let Some(first) = first
+                && (first.await.is_err() || !shared.lock().memory.knows(&id))
+            {
+                // The first was not stored: no answer, and it comes again.
+                return;
+            }
+            let is_same = known::is_same(&store, &id, incoming).await;
+            if !is_same {
+                tracing::warn!(batch = %id, "another batch is stored under this number: the shipper's state was set back or copied, or two machines send under one name");
+            }
+            drop(room);
+            // Whoever sent it may be gone.
+            let _ = reply.send(Written { conflicting: !is_same, ..Written::default() });
+        });
     }
 
     /// Opens and scans one batch and puts it into its block; where it does not fit, it is its shipper's next one.

@@ -262,7 +262,7 @@ impl Inserter {
             state.memory.done(id);
             let quarantined = u64::from(matches!(**batch, Prepared::Aside(_)));
             let (durability, events) = (Durability::StoreSynced, batch.events() as u64);
-            let written = Written { durability, events, quarantined };
+            let written = Written { durability, events, quarantined, conflicting: false };
             for waiting in state.under_way.remove(&id).unwrap_or_default() {
                 // Whoever sent it may be gone.
                 let _ = waiting.send(written);

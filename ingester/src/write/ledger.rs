@@ -21,6 +21,11 @@ impl Ledger {
         below.is_some_and(|(_, last)| id.sequence <= *last)
     }
 
+    /// The highest number of a shipper and epoch that is stored.
+    pub fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
+        self.known.get(&(shipper, epoch))?.last_key_value().map(|(_, last)| *last)
+    }
+
     /// Adds a batch.
     pub fn insert(&mut self, id: BatchId) {
         self.insert_range(id.shipper, id.epoch, id.sequence, id.sequence);
@@ -133,6 +138,9 @@ mod tests {
         ledger.insert(id(5));
         assert!(!ledger.contains(&BatchId { epoch: 2, ..id(5) }));
         assert!(!ledger.contains(&BatchId { shipper: ShipperId([8; 16]), ..id(5) }));
+        ledger.insert(id(9));
+        let highest = |epoch| ledger.highest(ShipperId([7; 16]), epoch);
+        assert_eq!((highest(1), highest(2)), (Some(9), None));
     }
 
     #[test]

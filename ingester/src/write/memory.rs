@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use lastwords_record::BatchId;
+use lastwords_record::{BatchId, ShipperId};
 
 use super::{
     ledger::Ledger,
@@ -26,6 +26,11 @@ impl Memory {
     /// Whether all of a batch is stored: it is acknowledged without being inserted.
     pub fn knows(&self, id: &BatchId) -> bool {
         self.ledger.contains(id)
+    }
+
+    /// The highest number of a shipper and epoch that is stored.
+    pub fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
+        self.ledger.highest(shipper, epoch)
     }
 
     /// Notes that a unit of a batch is stored, found by reading back or left behind by a block that was given up.

@@ -9,7 +9,8 @@
 //! 5. `drive`: a plan is carried out step by step, whichever way its block came; [`plan`] says which unit is inserted or
 //!    read back next (pure); `attempt`: how long an attempt lasts, by the store's clock.
 //! 6. `insert`: the blocks of the direct queue, one after the other.
-//! 7. `memory`, `ledger`: what is stored, so that what comes again is not inserted again; `books`: what is counted.
+//! 7. `memory`, `ledger`: what is stored, so that what comes again is not inserted again; `known`: whether it is
+//!    the same that comes again; `books`: what is counted.
 //!
 //! `writer` puts the parts of the direct queue's writer together, `state` is what they share. Blocks of
 //! [`kafka`](crate::kafka) and out of the [`quarantine`](crate::quarantine) take steps 1, 3 and 5 as well.
@@ -23,6 +24,7 @@ mod footprint;
 mod gather;
 mod insert;
 mod intent;
+mod known;
 mod ledger;
 mod memory;
 #[cfg(test)]
@@ -49,7 +51,7 @@ pub(crate) use ledger::Ledger;
 pub use prepare::prepare;
 pub(crate) use prepare::{Bounds, prepare_within};
 pub use prepared::{Aside, Prepared};
-pub(crate) use state::{Broken, Submitted};
+pub(crate) use state::{Broken, Shared, Submitted};
 pub use turns::BlockLimits;
 pub use unit::{Table, Unit};
 pub use writer::StartError;

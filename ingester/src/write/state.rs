@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lastwords_record::BatchId;
+use lastwords_record::{BatchId, ShipperId};
 use lastwords_store::NativeBlock;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -25,7 +25,7 @@ pub(crate) struct Submitted {
 
 /// What both halves of the writer share.
 #[derive(Debug, Default)]
-pub(super) struct Shared(Mutex<State>);
+pub(crate) struct Shared(Mutex<State>);
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -38,6 +38,11 @@ impl Shared {
     /// Nothing is under way.
     pub(super) fn new(memory: Memory) -> Shared {
         Shared(Mutex::new(State { memory, under_way: HashMap::new() }))
+    }
+
+    /// The highest number of a shipper and epoch that is stored.
+    pub(crate) fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
+        self.lock().memory.highest(shipper, epoch)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

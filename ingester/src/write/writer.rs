@@ -82,6 +82,11 @@ impl Writer {
         Ok(Writer { gatherer, inserter })
     }
 
+    /// What it knows to be stored.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.gatherer.shared)
+    }
+
     /// Takes batches until the queue is closed, and stores them.
     ///
     /// # Errors

@@ -253,7 +253,7 @@ impl Shipper {
         let next = BatchId { shipper: ShipperId::of(&host.name, &host.machine_id), epoch: 3, sequence: 1 };
         let (outgoing, taken) = mpsc::channel(16);
         let (said, reports) = mpsc::channel(16);
-        let identity = Identity { next, host: host.clone() };
+        let identity = Identity { next, given: u64::MAX, host: host.clone() };
         let task = tokio::spawn(uplink::drive(uplink, identity, taken, said));
         Shipper { host, outgoing, reports, task }
     }

@@ -43,6 +43,7 @@
 mod builder;
 mod codec;
 mod columns;
+mod content;
 mod days;
 mod dictionary;
 mod header;

@@ -26,7 +26,7 @@ impl<'a> Link<'a> {
     pub(super) fn open(uplink: Uplink, next: BatchId, host: Host, handle: &'a Handle) -> Link<'a> {
         let (outgoing, taken) = mpsc::channel(OUTGOING_MAX);
         let (said, reports) = mpsc::channel(OUTGOING_MAX);
-        let task = handle.spawn(uplink::drive(uplink, Identity { next, host }, taken, said));
+        let task = handle.spawn(uplink::drive(uplink, Identity { next, given: u64::MAX, host }, taken, said));
         Link { handle, outgoing, reports, task, rejected: None }
     }
 
@@ -93,14 +93,15 @@ impl<'a> Link<'a> {
                 added.events += delivered.events;
                 added.quarantined += delivered.quarantined;
             }
-            Report::Rejected { sequence, reason } => {
+            Report::Rejected { sequence, reason } | Report::Refused { sequence, reason } => {
                 if let Some(batch) = outbox.rejected(sequence)? {
                     let (batches, records, _) = self.rejected.get_or_insert((0, 0, reason));
                     *batches += 1;
                     *records += batch.records;
                 }
             }
-            Report::Clock(_) => {}
+            // What is imported again gets the same numbers for the same content.
+            Report::Clock(_) | Report::Ahead { .. } => {}
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::{
         boots,
         content::Content,
         identity::{FileState, Fingerprint},
+        trace::Trace,
     },
     uplink::Uplink,
 };
@@ -157,6 +158,7 @@ fn new_state(opened: &Opened) -> FileState {
         position: 0,
         stamp: lastwords_record::stamp::StampState::default(),
         digest: String::new(),
+        trace: Trace::default(),
         done: false,
     }
 }
@@ -318,6 +320,7 @@ impl Work<'_> {
             stamp_before,
             stamp_after,
             identity: self.state.identity,
+            trace: Trace::default(),
             digest: self.state.digest.clone(),
         }
     }

@@ -21,7 +21,10 @@ use lastwords_record::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::source::identity::{FileState, Fingerprint};
+use crate::source::{
+    identity::{FileState, Fingerprint},
+    trace::Trace,
+};
 
 /// The first bytes of a plan; the digits are the format's version.
 pub const MAGIC: &[u8; 8] = b"LWPLAN01";
@@ -45,6 +48,9 @@ pub enum Entry {
         /// What an import is about; empty for a shipper.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         subject: String,
+        /// The machine and folder that the epoch belongs to; empty where that is not known.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        home: String,
     },
     /// What is known of a file now.
     File(FileState),
@@ -72,6 +78,16 @@ pub enum Entry {
         /// Its number.
         sequence: u64,
     },
+    /// The other side holds another content under this number: the batch goes out under another one, in a new epoch.
+    Refused {
+        /// Its number.
+        sequence: u64,
+    },
+    /// No new batch gets a number of this epoch: a new one begins once nothing is under way.
+    EpochOver {
+        /// Why, for people.
+        why: String,
+    },
 }
 
 /// A batch that is planned.
@@ -90,6 +106,9 @@ pub struct Planned {
     /// Its content's bytes are this entry's blob: it cannot be formed again.
     #[serde(default)]
     pub sealed: bool,
+    /// The rest of its feed is in the batches behind it: without them it never was, and its number was not used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// Where feeds go on after this batch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cursors: Vec<(String, Vec<u8>)>,
@@ -131,6 +150,9 @@ pub struct Extent {
     pub stamp_after: StampState,
     /// The file's identity after it.
     pub identity: Fingerprint,
+    /// What it was, piece by piece; empty for imports.
+    #[serde(default, skip_serializing_if = "Trace::is_empty")]
+    pub trace: Trace,
     /// xxh3-128 of all bytes of the content up to `end`, hexadecimal; imports only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use lastwords_record::{Batch, BatchId, Compression, ShipperId};
+use lastwords_record::{Batch, BatchId, Compression, Host, ShipperId};
 
 use super::{Broken, Entry, MAGIC, Planned, decode, encode};
 use crate::source::identity::FileState;
@@ -36,6 +36,16 @@ pub struct Remembered {
     pub streams: BTreeMap<String, Vec<u8>>,
     /// Batches under way, in the order of their numbers.
     pub open: VecDeque<Open>,
+    /// Batches that the other side refused, because it holds another content under their numbers.
+    pub refused: VecDeque<Open>,
+    /// Why no new batch gets a number of this epoch.
+    pub epoch_over: Option<String>,
+    /// The machine and folder that the epoch belongs to.
+    pub home: String,
+    /// Since when this shipper knows anything, UTC nanoseconds.
+    pub began_ns: i64,
+    /// It was begun under another name of the host.
+    pub is_renamed: bool,
 }
 
 pub(super) enum Replayed {
@@ -70,21 +80,29 @@ pub(super) fn replay(bytes: &[u8], shipper: ShipperId) -> Replayed {
     while !rest.is_empty() {
         match decode(rest) {
             Ok((entry, blob, length)) => {
-                if first
-                    && !matches!(&entry, Entry::Began { shipper: found, .. } if *found == shipper.to_string())
-                {
-                    return Replayed::Damaged {
-                        salvaged: memory,
-                        why: "it belongs to another shipper".to_owned(),
-                    };
+                if first {
+                    match belongs(&entry, shipper) {
+                        Some(is_own) => memory.is_renamed = !is_own,
+                        None => {
+                            return Replayed::Damaged {
+                                salvaged: memory,
+                                why: "it belongs to another shipper".to_owned(),
+                            };
+                        }
+                    }
                 }
                 first = false;
                 memory.apply(entry, Bytes::copy_from_slice(blob));
                 rest = rest.get(length..).unwrap_or_default();
             }
-            Err(broken) if !first && is_torn_end(broken, rest) => break,
+            Err(broken) if !first && is_torn_end(broken, rest) => {
+                // It may have been synced and sent: its number cannot be told from one that was never used.
+                memory.epoch_over.get_or_insert_with(|| "the end of its plan was cut off".to_owned());
+                break;
+            }
             Err(broken) => {
                 let why = format!("{broken}, at byte {} of {}", bytes.len() - rest.len(), bytes.len());
+                memory.drop_unfinished();
                 return Replayed::Damaged { salvaged: memory, why };
             }
         }
@@ -92,7 +110,25 @@ pub(super) fn replay(bytes: &[u8], shipper: ShipperId) -> Replayed {
     if first {
         return Replayed::Damaged { salvaged: memory, why: "it has no first entry".to_owned() };
     }
+    memory.drop_unfinished();
     Replayed::Whole(memory)
+}
+
+/// Whether the first entry of a plan is this shipper's own, or that of one whose host had another name: its files are
+/// still the same. None: it is neither.
+fn belongs(entry: &Entry, shipper: ShipperId) -> Option<bool> {
+    let Entry::Began { shipper: found, subject, .. } = entry else { return None };
+    let is_own = *found == shipper.to_string();
+    (is_own || subject.is_empty()).then_some(is_own)
+}
+
+/// Bytes of a plan up to the end of its last whole entry.
+pub(super) fn whole_length(bytes: &[u8]) -> u64 {
+    let mut length = MAGIC.len();
+    while let Some(Ok((.., entry))) = bytes.get(length..).filter(|rest| !rest.is_empty()).map(decode) {
+        length += entry;
+    }
+    length as u64
 }
 
 /// Whether what is left is the last write, cut off: the file ends within the entry, or with it, or only zeros follow.
@@ -123,12 +159,12 @@ impl Remembered {
             files: BTreeMap::new(),
             streams: BTreeMap::new(),
             open: VecDeque::new(),
+            refused: VecDeque::new(),
+            epoch_over: None,
+            home: String::new(),
+            began_ns: i64::try_from(epoch).unwrap_or(i64::MAX),
+            is_renamed: false,
         }
-    }
-
-    /// Since when this shipper knows anything: its epoch is the time at which it began, UTC nanoseconds.
-    pub fn began_ns(&self) -> i64 {
-        i64::try_from(self.epoch).unwrap_or(i64::MAX)
     }
 
     /// The identity of the batch of a number.
@@ -145,8 +181,9 @@ impl Remembered {
 
     pub(super) fn apply(&mut self, entry: Entry, blob: Bytes) {
         match entry {
-            Entry::Began { epoch, next_sequence, next_file, subject, .. } => {
+            Entry::Began { epoch, next_sequence, next_file, subject, home, .. } => {
                 self.epoch = epoch;
+                self.home = home;
                 self.next_sequence = next_sequence;
                 self.next_file = next_file;
                 self.subject = subject;
@@ -159,6 +196,7 @@ impl Remembered {
                 self.files.remove(&file);
             }
             Entry::Stream { name, cursor } => {
+                self.finish_feed();
                 self.streams.insert(name, cursor);
             }
             Entry::Batch(planned) => self.plan(planned, blob),
@@ -166,15 +204,30 @@ impl Remembered {
                 while self.open.pop_front_if(|open| open.planned.sequence <= through).is_some() {}
             }
             Entry::Rejected { sequence } => self.open.retain(|open| open.planned.sequence != sequence),
+            Entry::Refused { sequence } => {
+                let place = self.open.iter().position(|open| open.planned.sequence == sequence);
+                self.refused.extend(place.and_then(|place| self.open.remove(place)));
+            }
+            Entry::EpochOver { why } => self.epoch_over = Some(why),
         }
     }
 
+    fn finish_feed(&mut self) {
+        self.open.iter_mut().rev().for_each(|open| open.planned.unfinished = false);
+    }
+
     fn plan(&mut self, planned: Planned, envelope: Bytes) {
+        if !planned.unfinished {
+            self.finish_feed();
+        }
         for extent in &planned.extents {
             if let Some(file) = self.files.get_mut(&extent.file).filter(|file| file.position <= extent.end) {
                 file.position = extent.end;
                 file.stamp = extent.stamp_after;
                 file.identity = extent.identity;
+                if !extent.trace.is_empty() {
+                    file.trace.append(extent.start, &extent.trace);
+                }
                 file.digest.clone_from(&extent.digest);
             }
         }
@@ -189,29 +242,51 @@ impl Remembered {
         self.open.push_back(Open { planned, envelope });
     }
 
-    /// A new epoch after damage: what was under way goes under new numbers, or is read again.
-    pub(super) fn begin_again(&mut self, shipper: ShipperId, epoch: u64) {
-        (self.shipper, self.epoch, self.next_sequence) = (shipper, epoch, 1);
-        for open in std::mem::take(&mut self.open) {
-            // Backwards, so that a file ends up where the first of its extents under way begins.
-            for extent in &open.planned.extents {
-                if let Some(file) =
-                    self.files.get_mut(&extent.file).filter(|file| file.position > extent.start)
-                {
-                    file.position = extent.start;
-                    file.stamp = extent.stamp_before;
-                }
+    /// A feed whose last batch is missing was never sent: it is read again.
+    fn drop_unfinished(&mut self) {
+        while let Some(last) = self.open.pop_back_if(|last| last.planned.unfinished) {
+            self.next_sequence = last.planned.sequence;
+        }
+    }
+
+    /// What is under way speaks for a host by its new name.
+    pub(super) fn speak_for(&mut self, host: &Host) {
+        for open in self.open.iter_mut().chain(&mut self.refused) {
+            for voice in &mut open.planned.voices {
+                voice.host = (host.name.clone(), host.machine_id.clone());
             }
-            if open.planned.sealed
-                && let Ok(mut batch) = Batch::open(&open.envelope)
-            {
+            let Some(mut batch) = open.planned.sealed.then(|| Batch::open(&open.envelope).ok()).flatten()
+            else {
+                continue;
+            };
+            let hosts = batch.header.hosts.iter_mut();
+            let hosts = hosts.chain(batch.records.origins.iter_mut().map(|origin| &mut origin.host));
+            let hosts = hosts.chain(batch.samples.iter_mut().map(|sample| &mut sample.host));
+            let hosts = hosts.chain(batch.events.iter_mut().map(|event| &mut event.host));
+            let hosts = hosts.chain(batch.placements.iter_mut().map(|placement| &mut placement.host));
+            hosts.for_each(|found| found.clone_from(host));
+            if let Ok(envelope) = batch.seal(Compression::DEFAULT) {
+                open.envelope = envelope;
+            }
+        }
+        self.is_renamed = false;
+    }
+
+    /// A new epoch: what was refused or is under way gets new numbers, in its order.
+    pub(super) fn begin_epoch(&mut self, shipper: ShipperId, epoch: u64) {
+        let mut under_way: Vec<Open> = self.refused.drain(..).chain(self.open.drain(..)).collect();
+        under_way.sort_by_key(|open| open.planned.sequence);
+        (self.shipper, self.epoch, self.next_sequence, self.epoch_over) = (shipper, epoch, 1, None);
+        for mut open in under_way {
+            if open.planned.sealed {
+                let Ok(mut batch) = Batch::open(&open.envelope) else { continue };
                 batch.header.id = self.batch_id(self.next_sequence);
-                if let Ok(envelope) = batch.seal(Compression::DEFAULT) {
-                    let planned = Planned { sequence: self.next_sequence, ..open.planned };
-                    self.next_sequence += 1;
-                    self.open.push_back(Open { planned, envelope });
-                }
+                let Ok(envelope) = batch.seal(Compression::DEFAULT) else { continue };
+                open.envelope = envelope;
             }
+            open.planned.sequence = self.next_sequence;
+            self.next_sequence += 1;
+            self.open.push_back(open);
         }
     }
 
@@ -223,16 +298,25 @@ impl Remembered {
             next_sequence: self.next_sequence,
             next_file: self.next_file,
             subject: self.subject.clone(),
+            home: self.home.clone(),
         };
         encode(&began, &[], out)?;
+        for refused in &self.refused {
+            encode(&Entry::Batch(refused.planned.clone()), &refused.envelope, out)?;
+            encode(&Entry::Refused { sequence: refused.planned.sequence }, &[], out)?;
+        }
+        // Files and feeds last: where they go on now counts, not where a batch under way once left them.
+        for open in &self.open {
+            encode(&Entry::Batch(open.planned.clone()), &open.envelope, out)?;
+        }
         for file in self.files.values() {
             encode(&Entry::File(file.clone()), &[], out)?;
         }
         for (name, cursor) in &self.streams {
             encode(&Entry::Stream { name: name.clone(), cursor: cursor.clone() }, &[], out)?;
         }
-        for open in &self.open {
-            encode(&Entry::Batch(open.planned.clone()), &open.envelope, out)?;
+        if let Some(why) = &self.epoch_over {
+            encode(&Entry::EpochOver { why: why.clone() }, &[], out)?;
         }
         Ok(())
     }

@@ -3,7 +3,10 @@ use std::{fs, io::Write as _};
 use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, ShipperId, stamp::StampState};
 
 use super::*;
-use crate::source::identity::{FileState, Fingerprint};
+use crate::source::{
+    identity::{FileState, Fingerprint},
+    trace::Trace,
+};
 
 fn shipper() -> ShipperId {
     ShipperId::of("hv01", "1")
@@ -19,6 +22,7 @@ fn file(position: u64) -> FileState {
         position,
         stamp: StampState::default(),
         digest: String::new(),
+        trace: Trace::default(),
         done: false,
     }
 }
@@ -30,6 +34,7 @@ fn planned(sequence: u64, start: u64, end: u64) -> Entry {
         clock_offset_ns: Some(-3),
         clock_uncertainty_ns: 1,
         sealed: false,
+        unfinished: false,
         cursors: vec![("kmsg".to_owned(), vec![1, 2])],
         voices: Vec::new(),
         extents: vec![Extent {
@@ -42,6 +47,7 @@ fn planned(sequence: u64, start: u64, end: u64) -> Entry {
             stamp_before: StampState::default(),
             stamp_after: StampState { last_ns: Some(4), ..StampState::default() },
             identity: Fingerprint::of(b"one\n"),
+            trace: Trace::default(),
             digest: String::new(),
         }],
     })
@@ -80,7 +86,7 @@ fn a_second_process_is_refused() {
 }
 
 #[test]
-fn a_last_write_that_was_cut_off_is_forgotten_in_the_same_epoch() {
+fn a_last_write_that_was_cut_off_is_forgotten_and_ends_the_epoch() {
     for cut in [1, 5, 9, 40] {
         for zeros in [0, 30] {
             let folder = tempfile::tempdir().unwrap();
@@ -91,15 +97,19 @@ fn a_last_write_that_was_cut_off_is_forgotten_in_the_same_epoch() {
             bytes.extend(vec![0; zeros]);
             let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("plan")).unwrap();
             file.write_all(&bytes).unwrap();
-            let plan = Plan::open(folder.path(), shipper(), 999).unwrap();
-            assert_eq!(plan.memory(), &before, "cut at {cut}, {zeros} zeros");
-            assert_eq!(plan.damage(), None);
+            for _ in 0..2 {
+                let plan = Plan::open(folder.path(), shipper(), 999).unwrap();
+                let mut found = plan.memory().clone();
+                assert!(found.epoch_over.take().is_some());
+                assert_eq!(found, before, "cut at {cut}, {zeros} zeros");
+                assert_eq!(plan.damage(), None);
+            }
         }
     }
 }
 
 #[test]
-fn damage_is_moved_aside_and_begins_a_new_epoch_where_the_last_acknowledged_batch_ended() {
+fn damage_is_moved_aside_and_ends_the_epoch_once_what_is_known_to_be_under_way_is_answered() {
     let folder = tempfile::tempdir().unwrap();
     let length = {
         write(folder.path());
@@ -119,11 +129,14 @@ fn damage_is_moved_aside_and_begins_a_new_epoch_where_the_last_acknowledged_batc
             assert!(plan.memory().next_sequence <= 4);
             continue;
         }
-        assert_eq!(plan.memory().epoch, 999, "byte {at}");
-        assert_eq!(plan.memory().next_sequence, 1);
-        assert!(plan.memory().open.is_empty());
-        // The acknowledgement stands behind the batches: without it, everything is read again.
-        assert!(plan.memory().files.get(&1).is_none_or(|file| file.position == 0), "byte {at}");
+        let memory = plan.memory();
+        if memory.epoch == 999 {
+            assert_eq!((memory.next_sequence, memory.open.len()), (1, 0), "byte {at}");
+        } else {
+            assert!(memory.epoch_over.is_some(), "byte {at}");
+            let read = (memory.next_sequence - 1) * 10;
+            assert!(memory.files.get(&1).is_none_or(|file| file.position == read), "byte {at}");
+        }
         assert!(folder.path().join("plan.damaged-999").exists());
     }
 }
@@ -143,6 +156,7 @@ fn bytes_that_cannot_be_formed_again_survive_damage_under_a_new_number() {
         .unwrap();
     let id = BatchId { shipper: shipper(), epoch: 100, sequence: 1 };
     let envelope = builder.finish(id, 5, Clock::default()).seal(Compression::DEFAULT).unwrap();
+    let length = envelope.len();
     {
         let mut plan = Plan::open(folder.path(), shipper(), 100).unwrap();
         let Entry::Batch(entry) = planned(1, 0, 0) else { unreachable!() };
@@ -155,10 +169,46 @@ fn bytes_that_cannot_be_formed_again_survive_damage_under_a_new_number() {
     let place = bytes.len() - 500;
     bytes[place] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let plan = Plan::open(folder.path(), shipper(), 999).unwrap();
+    let mut plan = Plan::open(folder.path(), shipper(), 999).unwrap();
     assert!(plan.damage().is_some());
+    assert_eq!(plan.memory().open[0].envelope.len(), length);
+    plan.begin_epoch(999).unwrap();
     let open = &plan.memory().open;
     assert_eq!(open.len(), 1);
     let batch = lastwords_record::Batch::open(&open[0].envelope).unwrap();
     assert_eq!((batch.header.id.epoch, batch.header.id.sequence, batch.events.len()), (999, 1, 1));
+}
+
+#[test]
+fn what_was_refused_comes_first_in_the_next_epoch_and_a_file_that_went_back_stays_there() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path());
+    let mut plan = Plan::open(folder.path(), shipper(), 999).unwrap();
+    plan.append(Entry::Refused { sequence: 2 }, Bytes::new()).unwrap();
+    plan.append(Entry::EpochOver { why: "for a test".to_owned() }, Bytes::new()).unwrap();
+    plan.append(Entry::File(file(12)), Bytes::new()).unwrap();
+    drop(plan);
+    let mut plan = Plan::open(folder.path(), shipper(), 999).unwrap();
+    let memory = plan.memory();
+    assert_eq!((memory.refused.len(), memory.open.len(), memory.files[&1].position), (1, 1, 12));
+    plan.begin_epoch(50).unwrap();
+    drop(plan);
+    let plan = Plan::open(folder.path(), shipper(), 999).unwrap();
+    let memory = plan.memory();
+    assert_eq!((memory.epoch, memory.next_sequence, &memory.epoch_over), (101, 3, &None));
+    let starts: Vec<u64> = memory.open.iter().map(|open| open.planned.extents[0].start).collect();
+    assert_eq!((starts, memory.files[&1].position), (vec![10, 20], 12));
+}
+
+#[test]
+fn what_is_no_file_where_plan_and_lock_should_be_is_moved_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["plan", "lock"] {
+        fs::create_dir_all(folder.path().join(name).join("x")).unwrap();
+    }
+    let plan = Plan::open(folder.path(), shipper(), 7).unwrap();
+    assert!(plan.damage().is_some());
+    assert_eq!(plan.memory().epoch, 7);
+    drop(plan);
+    assert_eq!(Plan::open(folder.path(), shipper(), 8).unwrap().memory().epoch, 7);
 }

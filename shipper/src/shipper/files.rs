@@ -1,7 +1,7 @@
 //! The files that are followed: which generation is behind which name.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -9,24 +9,49 @@ use std::{
 
 use lastwords_record::{ShipperEvent, stamp::StampState};
 
-use super::{Outbox, generations::Done};
+use super::{
+    Outbox,
+    generations::Done,
+    placing::{Place, Stranger, Waiting},
+};
 use crate::{
     config::{FileRule, ShipperConfig},
-    plan::{Entry, PlanError},
+    moment::Moment,
+    plan::{Entry, PlanError, Voice},
     source::{
         boots,
         content::Content,
-        followed::{Followed, as_copy, find_copy, locate, look, stems},
+        followed::{Followed, modified_ns},
         identity::{FileState, Fingerprint},
         loss_event,
+        trace::Trace,
     },
 };
 
+/// How long a file waits for an earlier generation that is still being written.
+const EARLIER_PATIENCE_NS: i64 = 5 * 1_000_000_000;
+
 /// All generations that are not done with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files {
     pub(super) by_id: BTreeMap<u64, Followed>,
     pub(super) done: Done,
+    /// Generations whose folders are away.
+    pub(super) absent: BTreeMap<u64, FileState>,
+    pub(super) waiting: Waiting,
+    /// What had to be given up and is not told yet.
+    pub(super) losses: Vec<ShipperEvent>,
+    /// Names mean other files than they did: the globs have to be looked at before anything more is read.
+    pub(super) scan_due: bool,
+    /// Files that may be open at once.
+    pub(super) open_max: usize,
+    /// There were more, and it was said.
+    pub(super) is_crowded: bool,
+    /// Files were found that there was no descriptor for.
+    has_deferred: bool,
+    /// Since when files wait for an earlier generation to be clear.
+    held_back: HashMap<(u64, u64), i64>,
+    by_path: HashMap<String, u64>,
     /// Whose turn it is: the files take turns, so that a fast one does not starve the others.
     turn: u64,
 }
@@ -39,42 +64,46 @@ struct Found<'a> {
     inode: u64,
 }
 
+/// Where a generation is taken up, and for whom it speaks.
+pub(super) struct Opened<'a> {
+    pub path: &'a Path,
+    pub device: u64,
+    pub inode: u64,
+    pub content: Content,
+    pub voice: Voice,
+}
+
 impl Files {
-    pub(super) fn get(&mut self, id: u64) -> Option<&mut Followed> {
-        self.by_id.get_mut(&id)
+    /// None yet; `open_max`: how many may be open at once.
+    pub(super) fn new(open_max: usize) -> Files {
+        Files {
+            by_id: BTreeMap::new(),
+            done: Done::default(),
+            absent: BTreeMap::new(),
+            waiting: Waiting::default(),
+            losses: Vec::new(),
+            scan_due: false,
+            open_max,
+            is_crowded: false,
+            has_deferred: false,
+            held_back: HashMap::new(),
+            by_path: HashMap::new(),
+            turn: 0,
+        }
     }
 
-    /// Finds again what the plan knows. What cannot be found is forgotten; batches under way keep their numbers.
-    pub(super) fn reopen(
-        &mut self,
-        config: &ShipperConfig,
-        outbox: &mut Outbox,
-        now_ns: i64,
-    ) -> Result<(), PlanError> {
-        for state in outbox.memory().files.values().cloned().collect::<Vec<_>>() {
-            if state.done {
-                self.done.insert(state);
-                continue;
-            }
-            let Some((path, content, itself)) = locate(&state) else {
-                tracing::warn!(file = %state.path, read_bytes = state.position, "is gone; what was not read of it is unknown");
-                outbox.remember(Entry::Forget { file: state.id })?;
-                continue;
-            };
-            let known = Path::new(&state.path);
-            let Some((rule, named)) = rule_of(config, known) else { continue };
-            let voice = rule.voice(&config.host, &named);
-            let (left, id) = (path != known, state.id);
-            let mut followed = Followed::new(state, content, voice, now_ns);
-            followed.left = left;
-            if !itself {
-                // Its own inode may be another file's by now.
-                followed.become_copy(&path);
-                outbox.remember(Entry::File(followed.state.clone()))?;
-            }
-            self.by_id.insert(id, followed);
-        }
-        Ok(())
+    /// Files without a name, of which only we hold the content.
+    pub(super) fn deleted(&self) -> BTreeSet<u64> {
+        self.by_id.iter().filter(|(_, followed)| followed.deleted).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether files wait for a descriptor.
+    pub(super) fn has_deferred(&self) -> bool {
+        self.has_deferred
+    }
+
+    pub(super) fn get(&mut self, id: u64) -> Option<&mut Followed> {
+        self.by_id.get_mut(&id)
     }
 
     /// Ids of all files that may have something: first what was rotated away, so that its lines come before those of
@@ -84,7 +113,7 @@ impl Files {
         for (id, followed) in &self.by_id {
             if followed.left || followed.finished {
                 rotated.push(*id);
-            } else if followed.touched || followed.has_more() {
+            } else if followed.touched || followed.suspect || followed.has_more() {
                 if *id < self.turn { before.push(*id) } else { after.push(*id) }
             }
         }
@@ -95,34 +124,41 @@ impl Files {
     }
 
     pub(super) fn touched(&mut self, paths: &[PathBuf]) {
-        for followed in self.by_id.values_mut() {
-            followed.touched |= paths.iter().any(|path| path.as_os_str() == followed.state.path.as_str());
+        for path in paths.iter().filter_map(|path| path.to_str()) {
+            if let Some(followed) = self.by_path.get(path).and_then(|id| self.by_id.get_mut(id)) {
+                followed.touched = true;
+            }
         }
     }
 
-    /// A file with bytes to read, or none where it has none now. A file that was truncated becomes another
-    /// generation here (not while extents of the batch in work refer to it).
+    /// A file with bytes to read, or none where it has none now. A file that was truncated or written anew is parted
+    /// with here; while extents of the batch in work refer to it (`in_work`), that waits for the next batch.
     pub(super) fn ready(
         &mut self,
         id: u64,
         outbox: &mut Outbox,
+        config: &ShipperConfig,
         in_work: bool,
-        now_ns: i64,
+        now: Moment,
     ) -> Result<Option<&mut Followed>, PlanError> {
+        if !self.wake(id) {
+            if let Some(followed) = self.by_id.get_mut(&id) {
+                followed.touched = false;
+            }
+            return Ok(None);
+        }
         let Some(followed) = self.by_id.get_mut(&id) else { return Ok(None) };
-        let before = followed.written();
-        let intact = match followed.look(now_ns) {
-            // The content is compared only where something has changed.
-            Ok(true) => followed.written() == before || followed.is_itself().unwrap_or(true),
-            Ok(false) => false,
+        let intact = match followed.look(now) {
+            Ok(intact) => intact,
             Err(error) => {
                 tracing::warn!(file = %followed.state.path, %error, "cannot be looked at");
                 return Ok(None);
             }
         };
         if !intact {
+            followed.suspect = true;
             if !in_work {
-                self.begin_anew(id, outbox, now_ns)?;
+                self.part_with(id, outbox, config, now)?;
             }
             return Ok(None);
         }
@@ -133,45 +169,13 @@ impl Files {
         Ok(self.by_id.get_mut(&id))
     }
 
-    /// The file was truncated: what was not read of the old content may be in a copy; the new content is another
-    /// generation.
-    fn begin_anew(&mut self, id: u64, outbox: &mut Outbox, now_ns: i64) -> Result<(), PlanError> {
-        let Some(old) = self.by_id.get_mut(&id) else { return Ok(()) };
-        let Some(file) = old.content.plain().and_then(|file| file.try_clone().ok()) else { return Ok(()) };
-        let path = PathBuf::from(&old.state.path);
-        let (device, inode, voice) = (old.state.device, old.state.inode, old.voice.clone());
-        old.finished = true;
-        old.left = true;
-        let siblings = siblings(&path);
-        match find_copy(&old.state, &path, &siblings) {
-            Some((copy, content)) => {
-                tracing::info!(file = %path.display(), copy = %copy.display(), "was truncated after it was copied; the rest is read from the copy");
-                old.adopt(&copy, content);
-                outbox.remember(Entry::File(old.state.clone()))?;
-            }
-            None => {
-                tracing::info!(file = %path.display(), read_bytes = old.state.position, "was truncated; no copy was found");
-                // Nothing more can be had of it; the handle means the new content.
-                self.by_id.remove(&id);
-                if !has_extents(outbox, id) {
-                    outbox.remember(Entry::Forget { file: id })?;
-                }
-            }
-        }
-        self.take_up(&path, device, inode, Content::Plain(file), voice, outbox, now_ns).map(drop)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "all that a generation is made of")]
     pub(super) fn take_up(
         &mut self,
-        path: &Path,
-        device: u64,
-        inode: u64,
-        mut content: Content,
-        voice: crate::plan::Voice,
+        opened: Opened<'_>,
         outbox: &mut Outbox,
-        now_ns: i64,
+        now: Moment,
     ) -> Result<u64, PlanError> {
+        let Opened { path, device, inode, mut content, voice } = opened;
         let stamp = stamp_of(&mut content);
         let state = FileState {
             id: outbox.memory().next_file,
@@ -183,91 +187,159 @@ impl Files {
             position: 0,
             stamp,
             digest: String::new(),
+            trace: Trace::default(),
             done: false,
         };
         let id = state.id;
         outbox.remember(Entry::File(state.clone()))?;
-        self.by_id.insert(id, Followed::new(state, content, voice, now_ns));
+        self.by_path.insert(state.path.clone(), id);
+        self.by_id.insert(id, Followed::new(state, content, voice, now));
         Ok(id)
     }
 
-    /// Looks at all globs. Gives the folders that were looked into, and what had to be given up.
+    /// Looks at all globs. Gives the folders that were looked into.
     pub(super) fn scan(
         &mut self,
         config: &ShipperConfig,
         outbox: &mut Outbox,
-        now_ns: i64,
-    ) -> Result<(Vec<PathBuf>, Vec<ShipperEvent>), PlanError> {
+        now: Moment,
+    ) -> Result<Vec<PathBuf>, PlanError> {
+        self.scan_due = false;
         let (found, folders) = find(config);
         for followed in self.by_id.values_mut() {
             followed.left = true;
             followed.touched = true;
         }
+        let inodes = self.inodes();
         let mut present = BTreeSet::new();
         // Known ones first: a rename must be understood before the new file under the old name.
         let (known, unknown): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|found| self.by_inode(found.device, found.inode).is_some());
+            found.into_iter().partition(|found| inodes.contains_key(&(found.device, found.inode)));
         for found in known {
-            if let Some(id) = self.by_inode(found.device, found.inode)
-                && let Some(followed) = self.by_id.get_mut(&id)
-            {
-                present.insert(id);
-                followed.left = false;
-                if Path::new(&followed.state.path) != found.path {
-                    followed.state.path = found.path.to_string_lossy().into_owned();
-                    outbox.remember(Entry::File(followed.state.clone()))?;
-                }
-            }
-        }
-        for found in unknown {
-            if let Some(id) = self.copied(&found.path, outbox)? {
-                present.insert(id);
-                continue;
-            }
-            match look(&found.path).and_then(|seen| Ok((seen.device, seen.inode, Content::open(seen.file)?)))
-            {
-                Ok((device, inode, content)) => {
-                    let voice = found.rule.voice(&config.host, &found.path);
-                    self.take_up(&found.path, device, inode, content, voice, outbox, now_ns)?;
-                    if let Some(id) = self.by_id.keys().next_back().copied() {
-                        present.insert(id);
-                    }
-                }
-                Err(error) => tracing::debug!(file = %found.path.display(), %error, "cannot be opened"),
-            }
-        }
-        self.earlier(config, &folders, outbox, now_ns)?;
-        for (_, followed) in self.by_id.iter_mut().filter(|(id, _)| !present.contains(id)) {
-            // What is gone is let go only after a look: it may have grown, or only now be without a name.
-            followed.refresh(now_ns);
-        }
-        let losses = self.keep_to_budget(config, outbox, now_ns)?;
-        self.forget(config, outbox, &present, now_ns)?;
-        Ok((folders, losses))
-    }
-
-    pub(super) fn by_inode(&self, device: u64, inode: u64) -> Option<u64> {
-        let is = |followed: &&Followed| (followed.state.device, followed.state.inode) == (device, inode);
-        self.by_id.values().rfind(is).map(|followed| followed.state.id)
-    }
-
-    /// The generation that an unknown path is a copy of. Where that one is still where it was, the copy is left alone
-    /// (its original may be truncated next); where it is gone, the copy takes its place.
-    fn copied(&mut self, path: &Path, outbox: &mut Outbox) -> Result<Option<u64>, PlanError> {
-        for (id, followed) in &mut self.by_id {
-            let original = PathBuf::from(&followed.state.path);
-            if original.parent() != path.parent() {
-                continue;
-            }
-            let Some(content) = as_copy(&followed.state, &original, path) else { continue };
-            if followed.left {
-                followed.adopt(path, content);
-                followed.left = false;
+            let id = inodes.get(&(found.device, found.inode)).copied().unwrap_or_default();
+            let Some(followed) = self.by_id.get_mut(&id) else { continue };
+            present.insert(id);
+            followed.left = false;
+            if Path::new(&followed.state.path) != found.path {
+                followed.state.path = found.path.to_string_lossy().into_owned();
                 outbox.remember(Entry::File(followed.state.clone()))?;
             }
-            return Ok(Some(*id));
         }
-        Ok(None)
+        // Older generations first: their lines come first.
+        let unclear = self.earlier(config, &folders, outbox, now)?;
+        self.has_deferred = false;
+        for found in unknown {
+            if unclear.contains(&found.path) && self.waits_for_earlier(&found, now) {
+                self.scan_due = true;
+                continue;
+            }
+            if !self.has_descriptor() {
+                self.has_deferred = true;
+                break;
+            }
+            present.extend(self.meet(found, config, outbox, now)?);
+        }
+        self.held_back.retain(|_, since| now.steady_ns - *since < 2 * EARLIER_PATIENCE_NS);
+        self.by_path = self.by_id.iter().map(|(id, followed)| (followed.state.path.clone(), *id)).collect();
+        for (_, followed) in self.by_id.iter_mut().filter(|(id, _)| !present.contains(id)) {
+            // What is gone is let go only after a look: it may have grown, or only now be without a name.
+            followed.refresh(now);
+        }
+        self.settle_deleted(outbox)?;
+        self.keep_to_budget(config, outbox, now)?;
+        self.forget(config, outbox, &present, now)?;
+        Ok(folders)
+    }
+
+    /// Writes down which files have lost their names and were read to their ends: they are not missed after a restart.
+    fn settle_deleted(&mut self, outbox: &mut Outbox) -> Result<(), PlanError> {
+        for followed in self.by_id.values_mut() {
+            let is_over = followed.deleted && !followed.has_more() && !followed.suspect;
+            if is_over && !followed.settled {
+                outbox.remember(Entry::File(FileState { done: true, ..followed.state.clone() }))?;
+            }
+            followed.settled = is_over;
+        }
+        Ok(())
+    }
+
+    /// Whether a file waits for an earlier generation of its, so that lines come in their order.
+    fn waits_for_earlier(&mut self, found: &Found<'_>, now: Moment) -> bool {
+        let since = *self.held_back.entry((found.device, found.inode)).or_insert(now.steady_ns);
+        now.steady_ns - since < EARLIER_PATIENCE_NS
+    }
+
+    /// Takes up a file that no generation is known to be behind, or goes on in it.
+    fn meet(
+        &mut self,
+        found: Found<'_>,
+        config: &ShipperConfig,
+        outbox: &mut Outbox,
+        now: Moment,
+    ) -> Result<Option<u64>, PlanError> {
+        let Found { path, rule, device, inode } = found;
+        if let Some(id) = self.come_back(&path, config, outbox, now)? {
+            return Ok(Some(id));
+        }
+        let stranger = Stranger { path: &path, device, inode, is_meant: true };
+        let place = self.place(&stranger, now).unwrap_or_else(|error| {
+            tracing::debug!(file = %path.display(), %error, "cannot be read yet");
+            Place::Unclear
+        });
+        match place {
+            Place::Unclear => Ok(None),
+            Place::Known { id, content, position } => {
+                self.go_on(id, &path, content, position, outbox, true)?;
+                Ok(Some(id))
+            }
+            Place::New(content) => {
+                let voice = rule.voice(&config.host, &path);
+                self.take_up(Opened { path: &path, device, inode, content, voice }, outbox, now).map(Some)
+            }
+        }
+    }
+
+    /// Goes on with a generation in another file. `is_live`: a rule means it, so that it may still grow.
+    pub(super) fn go_on(
+        &mut self,
+        id: u64,
+        path: &Path,
+        content: Content,
+        position: u64,
+        outbox: &mut Outbox,
+        is_live: bool,
+    ) -> Result<(), PlanError> {
+        let Some(followed) = self.by_id.get_mut(&id) else { return Ok(()) };
+        tracing::info!(file = %followed.state.path, other = %path.display(), position, "goes on in another file of the same content");
+        let finished = !is_live || content.plain().is_none();
+        followed.go_on_in(path, content, finished);
+        // What it was before may be another generation by now.
+        self.scan_due = true;
+        if position < followed.state.position {
+            go_back(followed, position);
+        }
+        outbox.remember(Entry::File(followed.state.clone()))
+    }
+
+    /// Which generation has an inode open.
+    pub(super) fn inodes(&self) -> HashMap<(u64, u64), u64> {
+        let states = self.by_id.values().map(|followed| &followed.state);
+        states.map(|state| ((state.device, state.inode), state.id)).collect()
+    }
+
+    /// Tells of a loss with the next batch.
+    pub(super) fn lose(
+        &mut self,
+        config: &ShipperConfig,
+        outbox: &Outbox,
+        now: Moment,
+        file: u64,
+        title: String,
+        lost: &[(&str, u64)],
+    ) {
+        tracing::warn!(%title, ?lost, "lines are lost");
+        let key = format!("{}/file/{file}", outbox.memory().epoch);
+        self.losses.push(loss_event(&config.host, now.wall_ns, key, title, lost));
     }
 
     /// Deleted files are kept within a budget: beyond it, the oldest are given up.
@@ -275,13 +347,11 @@ impl Files {
         &mut self,
         config: &ShipperConfig,
         outbox: &mut Outbox,
-        now_ns: i64,
-    ) -> Result<Vec<ShipperEvent>, PlanError> {
-        let unread = |followed: &Followed| {
-            if followed.deleted { followed.size.saturating_sub(followed.state.position) } else { 0 }
-        };
+        now: Moment,
+    ) -> Result<(), PlanError> {
+        let unread = |followed: &Followed| if followed.deleted { followed.unread() } else { 0 };
         let mut held: u64 = self.by_id.values().map(unread).sum();
-        let mut losses = Vec::new();
+        let mut given_up = Vec::new();
         for followed in self.by_id.values_mut() {
             let bytes = unread(followed);
             if held <= config.held_bytes_max || bytes == 0 {
@@ -293,11 +363,12 @@ impl Files {
             outbox.remember(Entry::File(followed.state.clone()))?;
             let title =
                 format!("{} was deleted unread beyond the budget for deleted files", followed.state.path);
-            tracing::error!(bytes, %title, "bytes are lost");
-            let key = format!("{}/file/{}", outbox.memory().epoch, followed.state.id);
-            losses.push(loss_event(&config.host, now_ns, key, title, &[("bytes", bytes)]));
+            given_up.push((followed.state.id, title, bytes));
         }
-        Ok(losses)
+        for (file, title, bytes) in given_up {
+            self.lose(config, outbox, now, file, title, &[("bytes", bytes)]);
+        }
+        Ok(())
     }
 
     /// Lets go of what is read, acknowledged, and not under any name that a rule means.
@@ -306,15 +377,20 @@ impl Files {
         config: &ShipperConfig,
         outbox: &mut Outbox,
         present: &BTreeSet<u64>,
-        now_ns: i64,
+        now: Moment,
     ) -> Result<(), PlanError> {
         let wait_ns = super::nanoseconds(config.rotated_wait);
         let done: Vec<u64> = self
             .by_id
             .iter()
             .filter(|(id, followed)| {
-                let quiet = followed.finished || followed.deleted || now_ns - followed.changed_ns > wait_ns;
-                !present.contains(id) && !followed.has_more() && quiet && !has_extents(outbox, **id)
+                let quiet =
+                    followed.finished || followed.deleted || now.steady_ns - followed.changed_ns > wait_ns;
+                !present.contains(id)
+                    && !followed.has_more()
+                    && !followed.suspect
+                    && quiet
+                    && !has_extents(outbox, **id)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -329,14 +405,19 @@ impl Files {
     }
 }
 
+/// Goes back to where a content departs from what was read.
+pub(super) fn go_back(followed: &mut Followed, position: u64) {
+    let (file, read_bytes) = (followed.state.path.clone(), followed.state.position);
+    tracing::warn!(%file, read_bytes, position, "has lost what was read last, or holds something else there; reading goes on where it departs");
+    if let Err(error) = followed.state.go_back(&mut followed.content, position) {
+        tracing::warn!(%file, %error, "cannot be compared");
+    }
+}
+
 /// What a stamper knows of a file before it reads it: when the kernel started whose lines were there already.
 fn stamp_of(content: &mut Content) -> StampState {
-    let modified_ns = content
-        .plain()
-        .and_then(|file| file.metadata().ok())
-        .map(|metadata| metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()));
-    let boots =
-        modified_ns.and_then(|modified_ns| boots::find(content, modified_ns).ok()).unwrap_or_default();
+    let written_ns = content.plain().and_then(|file| file.metadata().ok()).map(|found| modified_ns(&found));
+    let boots = written_ns.and_then(|written_ns| boots::find(content, written_ns).ok()).unwrap_or_default();
     StampState {
         boot_ns: boots.first().map(|boot| boot.start_ns),
         boot_by_age: boots.first().is_some_and(|boot| boot.by_age),
@@ -345,40 +426,8 @@ fn stamp_of(content: &mut Content) -> StampState {
     }
 }
 
-/// The rule for a file that was last seen at a path, and the name by which the rule means it.
-fn rule_of<'a>(config: &'a ShipperConfig, path: &Path) -> Option<(&'a FileRule, PathBuf)> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let names = std::iter::once(path.to_owned()).chain(stems(name).map(|stem| path.with_file_name(stem)));
-    let by = |name: PathBuf| config.files.iter().find(|rule| rule.means(&name)).map(|rule| (rule, name));
-    names.into_iter().find_map(by).or_else(|| config.files.first().map(|rule| (rule, path.to_owned())))
-}
-
-impl Followed {
-    /// Goes on in a copy of the same content, which is finished.
-    fn adopt(&mut self, path: &Path, content: Content) {
-        self.content = content;
-        self.become_copy(path);
-    }
-
-    fn become_copy(&mut self, path: &Path) {
-        if let Ok(metadata) = fs::metadata(path) {
-            (self.state.device, self.state.inode) = (metadata.dev(), metadata.ino());
-        }
-        self.state.path = path.to_string_lossy().into_owned();
-        self.finished = true;
-        self.touched = true;
-        // Not known before it is looked at.
-        self.size = u64::MAX;
-    }
-}
-
-fn has_extents(outbox: &Outbox, file: u64) -> bool {
+pub(super) fn has_extents(outbox: &Outbox, file: u64) -> bool {
     outbox.memory().open.iter().any(|open| open.planned.extents.iter().any(|extent| extent.file == file))
-}
-
-fn siblings(path: &Path) -> Vec<PathBuf> {
-    let folder = path.parent().map(fs::read_dir);
-    folder.into_iter().flatten().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Every file that a rule means, once, by the first rule that means it; and the folders that were looked into.
@@ -391,7 +440,7 @@ fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
         paths.sort();
         paths.dedup();
         for path in paths.into_iter().filter(|path| !rule.excludes(path)) {
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
             let (device, inode) = (metadata.dev(), metadata.ino());
             if inodes.insert((device, inode)) {
                 found.push(Found { path, rule, device, inode });
@@ -401,4 +450,9 @@ fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
     folders.sort();
     folders.dedup();
     (found, folders)
+}
+
+/// The paths of all files that rules mean, with device and inode.
+pub(super) fn find_paths(config: &ShipperConfig) -> Vec<(PathBuf, u64, u64)> {
+    find(config).0.into_iter().map(|found| (found.path, found.device, found.inode)).collect()
 }

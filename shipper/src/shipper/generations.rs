@@ -1,24 +1,31 @@
-//! Earlier generations of the files that a rule means: `NAME.1`, `NAME-20261120`, gzipped or not, beside `NAME`. Most
+//! Earlier generations of the files that a rule means: `NAME.1`, `NAME-20261120`, compressed or not, beside `NAME` or in
+//! a folder for old ones within its folder. Most
 //! are known, because they were read under their own name. One that came and went between two looks, or while the
 //! shipper was away, is found here. Those that are read to their end stay known as long as they, or a copy, exist.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs::{self, File},
-    io,
+    fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use super::{Outbox, files::Files};
+use super::{
+    Outbox,
+    files::{Files, Opened},
+    lookup::is_away,
+    placing::{Head, Place, Stranger},
+};
 use crate::{
     config::{FileRule, ShipperConfig},
+    moment::Moment,
     plan::{Entry, PlanError},
     source::{
         content::Content,
-        followed::{Followed, as_copy, stems},
-        identity::{FileState, HEAD_BYTES_MAX},
+        followed::{Followed, modified_ns},
+        identity::{FileState, HEAD_BYTES_MAX, Likeness},
+        kin::{may_be_earlier, stems},
     },
 };
 
@@ -39,6 +46,15 @@ impl Done {
     pub(super) fn insert(&mut self, state: FileState) {
         self.states.insert(state.id, state);
     }
+
+    pub(super) fn with_path(&self, path: &Path) -> impl Iterator<Item = &FileState> {
+        self.states.values().filter(move |state| Path::new(&state.path) == path)
+    }
+
+    pub(super) fn remove(&mut self, id: u64) {
+        self.states.remove(&id);
+        self.checked.retain(|_, checked| *checked != id);
+    }
 }
 
 /// A file that may be an earlier generation.
@@ -58,26 +74,32 @@ enum Verdict {
     Read(u64),
     /// Read to its end, and longer since.
     Grown(u64, Content),
-    /// Another one of the files that are followed, or still being written by who rotates: look again later.
+    /// Still being written by who rotates, or by who copies: look again later.
     Later,
+    /// What is followed under another name.
+    Known {
+        id: u64,
+        content: Content,
+        position: u64,
+    },
     New(Content),
 }
 
 impl Files {
-    /// Takes up earlier generations that are not known yet, oldest first.
+    /// Takes up earlier generations that are not known yet, oldest first. Gives the names of which one is not clear yet.
     pub(super) fn earlier(
         &mut self,
         config: &ShipperConfig,
         folders: &[PathBuf],
         outbox: &mut Outbox,
-        now_ns: i64,
-    ) -> Result<(), PlanError> {
+        now: Moment,
+    ) -> Result<BTreeSet<PathBuf>, PlanError> {
+        let mut unclear = BTreeSet::new();
         // What was written before this shipper began is none of its business.
-        let since_ns =
-            i64::try_from(outbox.memory().epoch).unwrap_or(i64::MAX).saturating_sub(CLOCK_SLACK_NS);
+        let since_ns = outbox.memory().began_ns.saturating_sub(CLOCK_SLACK_NS);
         let mut there = BTreeSet::new();
         for sibling in siblings(config, folders) {
-            if sibling.modified_ns < since_ns || self.by_inode(sibling.device, sibling.inode).is_some() {
+            if sibling.modified_ns < since_ns || self.has_inode(sibling.device, sibling.inode) {
                 continue;
             }
             let key = (sibling.device, sibling.inode, sibling.size, sibling.modified_ns);
@@ -85,13 +107,13 @@ impl Files {
                 there.insert(*id);
                 continue;
             }
-            let verdict = self.judge(&sibling).unwrap_or_else(|error| {
+            let verdict = self.judge_sibling(&sibling, now).unwrap_or_else(|error| {
                 tracing::debug!(file = %sibling.path.display(), %error, "cannot be read yet");
                 Verdict::Later
             });
             let voice = sibling.rule.voice(&config.host, &sibling.base);
             match verdict {
-                Verdict::Later => {}
+                Verdict::Later => drop(unclear.insert(sibling.base)),
                 Verdict::Read(id) => {
                     self.done.checked.insert(key, id);
                     there.insert(id);
@@ -100,74 +122,66 @@ impl Files {
                     let Some(mut state) = self.done.states.remove(&id) else { continue };
                     (state.done, state.device, state.inode) = (false, sibling.device, sibling.inode);
                     outbox.remember(Entry::File(state.clone()))?;
-                    let mut followed = Followed::new(state, content, voice, now_ns);
+                    let mut followed = Followed::new(state, content, voice, now);
                     followed.left = true;
                     self.by_id.insert(id, followed);
                 }
+                Verdict::Known { id, content, position } => {
+                    self.go_on(id, &sibling.path, content, position, outbox, false)?;
+                }
                 Verdict::New(content) => {
                     tracing::info!(file = %sibling.path.display(), "was rotated away before it was seen; it is read now");
-                    let id = self.take_up(
-                        &sibling.base,
-                        sibling.device,
-                        sibling.inode,
-                        content,
-                        voice,
-                        outbox,
-                        now_ns,
-                    )?;
+                    let (path, device, inode) = (&*sibling.base, sibling.device, sibling.inode);
+                    let id = self.take_up(Opened { path, device, inode, content, voice }, outbox, now)?;
                     if let Some(followed) = self.by_id.get_mut(&id) {
                         followed.left = true;
                     }
                 }
             }
         }
-        self.forget_done(config, &there, outbox, now_ns)
+        self.forget_done(config, &there, outbox, now)?;
+        Ok(unclear)
     }
 
-    fn judge(&mut self, sibling: &Sibling<'_>) -> io::Result<Verdict> {
-        let path = &sibling.path;
-        let mut content = Content::open(File::open(path)?)?;
-        let head = content.head()?;
-        for followed in self.by_id.values_mut() {
-            if as_copy(&followed.state, Path::new(&followed.state.path), path).is_some() {
-                return Ok(Verdict::Later);
+    fn has_inode(&self, device: u64, inode: u64) -> bool {
+        self.by_id.values().any(|followed| (followed.state.device, followed.state.inode) == (device, inode))
+    }
+
+    fn judge_sibling(&mut self, sibling: &Sibling<'_>, now: Moment) -> io::Result<Verdict> {
+        let (path, device, inode) = (&*sibling.path, sibling.device, sibling.inode);
+        let mut content = Content::open_path(path)?;
+        let mut head = Head::of_content(&mut content)?;
+        for state in self.done.states.values() {
+            let itself = (state.device, state.inode) == (device, inode);
+            if !(itself || may_be_earlier(path, Path::new(&state.path))) || !head.matches(&state.identity) {
+                continue;
             }
-            // Nothing of it is read yet: its beginning tells.
-            if followed.state.position == 0 && Path::new(&followed.state.path).parent() == path.parent() {
-                let own = followed.content.head()?;
-                if !own.is_empty() && (own.starts_with(&head) || head.starts_with(&own)) {
-                    return Ok(Verdict::Later);
-                }
-            }
-        }
-        let followed = self.by_id.values().map(|followed| &followed.state);
-        let mut partial = false;
-        for state in followed.chain(self.done.states.values()) {
-            let itself = (state.device, state.inode) == (sibling.device, sibling.inode);
-            let known = Path::new(&state.path);
-            let is = if itself {
-                content.is(&state.identity, state.position)?
-            } else {
-                as_copy(state, known, path).is_some()
-            };
-            if is && state.done {
+            if state.liken(&mut content)? == Likeness::Whole {
                 let grown = content.read_at(state.position, &mut [0])? > 0;
                 return Ok(if grown { Verdict::Grown(state.id, content) } else { Verdict::Read(state.id) });
             }
-            // A copy that is not finished begins as its original.
-            partial |= usize::from(state.identity.head_length) == HEAD_BYTES_MAX
-                && known.parent() == path.parent()
-                && state.identity.matches(&head)
-                && sibling.size < state.position
-                && content.plain().is_some();
         }
-        if partial {
+        match self.place(&Stranger { path, device, inode, is_meant: false }, now)? {
+            Place::Known { id, content, position } => return Ok(Verdict::Known { id, content, position }),
+            Place::Unclear => return Ok(Verdict::Later),
+            Place::New(_) => {}
+        }
+        let followed = self.by_id.values().map(|followed| &followed.state);
+        // A copy that is not finished begins as its original.
+        let is_partial = |state: &FileState, head: &mut Head| {
+            usize::from(state.identity.head_length) == HEAD_BYTES_MAX
+                && may_be_earlier(path, Path::new(&state.path))
+                && head.matches(&state.identity)
+                && sibling.size < state.position
+        };
+        if content.plain().is_some()
+            && followed.chain(self.done.states.values()).any(|state| is_partial(state, &mut head))
+        {
             return Ok(Verdict::Later);
         }
-        if content.plain().is_none() {
+        if let Content::Packed(packed) = &mut content {
             // One that is still being compressed ends too early, which is an error.
-            let Content::Gzip(gzip) = &mut content else { return Ok(Verdict::Later) };
-            io::copy(gzip, &mut io::sink())?;
+            packed.check()?;
         }
         Ok(Verdict::New(content))
     }
@@ -177,15 +191,16 @@ impl Files {
         config: &ShipperConfig,
         there: &BTreeSet<u64>,
         outbox: &mut Outbox,
-        now_ns: i64,
+        now: Moment,
     ) -> Result<(), PlanError> {
         let wait_ns = super::nanoseconds(config.rotated_wait);
         for id in there {
             self.done.missed.remove(id);
         }
-        let gone: Vec<u64> = self.done.states.keys().filter(|id| !there.contains(id)).copied().collect();
+        let gone = self.done.states.values().filter(|state| !there.contains(&state.id) && !is_away(state));
+        let gone: Vec<u64> = gone.map(|state| state.id).collect();
         for id in gone {
-            if now_ns - *self.done.missed.entry(id).or_insert(now_ns) > wait_ns {
+            if now.steady_ns - *self.done.missed.entry(id).or_insert(now.steady_ns) > wait_ns {
                 self.done.missed.remove(&id);
                 self.done.states.remove(&id);
                 self.done.checked.retain(|_, checked| *checked != id);
@@ -199,11 +214,17 @@ impl Files {
 /// Files in these folders that are named as earlier generations of what a rule means, oldest first.
 fn siblings<'a>(config: &'a ShipperConfig, folders: &[PathBuf]) -> Vec<Sibling<'a>> {
     let mut siblings = Vec::new();
-    for entry in folders.iter().flat_map(fs::read_dir).flatten().flatten() {
+    let kept =
+        folders.iter().flat_map(|folder| old_folders(folder).into_iter().map(move |old| (old, folder)));
+    for (entry, folder) in
+        folders.iter().map(|folder| (folder.clone(), folder)).chain(kept).flat_map(|(at, folder)| {
+            fs::read_dir(at).into_iter().flatten().flatten().map(move |entry| (entry, folder))
+        })
+    {
         let (path, name) = (entry.path(), entry.file_name());
         let Some(name) = name.to_str() else { continue };
-        let rule = stems(name).find_map(|stem| {
-            let base = path.with_file_name(stem);
+        let rule = stems(name).find_map(|stem: String| {
+            let base = folder.join(stem);
             config
                 .files
                 .iter()
@@ -215,8 +236,7 @@ fn siblings<'a>(config: &'a ShipperConfig, folders: &[PathBuf]) -> Vec<Sibling<'
         };
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_file() && metadata.size() > 0 {
-            let modified_ns =
-                metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+            let modified_ns = modified_ns(&metadata);
             let (device, inode, size) = (metadata.dev(), metadata.ino(), metadata.size());
             siblings.push(Sibling { path, base, rule, device, inode, size, modified_ns });
         }
@@ -228,9 +248,20 @@ fn siblings<'a>(config: &'a ShipperConfig, folders: &[PathBuf]) -> Vec<Sibling<'
     siblings
 }
 
+/// Folders within a folder that its earlier generations are moved to (logrotate's `olddir`), by their names.
+fn old_folders(folder: &Path) -> Vec<PathBuf> {
+    let is_old = |name: &str| {
+        name.starts_with("old") || ["archive", "archived", "archives", "backup", "rotated"].contains(&name)
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.filter(|entry| entry.file_name().to_str().is_some_and(is_old)).map(|entry| entry.path()).collect()
+}
+
 /// The number in `NAME.3` and `NAME.3.gz`: the higher, the older. None where the name has a date or nothing.
 fn number(path: &Path, base: &Path) -> Option<u64> {
-    let rest = path.to_str()?.strip_prefix(base.to_str()?)?.strip_prefix('.')?;
+    let name = path.file_name()?.to_str()?;
+    let rest = name.strip_prefix(base.file_name()?.to_str()?)?.strip_prefix('.')?;
     rest.split('.').next()?.parse().ok()
 }
 

@@ -12,7 +12,10 @@
 mod files;
 mod generations;
 mod identity;
+mod lookup;
 mod outbox;
+mod parking;
+mod placing;
 mod reform;
 
 use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent};
@@ -22,9 +25,11 @@ pub use outbox::{InFlight, Outbox, OutboxError};
 
 use crate::{
     config::ShipperConfig,
+    descriptors,
     form::{Ending, Former, Stretch},
+    moment::Moment,
     plan::{Extent, PlanError, Planned},
-    source::{Feed, followed::Patience, loss_event},
+    source::{Feed, Stop, followed::Patience, loss_event, trace::Trace},
     uplink::{Outgoing, Report},
 };
 use files::Files;
@@ -32,6 +37,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 1 << 20;
+/// Stretches of files in one batch, at most.
+const EXTENTS_MAX: usize = 512;
 
 /// Everything between the sources and the uplink.
 #[derive(Debug)]
@@ -48,20 +55,21 @@ pub struct Shipper {
 }
 
 impl Shipper {
-    /// Reads the plan and forms again what was under way. `now_ns` is the epoch where a new one is needed.
+    /// Reads the plan and forms again what was under way. `now` is the epoch where a new one is needed.
     ///
     /// # Errors
     /// Where the state folder cannot be used.
     pub fn open(
         mut config: ShipperConfig,
         sealing: Option<Compression>,
-        now_ns: i64,
+        now: Moment,
     ) -> Result<Shipper, OutboxError> {
+        let now_ns = now.wall_ns;
         let shipper = settle(&mut config.host, &config.state_dir);
         let outbox = Outbox::open(&config.state_dir, shipper, now_ns.unsigned_abs(), sealing)?;
         let mut this = Shipper {
             outbox,
-            files: Files::default(),
+            files: Files::new(descriptors::raise()),
             builder: BatchBuilder::new(),
             former: Former::default(),
             buffer: vec![0; READ_BYTES],
@@ -72,14 +80,55 @@ impl Shipper {
         if let Some(damage) = this.outbox.damage().map(str::to_owned) {
             this.lost(now_ns, "state", format!("the shipper's state was damaged: {damage}"), &[]);
         }
-        this.files.reopen(&this.config, &mut this.outbox, now_ns)?;
+        this.outbox.follow_name(&this.config.host, now_ns.unsigned_abs())?;
+        this.outbox.settle_in()?;
+        this.files.reopen(&this.config, &mut this.outbox, now)?;
         this.reform(now_ns)?;
+        this.turn_epoch(now)?;
         Ok(this)
+    }
+
+    /// Where the epoch is over and nothing of it is under way any more, begins a new one: whether it did. The uplink then
+    /// has to introduce itself anew.
+    ///
+    /// # Errors
+    /// Where it cannot be written down.
+    pub fn turn_epoch(&mut self, now: Moment) -> Result<bool, OutboxError> {
+        let memory = self.outbox.memory();
+        let Some(why) = memory.epoch_over.clone().filter(|_| self.outbox.in_flight() == 0) else {
+            return Ok(false);
+        };
+        let (old, again) = (memory.epoch, memory.refused.len());
+        self.outbox.begin_epoch(now.wall_ns.unsigned_abs())?;
+        let epoch = self.outbox.memory().epoch;
+        tracing::warn!(old, epoch, %why, again, "the shipper begins a new epoch");
+        self.reform(now.wall_ns)?;
+        Ok(true)
+    }
+
+    /// Whether a batch waits for room on its way to the uplink.
+    pub fn has_ready(&self) -> bool {
+        self.outbox.has_ready()
+    }
+
+    /// Gives a batch back that the uplink has no room for.
+    pub fn put_back(&mut self, batch: Outgoing) {
+        self.outbox.put_back(batch);
+    }
+
+    /// From now on a full disk is waited for, until `giving_up` is set.
+    pub fn wait_for_room(&mut self, giving_up: Stop) {
+        self.outbox.wait_for_room(giving_up);
     }
 
     /// The first batch that goes out: what an uplink introduces itself with.
     pub fn first_id(&self) -> BatchId {
         self.outbox.first_id()
+    }
+
+    /// The highest number of this epoch that was given to a batch.
+    pub fn given(&self) -> u64 {
+        self.outbox.memory().next_sequence - 1
     }
 
     /// Where a feed goes on.
@@ -92,9 +141,9 @@ impl Shipper {
         self.outbox.in_flight()
     }
 
-    /// Whether there is room for another batch under way.
+    /// Whether there is room for another batch under way. None is planned in an epoch that is over.
     pub fn has_room(&self) -> bool {
-        self.outbox.in_flight_bytes() < self.config.window_bytes
+        self.outbox.memory().epoch_over.is_none() && self.outbox.in_flight_bytes() < self.config.window_bytes
     }
 
     /// How many batches are planned and not durable.
@@ -106,10 +155,37 @@ impl Shipper {
     ///
     /// # Errors
     /// Where it cannot be remembered.
-    pub fn scan(&mut self, now_ns: i64) -> Result<Vec<std::path::PathBuf>, PlanError> {
-        let (folders, losses) = self.files.scan(&self.config, &mut self.outbox, now_ns)?;
-        self.losses.extend(losses);
+    pub fn scan(&mut self, now: Moment) -> Result<Vec<std::path::PathBuf>, OutboxError> {
+        let folders = self.files.scan(&self.config, &mut self.outbox, now)?;
+        self.keep_deleted()?;
         Ok(folders)
+    }
+
+    /// Whether there are bytes to read of files that have lost their names: who ends now is the last who can.
+    pub fn has_unread_deleted(&self) -> bool {
+        self.files.by_id.values().any(|followed| followed.deleted && followed.has_more())
+    }
+
+    /// Batches under way whose files have lost their names are kept with their bytes: after a restart nobody could read
+    /// them again.
+    fn keep_deleted(&mut self) -> Result<(), OutboxError> {
+        let deleted = self.files.deleted();
+        if deleted.is_empty() {
+            return Ok(());
+        }
+        for open in self.outbox.memory().open.clone() {
+            let is_meant = |extent: &Extent| deleted.contains(&extent.file);
+            if open.planned.sealed || !open.planned.extents.iter().any(is_meant) {
+                continue;
+            }
+            match self.form_again(&open.planned) {
+                Ok(batch) => self.outbox.keep_sealed(&open.planned, &batch)?,
+                Err(why) => {
+                    tracing::warn!(sequence = open.planned.sequence, %why, "a batch under way cannot be kept");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// These files were written to.
@@ -121,30 +197,44 @@ impl Shipper {
     ///
     /// # Errors
     /// Where it cannot be planned.
-    pub fn form(&mut self, now_ns: i64) -> Result<bool, OutboxError> {
+    pub fn form(&mut self, now: Moment) -> Result<bool, OutboxError> {
+        if self.files.scan_due {
+            self.scan(now)?;
+        }
+        self.losses.append(&mut self.files.losses);
         if !self.losses.is_empty() {
             let events = std::mem::take(&mut self.losses);
-            self.feed(vec![Feed { events, ..Feed::default() }], now_ns)?;
+            self.feed(vec![Feed { events, ..Feed::default() }], now.wall_ns)?;
         }
-        let mut planned = self.outbox.planned(now_ns, self.clock);
+        let mut planned = self.outbox.planned(now.wall_ns, self.clock);
         for id in self.files.in_turn() {
-            if self.form_file(id, &mut planned, now_ns)? {
+            if planned.extents.len() >= EXTENTS_MAX || self.form_file(id, &mut planned, now)? {
                 break;
             }
         }
         if self.builder.is_empty() {
-            return Ok(false);
+            // What was read may have left descriptors for what was found and could not be opened.
+            let more = self.files.has_deferred() && self.files.has_descriptor();
+            self.files.scan_due |= more;
+            return Ok(more);
         }
         let batch = self.builder.finish(self.outbox.next_id(), planned.sealed_time_ns, planned.clock());
-        self.outbox.plan(planned, batch)?;
+        let is_deleted =
+            |extent: &Extent| self.files.by_id.get(&extent.file).is_some_and(|followed| followed.deleted);
+        if planned.extents.iter().any(is_deleted) {
+            self.outbox.plan_sealed(planned, &batch)?;
+        } else {
+            self.outbox.plan(planned, batch)?;
+        }
         Ok(true)
     }
 
     /// Takes what one file has; whether the batch is full.
-    fn form_file(&mut self, id: u64, planned: &mut Planned, now_ns: i64) -> Result<bool, OutboxError> {
+    fn form_file(&mut self, id: u64, planned: &mut Planned, now: Moment) -> Result<bool, OutboxError> {
+        let now_ns = now.wall_ns;
         loop {
-            let under_way = !planned.extents.is_empty();
-            let Some(ready) = self.files.ready(id, &mut self.outbox, under_way, now_ns)? else {
+            let in_work = planned.extents.iter().any(|extent| extent.file == id);
+            let Some(ready) = self.files.ready(id, &mut self.outbox, &self.config, in_work, now)? else {
                 return Ok(false);
             };
             let patience = Patience {
@@ -165,7 +255,7 @@ impl Shipper {
             if whole && ready.content.plain().is_none() {
                 ready.size = position + length as u64;
             }
-            let ending = if whole { ready.ending(now_ns, patience) } else { Ending::Open };
+            let ending = if whole { ready.ending(now, patience) } else { Ending::Open };
             let origin = self.builder.origin(&ready.voice.origin());
             let stamp_before = ready.dater.memory();
             let stretch = Stretch { bytes, ending, observed_ns: now_ns };
@@ -184,6 +274,8 @@ impl Shipper {
                 planned.voices.push(ready.voice.clone());
                 planned.voices.len() - 1
             });
+            let trace = Trace::of_bytes(taken);
+            ready.state.trace.append(position, &trace);
             let extent = Extent {
                 file: id,
                 start: position,
@@ -194,6 +286,7 @@ impl Shipper {
                 stamp_before,
                 stamp_after: ready.dater.memory(),
                 identity,
+                trace,
                 digest: String::new(),
             };
             ready.state.position = extent.end;
@@ -212,23 +305,26 @@ impl Shipper {
     /// Where they cannot be planned.
     pub fn feed(&mut self, feeds: Vec<Feed>, now_ns: i64) -> Result<(), OutboxError> {
         for feed in feeds {
+            let has_cursor = !feed.cursor.is_empty();
             for (origin, records) in &feed.records {
                 let origin = self.builder.origin(origin);
                 for record in records {
-                    self.push(now_ns, |builder| record.with_ref(|record| builder.push(origin, record)))?;
+                    self.push(now_ns, has_cursor, |builder| {
+                        record.with_ref(|record| builder.push(origin, record))
+                    })?;
                 }
             }
             for sample in &feed.samples {
-                self.push(now_ns, |builder| builder.push_sample(sample))?;
+                self.push(now_ns, has_cursor, |builder| builder.push_sample(sample))?;
             }
             for event in &feed.events {
-                self.push(now_ns, |builder| builder.push_event(event))?;
+                self.push(now_ns, has_cursor, |builder| builder.push_event(event))?;
             }
             for placement in &feed.placements {
-                self.push(now_ns, |builder| builder.push_placement(placement))?;
+                self.push(now_ns, has_cursor, |builder| builder.push_placement(placement))?;
             }
             let cursors = if feed.cursor.is_empty() { Vec::new() } else { vec![(feed.stream, feed.cursor)] };
-            self.seal(now_ns, cursors)?;
+            self.seal(now_ns, cursors, false)?;
         }
         Ok(())
     }
@@ -237,20 +333,27 @@ impl Shipper {
     fn push(
         &mut self,
         now_ns: i64,
+        has_cursor: bool,
         mut row: impl FnMut(&mut BatchBuilder) -> Result<(), Full>,
     ) -> Result<(), OutboxError> {
         if row(&mut self.builder).is_ok() {
             return Ok(());
         }
-        self.seal(now_ns, Vec::new())?;
+        // Without the batches behind it, with its cursor, the feed is read again.
+        self.seal(now_ns, Vec::new(), has_cursor)?;
         if row(&mut self.builder).is_err() {
             self.lost(now_ns, "row", "a row is larger than a batch may be".to_owned(), &[("records", 1)]);
         }
         Ok(())
     }
 
-    fn seal(&mut self, now_ns: i64, cursors: Vec<(String, Vec<u8>)>) -> Result<(), OutboxError> {
-        let planned = Planned { cursors, ..self.outbox.planned(now_ns, self.clock) };
+    fn seal(
+        &mut self,
+        now_ns: i64,
+        cursors: Vec<(String, Vec<u8>)>,
+        unfinished: bool,
+    ) -> Result<(), OutboxError> {
+        let planned = Planned { cursors, unfinished, ..self.outbox.planned(now_ns, self.clock) };
         if self.builder.is_empty() {
             // Nothing but a cursor: it may go on without a batch.
             for (name, cursor) in planned.cursors {
@@ -283,6 +386,19 @@ impl Shipper {
         match report {
             Report::Clock(clock) => self.clock = clock,
             Report::Acknowledged { sequence, .. } => self.outbox.acknowledged(sequence)?,
+            Report::Ahead { sequence } => {
+                tracing::warn!(
+                    known = sequence,
+                    "the ingester knows numbers of this shipper that it has not given: its state was set back, or another machine sends under its name"
+                );
+                self.outbox.end_epoch("the ingester knew numbers that it had not given")?;
+            }
+            Report::Refused { sequence, reason } => {
+                if self.outbox.refused(sequence)?.is_some() {
+                    tracing::warn!(sequence, %reason, "the ingester holds another batch under this number; it is sent again in a new epoch");
+                    self.outbox.end_epoch("the ingester held another batch under one of its numbers")?;
+                }
+            }
             Report::Rejected { sequence, reason } => {
                 if let Some(batch) = self.outbox.find(sequence) {
                     tracing::error!(sequence, %reason, records = batch.records, "a batch was rejected; its records are lost");

@@ -3,10 +3,11 @@
 use std::{collections::VecDeque, path::Path};
 
 use bytes::Bytes;
-use lastwords_record::{Batch, BatchId, Clock, Compression, SealError, ShipperId};
+use lastwords_record::{Batch, BatchId, Clock, Compression, Host, SealError, ShipperId};
 
 use crate::{
     plan::{Entry, Open, Plan, PlanError, Planned, Remembered},
+    source::Stop,
     uplink::{Content, Outgoing},
 };
 
@@ -27,7 +28,7 @@ pub struct Outbox {
     plan: Plan,
     /// None: batches stay columns (the uplink is this process).
     sealing: Option<Compression>,
-    /// Planned, not yet durable.
+    /// Planned, not yet durable, or to be sent behind what is not.
     unsynced: Vec<Outgoing>,
     dirty: bool,
     /// Durable, to be sent.
@@ -70,6 +71,59 @@ impl Outbox {
         })
     }
 
+    /// Says that the epoch belongs to this machine and this folder, as [`Plan::settle_in`].
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn settle_in(&mut self) -> Result<(), PlanError> {
+        self.plan.settle_in()
+    }
+
+    /// Goes on under a host's new name, as [`Plan::follow_name`].
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn follow_name(&mut self, host: &Host, epoch: u64) -> Result<(), PlanError> {
+        self.plan.follow_name(host, epoch)
+    }
+
+    /// A full disk is waited for, as [`Plan::wait_for_room`].
+    pub fn wait_for_room(&mut self, giving_up: Stop) {
+        self.plan.wait_for_room(giving_up);
+    }
+
+    /// No new batch gets a number of this epoch.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn end_epoch(&mut self, why: &str) -> Result<(), PlanError> {
+        if self.memory().epoch_over.is_some() {
+            return Ok(());
+        }
+        self.remember(Entry::EpochOver { why: why.to_owned() })
+    }
+
+    /// Begins a new epoch. What was refused or is under way is to be formed and sent again.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn begin_epoch(&mut self, epoch: u64) -> Result<(), PlanError> {
+        self.plan.begin_epoch(epoch)?;
+        self.unsynced.clear();
+        self.ready.clear();
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
+        Ok(())
+    }
+
+    /// The other side holds another content under a number: the batch waits for a new epoch.
+    ///
+    /// # Errors
+    /// Where it cannot be written down.
+    pub fn refused(&mut self, sequence: u64) -> Result<Option<InFlight>, PlanError> {
+        self.leave(sequence, Entry::Refused { sequence })
+    }
+
     /// What the plan remembers.
     pub fn memory(&self) -> &Remembered {
         self.plan.memory()
@@ -100,6 +154,7 @@ impl Outbox {
             clock_offset_ns: clock.offset_ns,
             clock_uncertainty_ns: clock.uncertainty_ns,
             sealed: false,
+            unfinished: false,
             cursors: Vec::new(),
             voices: Vec::new(),
             extents: Vec::new(),
@@ -154,11 +209,23 @@ impl Outbox {
         Ok(())
     }
 
+    /// Keeps the bytes of a batch under way: what it was made of cannot be read again for much longer.
+    ///
+    /// # Errors
+    /// Where it cannot be sealed or written down.
+    pub fn keep_sealed(&mut self, planned: &Planned, batch: &Batch) -> Result<(), OutboxError> {
+        let envelope = batch.seal(self.sealing.unwrap_or(Compression::DEFAULT))?;
+        let planned = Planned { sealed: true, ..planned.clone() };
+        self.dirty = true;
+        self.plan.append(Entry::Batch(planned), envelope)?;
+        Ok(())
+    }
+
     /// Sends a batch again whose bytes the plan holds.
     pub fn resend_sealed(&mut self, open: &Open) {
         let id = self.memory().batch_id(open.planned.sequence);
         self.count(id.sequence, open.envelope.len() as u64, 0);
-        self.ready.push_back(Outgoing { id, content: Content::Sealed(open.envelope.clone()) });
+        self.unsynced.push(Outgoing { id, content: Content::Sealed(open.envelope.clone()) });
     }
 
     /// Sends a batch again that was formed again.
@@ -167,7 +234,7 @@ impl Outbox {
     /// Where it cannot be sealed.
     pub fn resend(&mut self, batch: Batch) -> Result<(), OutboxError> {
         let outgoing = self.outgoing(batch)?;
-        self.ready.push_back(outgoing);
+        self.unsynced.push(outgoing);
         Ok(())
     }
 
@@ -210,6 +277,16 @@ impl Outbox {
         self.ready.pop_front()
     }
 
+    /// Gives a batch back that the uplink has no room for: it is the next one.
+    pub fn put_back(&mut self, batch: Outgoing) {
+        self.ready.push_front(batch);
+    }
+
+    /// Whether a batch waits for room on its way to the uplink.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// This batch and all before it are durable on the other side. Not synced: forgotten, it is sent again, and
     /// known there.
     ///
@@ -233,10 +310,14 @@ impl Outbox {
     /// # Errors
     /// Where it cannot be written down.
     pub fn rejected(&mut self, sequence: u64) -> Result<Option<InFlight>, PlanError> {
+        self.leave(sequence, Entry::Rejected { sequence })
+    }
+
+    fn leave(&mut self, sequence: u64, entry: Entry) -> Result<Option<InFlight>, PlanError> {
         let Some(place) = self.in_flight.iter().position(|batch| batch.sequence == sequence) else {
             return Ok(None);
         };
-        self.plan.append(Entry::Rejected { sequence }, Bytes::new())?;
+        self.plan.append(entry, Bytes::new())?;
         self.dirty = true;
         let batch = self.in_flight.remove(place);
         self.in_flight_bytes -= batch.map_or(0, |batch| batch.bytes);

@@ -1,5 +1,7 @@
 //! After a restart: the batches that were under way, formed again exactly as they were.
 
+use std::collections::BTreeSet;
+
 use lastwords_record::Batch;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,7 +19,12 @@ impl Shipper {
                 self.outbox.resend_sealed(&open);
                 continue;
             }
-            match self.form_again(&open.planned) {
+            let mut formed = self.form_again(&open.planned);
+            if formed.is_err() && self.go_on_in_copies(&open.planned)? {
+                // A file was rotated only just now.
+                formed = self.form_again(&open.planned);
+            }
+            match formed {
                 Ok(batch) => self.outbox.resend(batch)?,
                 Err(why) => self.give_up(&open.planned, &why, now_ns)?,
             }
@@ -26,7 +33,18 @@ impl Shipper {
         Ok(())
     }
 
-    fn form_again(&mut self, planned: &Planned) -> Result<Batch, String> {
+    /// Goes on in copies of the files of a batch that hold something else by now: whether there are any.
+    fn go_on_in_copies(&mut self, planned: &Planned) -> Result<bool, OutboxError> {
+        let mut found = false;
+        let files: BTreeSet<u64> = planned.extents.iter().map(|extent| extent.file).collect();
+        for id in files {
+            let is_other = self.files.get(id).is_some_and(|file| !file.is_itself().unwrap_or_default());
+            found |= is_other && self.files.go_on_in_copy(id, &mut self.outbox)?;
+        }
+        Ok(found)
+    }
+
+    pub(super) fn form_again(&mut self, planned: &Planned) -> Result<Batch, String> {
         self.builder.form_again(true);
         let formed = self.push_extents(planned);
         self.builder.form_again(false);
@@ -39,6 +57,7 @@ impl Shipper {
     fn push_extents(&mut self, planned: &Planned) -> Result<(), String> {
         for extent in &planned.extents {
             let voice = planned.voices.get(extent.voice).ok_or("the plan names no voice for it")?;
+            self.files.unpark(extent.file);
             let file = self.files.get(extent.file).ok_or("its file is gone")?;
             let length = usize::try_from(extent.end - extent.start).map_err(|_| "its plan makes no sense")?;
             let buffer = self.buffer.get_mut(..length).ok_or("its plan makes no sense")?;

@@ -2,10 +2,10 @@
 //! its name.
 
 use std::{
-    fs::{self, File},
+    fs::{self, Metadata},
     io,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     form::{Dater, Ending},
+    moment::Moment,
     plan::Voice,
 };
 
@@ -32,14 +33,18 @@ pub struct Followed {
     pub size: u64,
     /// When it was last written, as the file system says; UTC nanoseconds.
     modified_ns: i64,
-    /// When its size last changed, UTC nanoseconds.
+    /// When its size last changed, by the steady clock.
     pub changed_ns: i64,
     /// It may have grown since it was last looked at.
     pub touched: bool,
+    /// It has changed, and whether it still is what was read of it is not known yet.
+    pub suspect: bool,
     /// Its path means another file now, or none: nobody begins anything new in it.
     pub left: bool,
     /// Its name is gone altogether: only we hold it.
     pub deleted: bool,
+    /// The plan knows that it has no name any more and was read to its end: after a restart nobody looks for it.
+    pub settled: bool,
     /// Nothing will be added: it was truncated or is a finished copy. What is left is read to the end.
     pub finished: bool,
 }
@@ -53,32 +58,14 @@ pub struct Patience {
     pub partial_ns: i64,
 }
 
-/// What is known of a path.
-#[derive(Debug)]
-pub struct Seen {
-    /// The open file.
-    pub file: File,
-    /// Device.
-    pub device: u64,
-    /// Inode.
-    pub inode: u64,
-    /// Bytes.
-    pub size: u64,
-}
-
-/// Opens a path and says what it is.
-///
-/// # Errors
-/// Where it cannot be opened.
-pub fn look(path: &Path) -> io::Result<Seen> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    Ok(Seen { device: metadata.dev(), inode: metadata.ino(), size: metadata.size(), file })
+/// When a file was last written, UTC nanoseconds.
+pub fn modified_ns(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
 impl Followed {
     /// Takes up a generation.
-    pub fn new(state: FileState, content: Content, voice: Voice, now_ns: i64) -> Followed {
+    pub fn new(state: FileState, content: Content, voice: Voice, now: Moment) -> Followed {
         let dater = Dater::new(&voice, Some(state.stamp));
         Followed {
             state,
@@ -87,10 +74,12 @@ impl Followed {
             dater,
             size: 0,
             modified_ns: 0,
-            changed_ns: now_ns,
+            changed_ns: now.steady_ns,
             touched: true,
+            suspect: true,
             left: false,
             deleted: false,
+            settled: false,
             finished: false,
         }
     }
@@ -99,43 +88,66 @@ impl Followed {
     ///
     /// # Errors
     /// Where that cannot be found out.
-    pub fn look(&mut self, now_ns: i64) -> io::Result<bool> {
+    pub fn look(&mut self, now: Moment) -> io::Result<bool> {
+        if matches!(self.content, Content::Parked) {
+            return Ok(true);
+        }
         let Some(file) = self.content.plain() else {
-            // A gzipped file is finished: it is read to its end.
+            // A compressed file is finished: it is read to its end.
             self.finished = true;
             self.size = u64::MAX;
             return Ok(true);
         };
         let metadata = file.metadata()?;
         self.deleted = metadata.nlink() == 0;
-        let size = metadata.size();
+        let (size, modified_ns) = (metadata.size(), modified_ns(&metadata));
         if size < self.state.position {
             return Ok(false);
         }
-        self.modified_ns =
-            metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        // A file that is written anew may have the size that it had.
+        if (size, modified_ns) != (self.size, self.modified_ns) {
+            self.suspect = true;
+        }
+        self.modified_ns = modified_ns;
         if size != self.size {
             self.size = size;
-            self.changed_ns = now_ns;
+            self.changed_ns = now.steady_ns;
         }
-        Ok(true)
-    }
-
-    /// What changes when it is written to: a file that is written anew may have the size that it had.
-    pub fn written(&self) -> (u64, i64) {
-        (self.size, self.modified_ns)
+        if self.suspect {
+            // The judgement is kept only where it is good: what is not dealt with now is judged again.
+            self.suspect = !self.is_itself()?;
+            self.note_beginning();
+        }
+        Ok(!self.suspect)
     }
 
     /// Looks at its size and its name without judging its content; that comes before it is read.
-    pub fn refresh(&mut self, now_ns: i64) {
+    pub fn refresh(&mut self, now: Moment) {
         let Some(metadata) = self.content.plain().and_then(|file| file.metadata().ok()) else { return };
         self.deleted = metadata.nlink() == 0;
-        // The time of writing stays as it was, so that the next look compares the content.
         if metadata.size() > self.size {
             self.size = metadata.size();
-            self.modified_ns = 0;
-            self.changed_ns = now_ns;
+            self.suspect = true;
+            self.changed_ns = now.steady_ns;
+            if self.is_itself().unwrap_or_default() {
+                self.note_beginning();
+            }
         }
+    }
+
+    /// Before anything is read, its first bytes are all that a copy can be recognised by.
+    fn note_beginning(&mut self) {
+        if self.state.position == 0
+            && let Ok(head) = self.content.head()
+            && self.state.identity.matches(&head)
+        {
+            self.state.identity = Fingerprint::of(&head);
+        }
+    }
+
+    /// Whether size and time of writing are those of the last look.
+    pub fn is_unchanged(&self, metadata: &Metadata) -> bool {
+        (metadata.size(), modified_ns(metadata)) == (self.size, self.modified_ns)
     }
 
     /// Whether what was read of it before is still what it holds.
@@ -151,9 +163,27 @@ impl Followed {
         self.size > self.state.position
     }
 
+    /// Bytes that are known to be there and were not read.
+    pub fn unread(&self) -> u64 {
+        if self.content.plain().is_none() { 0 } else { self.size.saturating_sub(self.state.position) }
+    }
+
+    /// Goes on in another file of the same content: under a name that a rule means, or in a finished copy.
+    pub fn go_on_in(&mut self, path: &Path, content: Content, finished: bool) {
+        if let Ok(metadata) = fs::metadata(path) {
+            (self.state.device, self.state.inode) = (metadata.dev(), metadata.ino());
+        }
+        self.content = content;
+        self.state.path = path.to_string_lossy().into_owned();
+        (self.finished, self.left, self.deleted) = (finished, finished, false);
+        (self.touched, self.suspect) = (true, true);
+        // Not known before it is looked at.
+        (self.size, self.modified_ns) = (if finished { u64::MAX } else { self.state.position }, 0);
+    }
+
     /// What is done with lines at the end of what there is now.
-    pub fn ending(&self, now_ns: i64, patience: Patience) -> Ending {
-        let quiet_ns = now_ns.saturating_sub(self.changed_ns);
+    pub fn ending(&self, now: Moment, patience: Patience) -> Ending {
+        let quiet_ns = now.steady_ns.saturating_sub(self.changed_ns);
         if self.finished || quiet_ns >= patience.partial_ns {
             Ending::All
         } else if quiet_ns >= patience.group_ns {
@@ -176,90 +206,5 @@ impl Followed {
             known
         };
         Ok(head.with_tail(read))
-    }
-}
-
-/// Finds the content of a generation that the plan knows: under its path; under another name in the same folder, by
-/// inode; in a copy or a gzipped copy whose name begins alike, by content. The path where it is, and whether what was
-/// found is the generation itself and not a copy.
-pub fn locate(state: &FileState) -> Option<(PathBuf, Content, bool)> {
-    let path = Path::new(&state.path);
-    let itself = |path: &Path| {
-        let seen = look(path).ok().filter(|seen| (seen.device, seen.inode) == (state.device, state.inode))?;
-        let mut content = Content::open(seen.file).ok()?;
-        // It was empty when it was last seen, so that only its inode tells; a copy's inode may be that one, used again.
-        if state.identity.head_length == 0 && content.plain().is_none() {
-            return None;
-        }
-        content.is(&state.identity, state.position).ok()?.then_some(content)
-    };
-    if let Some(content) = itself(path) {
-        return Some((path.to_owned(), content, true));
-    }
-    let folder = path.parent()?;
-    let siblings: Vec<PathBuf> = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
-    let by_inode = siblings.iter().filter(|sibling| {
-        fs::metadata(sibling).is_ok_and(|found| (found.dev(), found.ino()) == (state.device, state.inode))
-    });
-    for sibling in by_inode {
-        if let Some(content) = itself(sibling) {
-            return Some((sibling.clone(), content, true));
-        }
-    }
-    find_copy(state, path, &siblings).map(|(path, content)| (path, content, false))
-}
-
-/// A copy that log rotation made: `app.log.1`, `app.log-20261120.gz`. Content that is empty so far has no copy.
-pub fn find_copy(state: &FileState, path: &Path, siblings: &[PathBuf]) -> Option<(PathBuf, Content)> {
-    siblings.iter().find_map(|sibling| Some((sibling.clone(), as_copy(state, path, sibling)?)))
-}
-
-/// The content of `sibling` where it is a copy of a generation that was last seen at `path`: its name is that one's
-/// with something behind, and it goes on as that one did.
-pub fn as_copy(state: &FileState, path: &Path, sibling: &Path) -> Option<Content> {
-    let (name, other) = (path.file_name()?.to_str()?, sibling.file_name()?.to_str()?);
-    // A copy may be renamed and copied in its turn: `app.log.1`, `app.log.2.gz`.
-    let named_alike = std::iter::once(name)
-        .chain(stems(name))
-        .any(|stem| other.len() > stem.len() && other.starts_with(stem));
-    if state.position == 0 || other == name || !named_alike {
-        return None;
-    }
-    let mut content = Content::open(File::open(sibling).ok()?).ok()?;
-    content.is(&state.identity, state.position).ok()?.then_some(content)
-}
-
-/// The names that a file may have had before log rotation gave it this one, longest first: `app.log` for `app.log.1`,
-/// `app.log-20261120.gz`.
-pub fn stems(name: &str) -> impl Iterator<Item = &str> {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    let counts = |rest: &str| {
-        rest.starts_with(|first: char| first.is_ascii_digit())
-            && rest.chars().all(|other| other.is_ascii_digit() || "-_.T:".contains(other))
-    };
-    name.rmatch_indices(['.', '-']).filter_map(move |(at, _)| {
-        let (stem, rest) = (name.get(..at)?, name.get(at + 1..)?);
-        (!stem.is_empty() && counts(rest)).then_some(stem)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::stems;
-
-    #[test]
-    fn rotated_names_tell_the_names_before() {
-        let cases: [(&str, &[&str]); 7] = [
-            ("app.log", &[]),
-            ("app.log.1", &["app.log"]),
-            ("app.log.2.gz", &["app.log"]),
-            ("app.log-20261120.gz", &["app.log"]),
-            ("app.log-2026-11-20", &["app.log-2026-11", "app.log-2026", "app.log"]),
-            ("node1.1", &["node1"]),
-            (".1", &[]),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(stems(name).collect::<Vec<_>>(), expected, "{name}");
-        }
     }
 }

@@ -46,7 +46,9 @@ pub mod grouped;
 pub mod identity;
 pub mod journald;
 pub mod kernel_entry;
+pub mod kin;
 pub mod kmsg;
+pub mod trace;
 
 /// Bytes of rows in one feed, at most.
 pub const FEED_BYTES_MAX: usize = 256 * 1024;

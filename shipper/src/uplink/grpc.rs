@@ -165,6 +165,9 @@ impl Link {
         let welcome = welcome(&mut responses).await?;
         tracing::info!(ingester = %welcome.agent, resent = self.kept.len(), "connected to the ingester");
         backoff.reset();
+        if let Some(sequence) = welcome.highest_sequence.filter(|known| *known > self.identity.given) {
+            let _ = self.reports.send(Report::Ahead { sequence }).await;
+        }
         self.sent = 0;
         self.sent_bytes = 0;
         self.exchange(&requests, &mut responses, welcome.in_flight_bytes_max.max(1)).await
@@ -245,6 +248,7 @@ impl Link {
 
     async fn keep(&mut self, outgoing: Outgoing) {
         let id = outgoing.id;
+        self.identity.given = self.identity.given.max(id.sequence);
         match outgoing.content.seal(lastwords_record::Compression::DEFAULT) {
             Ok(envelope) => self.kept.push_back(Kept { id, envelope }),
             Err(error) => {
@@ -283,9 +287,14 @@ impl Link {
                 if let Some(kept) = place.and_then(|place| self.kept.remove(place)) {
                     self.sent = self.sent.saturating_sub(1);
                     self.sent_bytes = self.sent_bytes.saturating_sub(kept.envelope.len() as u64);
-                    let reason = format!("{}: {}", rejection.reason().as_str_name(), rejection.detail);
-                    let _ =
-                        self.reports.send(Report::Rejected { sequence: rejection.sequence, reason }).await;
+                    let sequence = rejection.sequence;
+                    let report = if rejection.reason() == v1::rejection::Reason::Conflict {
+                        Report::Refused { sequence, reason: rejection.detail }
+                    } else {
+                        let reason = format!("{}: {}", rejection.reason().as_str_name(), rejection.detail);
+                        Report::Rejected { sequence, reason }
+                    };
+                    let _ = self.reports.send(report).await;
                 }
             }
             ship_response::Message::Heartbeat(reply) => {

@@ -11,7 +11,7 @@ use lastwords_record::{Batch, BatchId};
 use lastwords_runtime::Backoff;
 use tokio::sync::mpsc;
 
-use super::{Content, Deliver, DeliverError, Delivered, Outgoing, Report};
+use super::{Content, Deliver, DeliverError, Delivered, Identity, Outgoing, Report};
 
 type Attempt = Pin<Box<dyn Future<Output = Result<Delivered, DeliverError>> + Send>>;
 
@@ -47,9 +47,16 @@ impl Underway {
 
 pub(super) async fn drive(
     sink: Arc<dyn Deliver>,
+    identity: Identity,
     mut outgoing: mpsc::Receiver<Outgoing>,
     reports: mpsc::Sender<Report>,
 ) {
+    let known = sink.highest(identity.next.shipper, identity.next.epoch);
+    if let Some(sequence) = known.filter(|known| *known > identity.given)
+        && reports.send(Report::Ahead { sequence }).await.is_err()
+    {
+        return;
+    }
     let mut underway = Underway::default();
     let mut open = true;
     while open || !underway.0.is_empty() {
@@ -71,6 +78,7 @@ pub(super) async fn drive(
 fn report(id: BatchId, outcome: Result<Delivered, DeliverError>) -> Report {
     match outcome {
         Ok(delivered) => Report::Acknowledged { sequence: id.sequence, delivered },
+        Err(DeliverError::Conflict(reason)) => Report::Refused { sequence: id.sequence, reason },
         Err(DeliverError::Rejected(reason) | DeliverError::Retry(reason)) => {
             Report::Rejected { sequence: id.sequence, reason }
         }

@@ -15,7 +15,7 @@ pub use once::{SendError, send};
 use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use lastwords_record::{Batch, BatchId, Clock, Compression, Host, SealError};
+use lastwords_record::{Batch, BatchId, Clock, Compression, Host, SealError, ShipperId};
 use tokio::sync::mpsc;
 
 pub use clock::ClockFilter;
@@ -54,6 +54,11 @@ pub trait Deliver: Send + Sync {
     /// Takes a batch; the future resolves when it is durable. Called in the order of the batches' numbers; several
     /// may be under way.
     fn deliver(&self, batch: Batch) -> DeliverFuture;
+
+    /// The highest number that it knows of a shipper and epoch; none where it knows none, or cannot tell.
+    fn highest(&self, _shipper: ShipperId, _epoch: u64) -> Option<u64> {
+        None
+    }
 }
 
 /// What the writer made of a batch.
@@ -74,6 +79,9 @@ pub enum DeliverError {
     /// Never; it counts as lost.
     #[error("{0}")]
     Rejected(String),
+    /// Another content is stored under its number; it may come again under another one.
+    #[error("{0}")]
+    Conflict(String),
 }
 
 /// Who speaks.
@@ -81,6 +89,8 @@ pub enum DeliverError {
 pub struct Identity {
     /// The first number that will be sent, with shipper and epoch.
     pub next: BatchId,
+    /// The highest number of this epoch that was ever given to a batch.
+    pub given: u64,
     /// The host that the shipper runs on.
     pub host: Host,
 }
@@ -133,6 +143,18 @@ pub enum Report {
         /// Why.
         reason: String,
     },
+    /// The other side holds another content under this number.
+    Refused {
+        /// Its number.
+        sequence: u64,
+        /// For people.
+        reason: String,
+    },
+    /// The other side knows a number that was never given here.
+    Ahead {
+        /// The highest that it knows.
+        sequence: u64,
+    },
     /// The clock was measured.
     Clock(Clock),
 }
@@ -153,6 +175,6 @@ pub async fn drive(
             grpc::drive(endpoint, identity, outgoing, reports).await
         }
         Uplink::Unix(path) => grpc::drive(grpc::Endpoint::Unix(path), identity, outgoing, reports).await,
-        Uplink::InProcess(sink) => inprocess::drive(sink, outgoing, reports).await,
+        Uplink::InProcess(sink) => inprocess::drive(sink, identity, outgoing, reports).await,
     }
 }

@@ -28,7 +28,7 @@ pub async fn send(uplink: Uplink, host: Host, batches: Vec<Batch>) -> Result<Del
     let last = batches.last().map_or(next.sequence, |batch| batch.header.id.sequence);
     let (outgoing, taken) = mpsc::channel(OUTGOING_MAX);
     let (said, mut reports) = mpsc::channel(OUTGOING_MAX);
-    let driver = tokio::spawn(drive(uplink, Identity { next, host }, taken, said));
+    let driver = tokio::spawn(drive(uplink, Identity { next, given: u64::MAX, host }, taken, said));
     let feeder = tokio::spawn(async move {
         for batch in batches {
             let one = Outgoing { id: batch.header.id, content: Content::Open(Box::new(batch)) };
@@ -48,8 +48,11 @@ pub async fn send(uplink: Uplink, host: Host, batches: Vec<Batch>) -> Result<Del
                     break Ok(sum);
                 }
             }
-            Some(Report::Rejected { reason, .. }) => break Err(SendError::Rejected(reason)),
-            Some(Report::Clock(_)) => {}
+            Some(Report::Rejected { reason, .. } | Report::Refused { reason, .. }) => {
+                break Err(SendError::Rejected(reason));
+            }
+            // Whoever made them makes the same ones under the same numbers again.
+            Some(Report::Clock(_) | Report::Ahead { .. }) => {}
             None => break Err(SendError::Interrupted),
         }
     };

@@ -23,6 +23,8 @@ pub struct BatchRow<'a> {
     pub hosts: &'a str,
     /// Empty, or why the batch is in quarantine.
     pub quarantined: &'a str,
+    /// What tells it from another batch under its number; 0: not known.
+    pub content: u64,
     /// When the shipper sealed it, nanoseconds UTC.
     pub sealed_ns: i64,
     /// When it was stored, nanoseconds UTC.
@@ -45,6 +47,7 @@ super::block!(
         hosts: LowCardinality = LowCardinality::default() => "Hosts",
         host_names: LowCardinality = LowCardinality::default() => "HostNames",
         quarantined: Strings = Strings::default() => "Quarantined",
+        content: Fixed<u64> = Fixed::new("UInt64") => "Content",
         sealed: Fixed<i64> = Fixed::new("DateTime64(9, 'UTC')") => "Sealed",
         stored: Fixed<i64> = Fixed::new("DateTime64(9, 'UTC')") => "Stored",
         planned: Fixed<u32> = Fixed::new("DateTime('UTC')") => "Planned",
@@ -70,6 +73,7 @@ impl BatchesBlock {
         }
         self.host_names.push(row.hosts);
         self.quarantined.push(row.quarantined.as_bytes());
+        self.content.push(row.content);
         self.sealed.push(row.sealed_ns);
         self.stored.push(row.stored_ns);
         self.planned.push(row.planned_s);

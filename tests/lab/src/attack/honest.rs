@@ -40,7 +40,7 @@ pub async fn ship(address: SocketAddr, name: String, until: Instant) -> Account 
     let id = |sequence| BatchId { shipper, epoch, sequence };
     let (outgoing, taken) = mpsc::channel(1024);
     let (said, mut reports) = mpsc::channel(1024);
-    let identity = Identity { next: id(1), host: host.clone() };
+    let identity = Identity { next: id(1), given: u64::MAX, host: host.clone() };
     let driver = tokio::spawn(uplink::drive(Uplink::Grpc(address.to_string()), identity, taken, said));
     let (mut account, mut sent) = (Account::default(), BTreeMap::new());
     let mut tick = tokio::time::interval(EVERY);
@@ -62,11 +62,11 @@ pub async fn ship(address: SocketAddr, name: String, until: Instant) -> Account 
                     account.acknowledged.extend(sent.values().map(Instant::elapsed));
                     sent = rest;
                 }
-                Some(Report::Rejected { sequence, .. }) => {
+                Some(Report::Rejected { sequence, .. } | Report::Refused { sequence, .. }) => {
                     sent.remove(&sequence);
                     account.lost += 1;
                 }
-                Some(Report::Clock(_)) => {}
+                Some(Report::Clock(_) | Report::Ahead { .. }) => {}
                 None => break,
             },
         }

@@ -205,6 +205,7 @@ async fn answer(
             agent: "lab sink".to_owned(),
             in_flight_bytes_max: 16 << 20,
             batch_bytes_max: 1 << 20,
+            highest_sequence: None,
         }),
         ship_request::Message::Batch(envelope) => {
             let header = header(&envelope)?;

@@ -11,6 +11,9 @@ use std::{
 use lastwords_record::{Batch, Host, Source};
 use proptest::prelude::*;
 
+mod epochs;
+mod rotation;
+
 use super::*;
 use crate::{config::FileRule, uplink::Content};
 
@@ -19,6 +22,8 @@ const SECOND: i64 = 1_000_000_000;
 /// A machine with one shipper, and a sink.
 struct World {
     folder: tempfile::TempDir,
+    /// Which files of its folder are meant.
+    glob: &'static str,
     shipper: Option<Shipper>,
     now_ns: i64,
     /// What the sink has, by epoch and number.
@@ -33,6 +38,7 @@ impl World {
         fs::create_dir(folder.path().join("log")).unwrap();
         let mut world = World {
             folder,
+            glob: "*.log",
             shipper: None,
             now_ns: 1_700_000_000 * SECOND,
             sink: BTreeMap::new(),
@@ -49,14 +55,19 @@ impl World {
     fn config(&self) -> ShipperConfig {
         let host = Host { name: "hv01".to_owned(), machine_id: "1".to_owned() };
         let mut config = ShipperConfig::new(host, self.folder.path().join("state"));
-        let glob = format!("{}/*.log", self.folder.path().join("log").display());
+        let glob = format!("{}/{}", self.folder.path().join("log").display(), self.glob);
         config.files = vec![FileRule::new(Source::File, &[glob], &[], "UTC").unwrap()];
         config
     }
 
+    fn now(&self) -> Moment {
+        Moment { wall_ns: self.now_ns, steady_ns: self.now_ns }
+    }
+
     fn start(&mut self) {
         self.sent.clear();
-        self.shipper = Some(Shipper::open(self.config(), None, self.now_ns).unwrap());
+        self.shipper = None;
+        self.shipper = Some(Shipper::open(self.config(), None, self.now()).unwrap());
     }
 
     /// The process is killed: all that it had in memory is gone.
@@ -65,18 +76,29 @@ impl World {
         self.start();
     }
 
+    /// Something happens while the shipper runs, or while it is away.
+    fn meanwhile(&mut self, away: bool, happens: impl FnOnce(&World)) {
+        if away {
+            self.shipper = None;
+        }
+        happens(self);
+        if away {
+            self.start();
+        }
+    }
+
     fn shipper(&mut self) -> &mut Shipper {
         self.shipper.as_mut().unwrap()
     }
 
     fn scan(&mut self) {
-        let now_ns = self.now_ns;
-        self.shipper().scan(now_ns).unwrap();
+        let now = self.now();
+        self.shipper().scan(now).unwrap();
     }
 
     fn form(&mut self) -> bool {
-        let now_ns = self.now_ns;
-        self.shipper().form(now_ns).unwrap()
+        let now = self.now();
+        self.shipper().form(now).unwrap()
     }
 
     /// Sends what is ready; the sink keeps it.
@@ -90,7 +112,8 @@ impl World {
             let id = batch.header.id;
             self.sent.push(id.sequence);
             if let Some(before) = self.sink.get(&(id.epoch, id.sequence)) {
-                assert_eq!(before, &batch, "number {} came again with another content", id.sequence);
+                let (before, again) = (before.content_hash(), batch.content_hash());
+                assert_eq!(before, again, "number {} came again with another content", id.sequence);
             }
             self.sink.insert((id.epoch, id.sequence), batch);
         }
@@ -113,6 +136,8 @@ impl World {
             self.shipper().sync().unwrap();
             self.send();
             self.acknowledge();
+            let now = self.now();
+            self.shipper().turn_epoch(now).unwrap();
             self.now_ns += 10 * SECOND;
         }
     }
@@ -120,6 +145,33 @@ impl World {
     fn append(&self, name: &str, text: &str) {
         let mut file = OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// As logrotate's `copytruncate` does.
+    fn copy_and_truncate(&self, name: &str) {
+        for generation in (1..100).rev() {
+            let numbered = |generation: u32| self.path(&format!("{name}.{generation}"));
+            if numbered(generation).exists() {
+                fs::rename(numbered(generation), numbered(generation + 1)).unwrap();
+            }
+            let zipped = |generation: u32| self.path(&format!("{name}.{generation}.gz"));
+            if zipped(generation).exists() {
+                fs::rename(zipped(generation), zipped(generation + 1)).unwrap();
+            }
+        }
+        let path = self.path(name);
+        if path.exists() {
+            fs::copy(&path, self.path(&format!("{name}.1"))).unwrap();
+            OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        }
+    }
+
+    /// As rsync and editors do: the same content in another file, which takes the name.
+    fn replace(&self, name: &str) {
+        if self.path(name).exists() {
+            fs::copy(self.path(name), self.path("replacing")).unwrap();
+            fs::rename(self.path("replacing"), self.path(name)).unwrap();
+        }
     }
 
     /// As logrotate does: `.1` becomes `.2` and so on, gzipped perhaps from `.2` on.
@@ -343,6 +395,9 @@ enum Step {
     AppendPartial(u8),
     /// The flags: nobody looks before; the shipper is away meanwhile; older ones are gzipped.
     Rotate(u8, bool, bool, bool),
+    /// The flag: the shipper is away meanwhile.
+    CopyTruncate(u8, bool),
+    Replace(u8, bool),
     Scan,
     Form,
     Sync,
@@ -359,6 +414,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..3_u8, 1..40_u8).prop_map(|(file, lines)| Step::Append(file, lines)),
         1 => (0..3_u8).prop_map(Step::AppendPartial),
         2 => (0..3_u8, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(file, unseen, away, gzip)| Step::Rotate(file, unseen, away, gzip)),
+        2 => (0..3_u8, any::<bool>()).prop_map(|(file, away)| Step::CopyTruncate(file, away)),
+        1 => (0..3_u8, any::<bool>()).prop_map(|(file, away)| Step::Replace(file, away)),
         3 => Just(Step::Scan),
         4 => Just(Step::Form),
         3 => Just(Step::Sync),
@@ -406,7 +463,13 @@ fn simulate(steps: Vec<Step>) {
                     world.start();
                 }
             }
-            Step::Rotate(..) => {}
+            Step::CopyTruncate(file, away) if !partial[usize::from(file)] => {
+                world.meanwhile(away, |world| world.copy_and_truncate(&format!("{file}.log")));
+            }
+            Step::Replace(file, away) if !partial[usize::from(file)] => {
+                world.meanwhile(away, |world| world.replace(&format!("{file}.log")));
+            }
+            Step::Rotate(..) | Step::CopyTruncate(..) | Step::Replace(..) => {}
             Step::Scan => world.scan(),
             Step::Form => drop(world.form()),
             Step::Sync => world.shipper().sync().unwrap(),
@@ -483,5 +546,19 @@ fn an_inode_that_is_used_again_is_not_taken_for_a_file_that_was_not_read_yet() {
         rotate(0, false, true),
         rotate(1, true, true),
         Step::WaitLong,
+    ]);
+}
+
+#[test]
+fn an_inode_that_a_copy_uses_again_is_not_taken_for_a_file_that_was_empty() {
+    simulate(vec![
+        Step::Append(0, 1),
+        Step::Rotate(1, false, false, false),
+        Step::Append(2, 1),
+        Step::CopyTruncate(0, true),
+        Step::Rotate(1, false, false, false),
+        Step::Form,
+        Step::Replace(0, false),
+        Step::CopyTruncate(2, true),
     ]);
 }

@@ -2,12 +2,14 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     io::{self, Write as _},
     path::PathBuf,
 };
 
 use rand::{Rng, rngs::StdRng};
+
+use super::rotation::Means;
 
 /// Files of one folder that grow.
 pub struct Growing {
@@ -26,7 +28,7 @@ pub struct Growing {
 }
 
 impl Growing {
-    /// Appends lines to a random file; now and then renames it away, so that it begins anew.
+    /// Appends lines to a random file; now and then rotates it, by any of the ways that there are.
     ///
     /// # Errors
     /// Where the folder cannot be written.
@@ -35,7 +37,7 @@ impl Growing {
         let count = rng.random_range(1..self.lines_max);
         self.append(&name, count, rng, written)?;
         if rng.random_bool(self.rotation) {
-            self.rotate(&name)?;
+            self.rotate(&name, rng)?;
         }
         Ok(())
     }
@@ -52,30 +54,24 @@ impl Growing {
             text.push('\n');
             *number += 1;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(self.path(name, 0))?;
+        let mut file = OpenOptions::new().create(true).append(true).open(self.path(name))?;
         // In two writes, so that partial last lines are met.
         let (first, second) = text.as_bytes().split_at(rng.random_range(0..text.len()));
         file.write_all(first)?;
         file.write_all(second)
     }
 
-    fn rotate(&mut self, name: &str) -> io::Result<()> {
-        for generation in (1..self.generations).rev() {
-            match fs::rename(self.path(name, generation), self.path(name, generation + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+    fn rotate(&mut self, name: &str, rng: &mut StdRng) -> io::Result<()> {
+        let path = self.path(name);
+        if path.exists() {
+            Means::choose(rng).rotate(&path, self.rotations, self.generations)?;
+            self.rotations += 1;
         }
-        fs::rename(self.path(name, 0), self.path(name, 1))?;
-        self.rotations += 1;
         Ok(())
     }
 
-    fn path(&self, name: &str, generation: u32) -> PathBuf {
-        match generation {
-            0 => self.folder.join(format!("{name}.log")),
-            _ => self.folder.join(format!("{name}.log.{generation}")),
-        }
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.log"))
     }
 }
 

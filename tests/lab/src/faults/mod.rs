@@ -12,6 +12,7 @@ mod direct;
 mod engine;
 mod files;
 mod kafka;
+mod rotation;
 
 use crate::figures::Figures;
 

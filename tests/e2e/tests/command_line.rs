@@ -8,7 +8,7 @@
     reason = "in a test file helpers assert, too"
 )]
 
-use lastwords_e2e::program::{command, run};
+use lastwords_e2e::program::{binary, command, run};
 
 #[test]
 fn wrong_usage_ends_with_2_and_help_with_0() {
@@ -48,6 +48,42 @@ fn a_wrong_configuration_is_named_with_line_and_key() {
     assert_eq!(shown["collect.journald"], false);
     assert_eq!(shown["collect.kmsg"], true);
     assert_eq!(shown["listen.grpc"], "127.0.0.1:4320");
+}
+
+#[test]
+fn the_shippers_configuration_is_shown_with_where_each_value_was_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shipper.toml");
+    let check = |text: &str, assignment: &str| {
+        std::fs::write(&path, text).unwrap();
+        let output = std::process::Command::new(binary().with_file_name("lastwords-shipper"))
+            .args(["config", "check", path.to_str().unwrap(), "--set", assignment])
+            .env("LASTWORDS_COLLECT_KMSG", "false")
+            .output()
+            .unwrap();
+        let said = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), said(output.stdout), said(output.stderr))
+    };
+    let (code, shown, told) = check("[uplink]\ningester = \"http://a:1\"\n", "host.name=hv07");
+    assert_eq!(code, Some(0), "{told}");
+    let place = format!("({}:2)", path.display());
+    for (key, rest) in [
+        ("host.name", "hv07  (--set host.name)"),
+        ("collect.kmsg", "false  (LASTWORDS_COLLECT_KMSG)"),
+        ("collect.limits.window_bytes", "4194304"),
+        ("ship.ingester", &format!("http://a:1  {place}")),
+    ] {
+        let line = shown.lines().find(|line| line.split_whitespace().next() == Some(key));
+        let line = line.unwrap_or_else(|| panic!("{key} is missing in\n{shown}"));
+        assert!(line.ends_with(rest), "{line}");
+    }
+    assert!(told.contains("`uplink` is called `ship` now"), "{told}");
+    let (code, _, told) = check("[collect]\nkmsgs = true\n", "ship.ingester=http://a:1");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(
+        told.contains(":2: key `collect.kmsgs`: there is no such key; the nearest is `collect.kmsg`"),
+        "{told}"
+    );
 }
 
 #[test]

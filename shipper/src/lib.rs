@@ -26,6 +26,7 @@ mod run;
 pub mod sample;
 pub mod shipper;
 pub mod source;
+mod stamp_memory;
 pub mod uplink;
 pub mod zone;
 

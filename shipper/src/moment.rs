@@ -23,3 +23,8 @@ impl Moment {
         }
     }
 }
+
+/// A duration in nanoseconds, at most what an `i64` has room for.
+pub fn nanoseconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}

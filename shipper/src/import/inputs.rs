@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{ImportError, Input};
-use crate::source::{content::Content, identity::HEAD_BYTES_MAX};
+use crate::source::{content::Content, fingerprint::HEAD_BYTES_MAX};
 
 /// One content, not opened yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,10 +12,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::ImportError;
 use crate::{
     plan::{FILE_NAME, PlanError, glance, was_begun_by},
-    source::{
-        content::Content,
-        identity::{FileState, Fingerprint},
-    },
+    source::{content::Content, fingerprint::Fingerprint, identity::FileState},
 };
 
 /// The id of the only file in an import's plan.

@@ -13,31 +13,15 @@ use super::{
     link::Link,
     samples,
     stream::Stream,
+    work::{Failed, Work},
 };
 use crate::{
     form::{Dater, Ending, Former, Stretch},
     plan::{Entry, Extent, Planned, Voice},
     shipper::Outbox,
-    source::{
-        boots,
-        content::Content,
-        identity::{FileState, Fingerprint},
-        trace::Trace,
-    },
+    source::{boots, content::Content, fingerprint::Fingerprint, identity::FileState, trace::Trace},
     uplink::Uplink,
 };
-
-/// The work on one content.
-pub(super) struct Work<'a> {
-    pub about: &'a About<'a>,
-    pub outbox: Outbox,
-    pub link: Link<'a>,
-    pub builder: BatchBuilder,
-    pub voice: Voice,
-    pub stream: Stream,
-    pub state: FileState,
-    pub told: &'a dyn Fn(u64),
-}
 
 /// Imports what is new in one content. Gives its uncompressed bytes.
 pub(super) fn import(
@@ -81,18 +65,6 @@ pub(super) fn import(
     known.update(Import { file: Some(state), ..import });
     link.finish(&mut outbox, added)?;
     Ok(stream.position())
-}
-
-/// Why the work on a content ended early.
-pub(super) enum Failed {
-    Read(std::io::Error),
-    Import(ImportError),
-}
-
-impl<E: Into<ImportError>> From<E> for Failed {
-    fn from(error: E) -> Failed {
-        Failed::Import(error.into())
-    }
 }
 
 /// When the kernels started whose clock the lines have: as configured, else by what the content says and by its age. A
@@ -289,39 +261,5 @@ fn stay(about: &About<'_>, (first_ns, last_ns): (i64, i64)) -> Option<Placement>
 fn place(about: &About<'_>, builder: &mut BatchBuilder) {
     if let Some(stay) = builder.span_ns().and_then(|span_ns| stay(about, span_ns)) {
         let _no_room = builder.push_placement(&stay);
-    }
-}
-
-impl Work<'_> {
-    /// The next batch's plan.
-    pub(super) fn planned(&self) -> Planned {
-        Planned { voices: vec![self.voice.clone()], ..self.outbox.planned(now_ns(), Clock::default()) }
-    }
-
-    /// What was taken since `start`; the state goes on to the stream's position.
-    pub(super) fn extent(
-        &mut self,
-        start: u64,
-        hash: u64,
-        stamp_before: lastwords_record::stamp::StampState,
-        stamp_after: lastwords_record::stamp::StampState,
-        observed_ns: i64,
-    ) -> Extent {
-        self.state.position = self.stream.position();
-        self.state.stamp = stamp_after;
-        self.state.digest = hex(self.stream.hash());
-        Extent {
-            file: FILE,
-            start,
-            end: self.state.position,
-            hash,
-            voice: 0,
-            observed_ns,
-            stamp_before,
-            stamp_after,
-            identity: self.state.identity,
-            trace: Trace::default(),
-            digest: self.state.digest.clone(),
-        }
     }
 }

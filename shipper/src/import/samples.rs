@@ -8,7 +8,7 @@ use lastwords_record::{
 
 use super::{
     Imported,
-    one::{Failed, Work},
+    work::{Failed, Work},
 };
 use crate::sample::{recorded::RecordedSamples, saturation::Thresholds};
 

@@ -4,7 +4,7 @@
 use lastwords_record::{Guest, Placement};
 use roxmltree::{Document, Node};
 
-use super::{About, Unreadable, host, named_host};
+use super::about::{About, Unreadable, host, named_host};
 
 pub(super) fn read(text: &str, about: &About<'_>) -> Result<Vec<Placement>, Unreadable> {
     let named = named_host(about, "domain XML")?;

@@ -1,26 +1,13 @@
 //! Who ran where, from what administrators have at hand: libvirt's domain XML, `xl list -l`, CSV. Pure.
 
+mod about;
 mod libvirt;
 mod table;
 mod xl;
 
-use lastwords_record::{Batch, BatchBuilder, BatchId, Clock, Host, Placement, ShipperId};
+use lastwords_record::{Batch, BatchBuilder, BatchId, Clock, Placement, ShipperId};
 
-/// What a file does not say by itself.
-#[derive(Debug, Clone)]
-pub struct About<'a> {
-    /// The host, for forms that do not name it.
-    pub host: Option<&'a str>,
-    /// From when it holds, nanoseconds, for forms that do not say.
-    pub since_ns: i64,
-    /// The zone of times that do not say theirs.
-    pub time_zone: &'a jiff::tz::TimeZone,
-}
-
-/// Why a file was not understood.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(String);
+pub use about::{About, Unreadable};
 
 /// Reads a file of any of the forms, told apart by its first letter.
 ///
@@ -86,15 +73,6 @@ fn shipper(placements: &[Placement]) -> ShipperId {
         });
     }
     ShipperId::of("placement import", &said)
-}
-
-fn host(name: &str) -> Host {
-    Host { name: name.to_owned(), machine_id: String::new() }
-}
-
-/// The host that has to be named on the command line.
-fn named_host<'a>(about: &About<'a>, form: &str) -> Result<&'a str, Unreadable> {
-    about.host.ok_or_else(|| Unreadable(format!("{form} does not name the host: say which with --host")))
 }
 
 #[cfg(test)]

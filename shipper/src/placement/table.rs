@@ -4,7 +4,7 @@
 use jiff::{Timestamp, civil::DateTime};
 use lastwords_record::{Guest, Placement};
 
-use super::{About, Unreadable, host};
+use super::about::{About, Unreadable, host};
 
 pub(super) fn read(text: &str, about: &About<'_>) -> Result<Vec<Placement>, Unreadable> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());

@@ -37,7 +37,6 @@ use lastwords_runtime::now_ns;
 
 use crate::source::{Stop, followed::modified_ns};
 
-pub(crate) use entry::Memory;
 pub use entry::{Broken, ENTRY_BYTES_MAX, Entry, Extent, MAGIC, Planned, Voice, decode, encode};
 pub(crate) use memory::glance;
 pub use memory::{Open, Remembered};

@@ -3,10 +3,7 @@ use std::{fs, io::Write as _};
 use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, ShipperId, stamp::StampState};
 
 use super::*;
-use crate::source::{
-    identity::{FileState, Fingerprint},
-    trace::Trace,
-};
+use crate::source::{fingerprint::Fingerprint, identity::FileState, trace::Trace};
 
 fn shipper() -> ShipperId {
     ShipperId::of("hv01", "1")

@@ -11,18 +11,20 @@ use lastwords_record::{ShipperEvent, stamp::StampState};
 
 use super::{
     Outbox,
-    generations::Done,
-    placing::{Place, Stranger, Waiting},
+    placing::Place,
+    registry::{Files, Opened},
+    waiting::Stranger,
 };
 use crate::{
     config::{FileRule, ShipperConfig},
-    moment::Moment,
+    moment::{Moment, nanoseconds},
     plan::{Entry, PlanError, Voice},
     source::{
         boots,
         content::Content,
+        fingerprint::Fingerprint,
         followed::{Followed, modified_ns},
-        identity::{FileState, Fingerprint},
+        identity::FileState,
         loss_event,
         trace::Trace,
     },
@@ -30,31 +32,6 @@ use crate::{
 
 /// How long a file waits for an earlier generation that is still being written.
 const EARLIER_PATIENCE_NS: i64 = 5 * 1_000_000_000;
-
-/// All generations that are not done with.
-#[derive(Debug)]
-pub(super) struct Files {
-    pub(super) by_id: BTreeMap<u64, Followed>,
-    pub(super) done: Done,
-    /// Generations whose folders are away.
-    pub(super) absent: BTreeMap<u64, FileState>,
-    pub(super) waiting: Waiting,
-    /// What had to be given up and is not told yet.
-    pub(super) losses: Vec<ShipperEvent>,
-    /// Names mean other files than they did: the globs have to be looked at before anything more is read.
-    pub(super) scan_due: bool,
-    /// Files that may be open at once.
-    pub(super) open_max: usize,
-    /// There were more, and it was said.
-    pub(super) is_crowded: bool,
-    /// Files were found that there was no descriptor for.
-    has_deferred: bool,
-    /// Since when files wait for an earlier generation to be clear.
-    held_back: HashMap<(u64, u64), i64>,
-    by_path: HashMap<String, u64>,
-    /// Whose turn it is: the files take turns, so that a fast one does not starve the others.
-    turn: u64,
-}
 
 /// A path that a rule means.
 struct Found<'a> {
@@ -64,34 +41,7 @@ struct Found<'a> {
     inode: u64,
 }
 
-/// Where a generation is taken up, and for whom it speaks.
-pub(super) struct Opened<'a> {
-    pub path: &'a Path,
-    pub device: u64,
-    pub inode: u64,
-    pub content: Content,
-    pub voice: Voice,
-}
-
 impl Files {
-    /// None yet; `open_max`: how many may be open at once.
-    pub(super) fn new(open_max: usize) -> Files {
-        Files {
-            by_id: BTreeMap::new(),
-            done: Done::default(),
-            absent: BTreeMap::new(),
-            waiting: Waiting::default(),
-            losses: Vec::new(),
-            scan_due: false,
-            open_max,
-            is_crowded: false,
-            has_deferred: false,
-            held_back: HashMap::new(),
-            by_path: HashMap::new(),
-            turn: 0,
-        }
-    }
-
     /// Files without a name, of which only we hold the content.
     pub(super) fn deleted(&self) -> BTreeSet<u64> {
         self.by_id.iter().filter(|(_, followed)| followed.deleted).map(|(id, _)| *id).collect()
@@ -379,7 +329,7 @@ impl Files {
         present: &BTreeSet<u64>,
         now: Moment,
     ) -> Result<(), PlanError> {
-        let wait_ns = super::nanoseconds(config.rotated_wait);
+        let wait_ns = nanoseconds(config.rotated_wait);
         let done: Vec<u64> = self
             .by_id
             .iter()

@@ -13,49 +13,26 @@ use std::{
 
 use super::{
     Outbox,
-    files::{Files, Opened},
     lookup::is_away,
-    placing::{Head, Place, Stranger},
+    placing::{Head, Place},
+    registry::{Files, Opened},
+    waiting::Stranger,
 };
 use crate::{
     config::{FileRule, ShipperConfig},
-    moment::Moment,
+    moment::{Moment, nanoseconds},
     plan::{Entry, PlanError},
     source::{
         content::Content,
+        fingerprint::HEAD_BYTES_MAX,
         followed::{Followed, modified_ns},
-        identity::{FileState, HEAD_BYTES_MAX, Likeness},
+        identity::{FileState, Likeness},
         kin::{may_be_earlier, stems},
     },
 };
 
 /// The file system's clock is a little behind ours.
 const CLOCK_SLACK_NS: i64 = 1_000_000_000;
-
-/// Generations that are read to their end.
-#[derive(Debug, Default)]
-pub(super) struct Done {
-    states: BTreeMap<u64, FileState>,
-    /// What was looked into already: device, inode, size and time of writing, and which generation it is.
-    checked: HashMap<(u64, u64, u64, i64), u64>,
-    /// Since when one is not found any more. A folder that is read while names change may hide one for a moment.
-    missed: BTreeMap<u64, i64>,
-}
-
-impl Done {
-    pub(super) fn insert(&mut self, state: FileState) {
-        self.states.insert(state.id, state);
-    }
-
-    pub(super) fn with_path(&self, path: &Path) -> impl Iterator<Item = &FileState> {
-        self.states.values().filter(move |state| Path::new(&state.path) == path)
-    }
-
-    pub(super) fn remove(&mut self, id: u64) {
-        self.states.remove(&id);
-        self.checked.retain(|_, checked| *checked != id);
-    }
-}
 
 /// A file that may be an earlier generation.
 struct Sibling<'a> {
@@ -193,7 +170,7 @@ impl Files {
         outbox: &mut Outbox,
         now: Moment,
     ) -> Result<(), PlanError> {
-        let wait_ns = super::nanoseconds(config.rotated_wait);
+        let wait_ns = nanoseconds(config.rotated_wait);
         for id in there {
             self.done.missed.remove(id);
         }

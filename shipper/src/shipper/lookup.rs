@@ -9,8 +9,9 @@ use std::{
 
 use super::{
     Outbox,
-    files::{Files, find_paths, go_back, has_extents},
+    files::{find_paths, go_back, has_extents},
     placing::Head,
+    registry::Files,
 };
 use crate::{
     config::{FileRule, ShipperConfig},

@@ -9,6 +9,7 @@
 //!
 //! No threads, no clock, no network: [`run`](crate::run()) drives it, and so does the simulation in the tests.
 
+mod done;
 mod files;
 mod generations;
 mod identity;
@@ -17,6 +18,8 @@ mod outbox;
 mod parking;
 mod placing;
 mod reform;
+mod registry;
+mod waiting;
 
 use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent};
 
@@ -27,12 +30,12 @@ use crate::{
     config::ShipperConfig,
     descriptors,
     form::{Ending, Former, Stretch},
-    moment::Moment,
+    moment::{Moment, nanoseconds},
     plan::{Extent, PlanError, Planned},
     source::{Feed, Stop, followed::Patience, loss_event, trace::Trace},
     uplink::{Outgoing, Report},
 };
-use files::Files;
+use registry::Files;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes that are read at once.
@@ -420,10 +423,6 @@ impl Shipper {
         let key = format!("{}/{key}", self.outbox.memory().epoch);
         self.losses.push(loss_event(&self.config.host, now_ns, key, title, lost));
     }
-}
-
-fn nanoseconds(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::files::Files;
+use super::{registry::Files, waiting::Stranger};
 use crate::{
     moment::Moment,
     source::{
         content::Content,
+        fingerprint::{Fingerprint, HEAD_BYTES_MAX},
         followed::Followed,
-        identity::{FileState, Fingerprint, HEAD_BYTES_MAX, Likeness},
+        identity::{FileState, Likeness},
         kin::may_be_earlier_near,
     },
 };
@@ -30,15 +31,6 @@ const CERTAIN_BYTES: u64 = 4096;
 const COMPARED_BYTES_MAX: u64 = 8 << 20;
 /// Bytes by which a file is recognised under a name and in a folder that say nothing.
 const TELLING_BYTES: u64 = 256;
-
-/// A file whose generation is wanted.
-pub(super) struct Stranger<'a> {
-    pub path: &'a Path,
-    pub device: u64,
-    pub inode: u64,
-    /// A rule means it under this name: it is read for itself where it is nobody's copy.
-    pub is_meant: bool,
-}
 
 /// Where a file belongs.
 #[derive(Debug)]
@@ -114,25 +106,6 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
         }
         Likeness::Most(position) if evidence.same_path && !evidence.has_unread => Verdict::Its(position),
         Likeness::Most(_) | Likeness::Other => Verdict::NotIts,
-    }
-}
-
-/// Files whose generation is not clear yet.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(HashMap<(u64, u64), (u64, i64)>);
-
-impl Waiting {
-    /// How long a file has had its size, as far as was looked.
-    fn since(&mut self, stranger: &Stranger<'_>, size: u64, now: Moment) -> i64 {
-        let known = self.0.entry((stranger.device, stranger.inode)).or_insert((size, now.steady_ns));
-        if known.0 != size {
-            *known = (size, now.steady_ns);
-        }
-        now.steady_ns - known.1
-    }
-
-    fn forget(&mut self, stranger: &Stranger<'_>) {
-        self.0.remove(&(stranger.device, stranger.inode));
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use rustix::fs::OFlags;
 
-use super::identity::{Fingerprint, HEAD_BYTES_MAX};
+use super::fingerprint::{Fingerprint, HEAD_BYTES_MAX};
 
 /// An open file's content. A file that was renamed or deleted is still there.
 #[derive(Debug)]

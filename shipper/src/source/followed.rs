@@ -8,10 +8,7 @@ use std::{
     path::Path,
 };
 
-use super::{
-    content::Content,
-    identity::{FileState, Fingerprint},
-};
+use super::{content::Content, fingerprint::Fingerprint, identity::FileState};
 use crate::{
     form::{Dater, Ending},
     moment::Moment,
@@ -196,7 +193,7 @@ impl Followed {
     /// The identity after `read` was taken, which ends at the new position.
     pub fn identity_after(&mut self, read: &[u8]) -> io::Result<Fingerprint> {
         let known = self.state.identity;
-        let head = if usize::from(known.head_length) < super::identity::HEAD_BYTES_MAX {
+        let head = if usize::from(known.head_length) < super::fingerprint::HEAD_BYTES_MAX {
             if self.state.position == 0 {
                 Fingerprint::of(read)
             } else {

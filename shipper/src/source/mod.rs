@@ -41,6 +41,7 @@ use tokio::sync::mpsc;
 pub mod boots;
 pub mod content;
 pub mod export;
+pub mod fingerprint;
 pub mod followed;
 pub mod grouped;
 pub mod identity;

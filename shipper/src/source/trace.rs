@@ -14,7 +14,7 @@ const FINE_PIECES: usize = 32;
 /// Pieces of a trace at which neighbours are joined.
 const PIECES_MAX: usize = 96;
 /// A piece is at most this part of its distance from the end.
-const COARSENESS: u64 = 4;
+const COARSENESS: u8 = 4;
 /// Bytes that are read to compare a content; of longer ones the latest are.
 const COMPARED_BYTES_MAX: u64 = 8 << 20;
 /// Bytes in a row that have to agree where not everything is compared.
@@ -36,7 +36,7 @@ impl Trace {
         let mut ends = vec![bytes.len()];
         while let Some(end) = ends.last().copied().filter(|end| *end > 0) {
             let behind = bytes.len() - end;
-            let least = if ends.len() <= FINE_PIECES { 1 } else { (behind / COARSENESS as usize).max(1) };
+            let least = if ends.len() <= FINE_PIECES { 1 } else { (behind / usize::from(COARSENESS)).max(1) };
             let searched = bytes.get(..end.saturating_sub(least)).unwrap_or_default();
             ends.push(memchr::memrchr(b'\n', searched).map_or(0, |place| place + 1));
         }
@@ -88,7 +88,7 @@ impl Trace {
         let mut end = 0;
         for (place, piece) in self.0.iter().enumerate() {
             end += piece.0;
-            let allowed = (total - end) / COARSENESS;
+            let allowed = (total - end) / u64::from(COARSENESS);
             match joined.last_mut() {
                 Some(last) if place < fine && last.0 + piece.0 <= allowed => *last = last.and(*piece),
                 _ => joined.push(*piece),

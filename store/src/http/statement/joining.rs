@@ -156,9 +156,12 @@ mod tests {
         chunks.iter().flat_map(|chunk| joiner.part(chunk).to_vec()).collect()
     }
 
+    /// A format, the pieces that come, and what is to come of them.
+    type Case = (&'static str, &'static [&'static [u8]], &'static [u8]);
+
     #[test]
     fn a_header_stands_at_the_beginning_alone() {
-        let cases: &[(&str, &[&[u8]], &[u8])] = &[
+        let cases: &[Case] = &[
             ("CSV", &[b"1\n", b"1\n"], b"1\n1\n"),
             ("CSVWithNames", &[b"\"a\"\n1\n", b"\"a\"\n2\n"], b"\"a\"\n1\n2\n"),
             ("csvwithnames", &[b"\"a\"\n1\n", b"\"a\"\n2\n"], b"\"a\"\n1\n2\n"),

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use lastwords_record::{BatchBuilder, Clock, Compression, FOUND_BY, Placement, Source, stamp::boots::Boot};
+use lastwords_record::{BatchBuilder, Compression, FOUND_BY, Placement, Source, stamp::boots::Boot};
 use lastwords_runtime::now_ns;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
     About, ImportError, Imported,
     inputs::{Bytes, Opened, Pending, read_error},
-    known::{FILE, Import, Known, hex},
+    known::{FILE, Import, Known},
     link::Link,
     samples,
     stream::Stream,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     form::{Dater, Ending, Former, Stretch},
-    plan::{Entry, Extent, Planned, Voice},
+    plan::{Entry, Voice},
     shipper::Outbox,
     source::{boots, content::Content, fingerprint::Fingerprint, identity::FileState, trace::Trace},
     uplink::Uplink,

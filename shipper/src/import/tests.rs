@@ -12,6 +12,9 @@ use std::{
 use flate2::{Compression as Level, write::GzEncoder};
 use lastwords_record::{Batch, BatchId};
 
+use jiff::tz::TimeZone;
+use lastwords_record::Source;
+
 use super::*;
 use crate::uplink::{Deliver, DeliverFuture, Delivered};
 

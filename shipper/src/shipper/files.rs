@@ -1,13 +1,13 @@
 //! The files that are followed: which generation is behind which name.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use lastwords_record::{ShipperEvent, stamp::StampState};
+use lastwords_record::stamp::StampState;
 
 use super::{
     Outbox,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::{FileRule, ShipperConfig},
     moment::{Moment, nanoseconds},
-    plan::{Entry, PlanError, Voice},
+    plan::{Entry, PlanError},
     source::{
         boots,
         content::Content,

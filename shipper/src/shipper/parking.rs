@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use super::files::Files;
+use super::registry::Files;
 use crate::source::{content::Content, followed::Followed};
 
 /// Files that are closed at once where one more is wanted.

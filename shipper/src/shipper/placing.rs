@@ -3,11 +3,7 @@
 //! one. A copy that is made before its original is truncated is the exception: there are two files of one generation
 //! for a moment. It waits until one of the two tells which it is.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, io, path::PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 

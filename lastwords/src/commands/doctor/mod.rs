@@ -18,13 +18,13 @@ use serde_json::Value;
 
 use finding::{Finding, State};
 
-use lastwords_config::environment;
 use crate::{
     args::DoctorArgs,
     config::{self, Flags},
     outcome::{Outcome, printed},
     output::{self, Format},
 };
+use lastwords_config::environment;
 
 /// Runs the command.
 ///

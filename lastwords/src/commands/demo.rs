@@ -136,8 +136,7 @@ async fn import_all(config: &Config, story: &Reconstruction, uplink: Uplink) -> 
     }
     let text = std::fs::read_to_string(&story.placement).context("the demo's placement cannot be read")?;
     let about = placement::About { host: None, since_ns: 0, time_zone: &TimeZone::UTC };
-    let sealed_ns = i64::try_from(story.start.as_nanosecond())?;
-    let batches = placement::batches(&placement::read(&text, &about)?, sealed_ns)?;
+    let batches = placement::batches(&placement::read(&text, &about)?)?;
     send(uplink, config.host.clone(), batches).await?;
     bar.finish_and_clear();
     let seconds = since.elapsed().as_secs_f64();

@@ -50,8 +50,7 @@ pub async fn import(import: &PlacementImportArgs) -> anyhow::Result<Outcome> {
         all.extend(found);
     }
     let guests = all.iter().filter(|one| !one.guest.name.is_empty() || !one.guest.uuid.is_empty()).count();
-    let batches =
-        placement::batches(&all, nanoseconds(now)).map_err(|error| UsageError(error.to_string()))?;
+    let batches = placement::batches(&all).map_err(|error| UsageError(error.to_string()))?;
     let host = Host { name: config.host.name.clone(), machine_id: config.host.machine_id.clone() };
     match Access::take(&config, "lastwords placement import", &config.data.ingest_socket(), PATIENCE).await? {
         Access::There => {

@@ -34,6 +34,7 @@ use lastwords_ingester::{ServerTls, kafka::KafkaOptions};
 use lastwords_shipper::{
     Uplink,
     config::{self as shipper, Collect, CollectSettings, HostSettings, ShipSettings},
+    uplink::TlsOptions,
 };
 use lastwords_store::RemoteOptions;
 use serde::{Deserialize, Serialize};
@@ -283,6 +284,14 @@ impl Config {
     /// File, line and key of what cannot be used.
     pub fn listen_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
         self.listen.security.load().map_err(|invalid| self.layers.place(invalid))
+    }
+
+    /// `[ship.tls]`, also where a flag names the ingester.
+    ///
+    /// # Errors
+    /// File, line and key of what cannot be used.
+    pub fn ship_tls(&self) -> Result<Option<TlsOptions>, ConfigError> {
+        self.settings.ship.tls_options().map_err(|invalid| self.layers.place(invalid))
     }
 
     /// Reads the certificates and the key of `[ship.tls]` once.

@@ -19,7 +19,7 @@ mod shipper;
 
 use std::path::{Path, PathBuf};
 
-use lastwords_config::{FormerNames, Invalid, Layers, Schema, ShortNames};
+use lastwords_config::{FilePath, FormerNames, Invalid, Layers, Schema, ShortNames};
 use serde::{Deserialize, Serialize};
 
 pub use collect::{
@@ -128,6 +128,7 @@ fn resolve(
 ) -> Result<(ShipperConfig, Uplink), Invalid> {
     settings.host.fill();
     settings.collect.fill(environment)?;
+    settings.collect.state_dir.get_or_insert_with(|| FilePath(DEFAULT_STATE_DIR.into()));
     let host = settings.host.check()?;
     let collect = settings.collect.check()?;
     let Some(uplink) = settings.ship.check()? else {

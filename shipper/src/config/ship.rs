@@ -42,7 +42,7 @@ impl ShipSettings {
     /// # Errors
     /// The key whose value cannot be used.
     pub fn check(&self) -> Result<Option<Uplink>, Invalid> {
-        let tls = self.tls.as_ref().map(ShipTlsSettings::check).transpose()?;
+        let tls = self.tls_options()?;
         let wanted = |wanted: &str, found: &str| Err(Invalid::wanted(INGESTER, wanted, found));
         let ingester = match (&self.ingester, &self.socket) {
             (None, None) => return Ok(None),
@@ -76,6 +76,14 @@ impl ShipSettings {
             }
             None => Ok(Some(Uplink::Grpc(ingester))),
         }
+    }
+
+    /// How TLS to the ingester is spoken, whatever its address is and wherever that is said. Reads no file.
+    ///
+    /// # Errors
+    /// The key whose value cannot be used.
+    pub fn tls_options(&self) -> Result<Option<TlsOptions>, Invalid> {
+        self.tls.as_ref().map(ShipTlsSettings::check).transpose()
     }
 
     /// Reads certificates and key once, so that what is wrong with them is named by the key.

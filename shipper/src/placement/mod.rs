@@ -22,11 +22,14 @@ pub fn read(text: &str, about: &About<'_>) -> Result<Vec<Placement>, Unreadable>
     }
 }
 
-/// Batches of these placements. The same ones give the same batches, so that the same file again adds nothing.
+/// Batches of these placements. The same ones give the same batches, so that the same file again adds nothing: sealed
+/// at the last time that they say, whenever that happens.
 ///
 /// # Errors
 /// Where one is larger than a batch may be.
-pub fn batches(placements: &[Placement], sealed_ns: i64) -> Result<Vec<Batch>, Unreadable> {
+pub fn batches(placements: &[Placement]) -> Result<Vec<Batch>, Unreadable> {
+    let times = |placement: &Placement| [Some(placement.start_ns), placement.end_ns];
+    let sealed_ns = placements.iter().flat_map(times).flatten().max().unwrap_or_default();
     let mut builder = BatchBuilder::new();
     let mut batches = Vec::new();
     let shipper = shipper(placements);
@@ -92,7 +95,7 @@ mod tests {
         }
         let about = About { host: None, since_ns: 0, time_zone: &jiff::tz::TimeZone::UTC };
         let placements = read(&text, &about).unwrap();
-        let batches = batches(&placements, 1).unwrap();
+        let batches = batches(&placements).unwrap();
         assert!(batches.len() > 1);
         let mut opened = Vec::new();
         for (batch, sequence) in batches.iter().zip(1..) {

@@ -70,6 +70,7 @@ fn the_shippers_configuration_is_shown_with_where_each_value_was_said() {
     for (key, rest) in [
         ("host.name", "hv07  (--set host.name)"),
         ("collect.kmsg", "false  (LASTWORDS_COLLECT_KMSG)"),
+        ("collect.state_dir", "/var/lib/lastwords-shipper"),
         ("collect.limits.window_bytes", "4194304"),
         ("ship.ingester", &format!("http://a:1  {place}")),
     ] {

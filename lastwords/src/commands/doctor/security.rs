@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use lastwords_runtime::{descriptors, tls::certificate::days_left};
-use lastwords_shipper::uplink::{TlsOptions, Uplink};
+use lastwords_shipper::uplink::TlsOptions;
 
 use super::finding::Finding;
 use crate::config::Config;
@@ -117,11 +117,14 @@ fn certificates(config: &Config) -> Vec<Finding> {
             .collect(),
         Err(error) => vec![Finding::fail(CERTIFICATES, error.to_string(), MANUAL)],
     };
-    let tls = match &config.uplink {
-        Some(Uplink::GrpcTls(_, tls)) => Some(tls),
-        _ => None,
+    let tls = match config.ship_tls() {
+        Ok(tls) => tls,
+        Err(error) => {
+            findings.push(Finding::fail(CERTIFICATES, error.to_string(), MANUAL));
+            None
+        }
     };
-    match tls.map(TlsOptions::not_after_s) {
+    match tls.as_ref().map(TlsOptions::not_after_s) {
         None | Some(Ok(None)) => {}
         Some(Ok(Some(not_after_s))) => findings.push(end("ship.tls.certificate_file", not_after_s)),
         Some(Err(error)) => {

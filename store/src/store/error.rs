@@ -162,15 +162,24 @@ fn is_unavailable(text: &str) -> bool {
     )
 }
 
-/// The status that a proxy's answer begins with: the client gives it where there is no text, and pages have it as their
-/// title or heading. What stands elsewhere in a text is no status.
+/// The status that a proxy's answer begins with, by its number or its words: the client gives the number where there is no
+/// text, and pages have it as their title or heading. What stands elsewhere in a text is no status.
 fn gateway_status(text: &str) -> Option<StatusCode> {
+    const PHRASES: [(&str, StatusCode); 4] = [
+        ("bad gateway", StatusCode::BAD_GATEWAY),
+        ("service unavailable", StatusCode::SERVICE_UNAVAILABLE),
+        ("gateway timeout", StatusCode::GATEWAY_TIMEOUT),
+        ("gateway time-out", StatusCode::GATEWAY_TIMEOUT),
+    ];
     let lower = text.to_ascii_lowercase();
     let within = |tag: &str| lower.split_once(tag).map(|(_, rest)| rest);
     let said = [Some(lower.as_str()), within("<title>"), within("<h1>")];
     said.into_iter().flatten().find_map(|said| {
         let said = said.trim_start();
         let said = said.strip_prefix("http ").or_else(|| said.strip_prefix("error ")).unwrap_or(said);
+        if let Some((_, status)) = PHRASES.iter().find(|(phrase, _)| said.starts_with(phrase)) {
+            return Some(*status);
+        }
         let (digits, rest) = said.split_at_checked(3)?;
         let whole = !rest.starts_with(|letter: char| letter.is_alphanumeric());
         whole.then(|| StatusCode::from_bytes(digits.as_bytes()).ok()).flatten()
@@ -305,6 +314,8 @@ mod tests {
         for (text, expected) in [
             ("502 Bad Gateway", true),
             ("503", true),
+            ("Bad Gateway", true),
+            ("<html><head><title>Service Unavailable</title></head></html>", true),
             ("HTTP 504 Gateway Timeout", true),
             ("<html>\r\n<head><title>502 Bad Gateway</title></head>", true),
             ("<html><body><h1>503 Service Unavailable</h1>\nNo server is available", true),

@@ -28,11 +28,11 @@ pub struct Ask {
     /// At most so many matches are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// Time zone of the asker, as the time zone database calls it [UTC].
+    /// Time zone of the asker, as the time zone database calls it; by default UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Europe/Berlin")]
     pub time_zone: Option<String>,
-    /// Form of SQL's rows [jsonl].
+    /// Form of SQL's rows; by default jsonl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<RowFormat>,
     /// Do not answer the question, but say how it is understood and what it makes of the store.

@@ -4,7 +4,7 @@
 //! In flow order:
 //!
 //! - [`tree`]: values and where each was said,
-//! - [`file`]: a TOML text becomes a tree,
+//! - [`mod@file`]: a TOML text becomes a tree,
 //! - [`rename`]: former names of keys,
 //! - [`schema`]: which keys a struct has, and which variables set them,
 //! - [`layers`]: the file, with variables over it and flags over both,

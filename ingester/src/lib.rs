@@ -8,14 +8,14 @@
 //! 4. [`queue`]: bounded in bytes: the [`direct`] one, which feeds the writer of this process, or [`kafka`], which feeds
 //!    the writers of others.
 //! 5. [`detect`]: events are found in the opened batch's text.
-//! 6. [`write`]: columns become blocks, and blocks are stored by a plan that survives every kill.
+//! 6. [`mod@write`]: columns become blocks, and blocks are stored by a plan that survives every kill.
 //! 7. [`quarantine`]: poison is set aside, and the stream goes on.
 //!
 //! [`limits`] says how much memory, how many places and how much time there are, [`budget`] who may have which bytes.
 //!
 //! `turns` keeps calls that send what has to be set aside from holding up the others.
 //!
-//! [`rescan`] looks for events in what is stored already, with newer rules.
+//! [`mod@rescan`] looks for events in what is stored already, with newer rules.
 //!
 //! [`metrics`] counts, [`refusals`] counts what was refused and why.
 

@@ -1,5 +1,7 @@
 //! The command line: what may be said, and its help. Raw flags only; `config` and the commands validate them.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts name tables of the configuration: [store]")]
+
 mod detect;
 mod fleet;
 mod listen;

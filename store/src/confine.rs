@@ -4,7 +4,7 @@
 //! 2. [`parse`] makes a tree of it; operators are functions by then. What it does not know is refused.
 //! 3. [`check`] looks at every part: functions ([`functions`]), types, tables ([`tables`]), settings, formats by lists of
 //!    what is allowed. What is in no list is refused, so that what the store learns tomorrow is refused as well.
-//! 4. [`print`] writes the tree as text that can be read in one way only. The store sees this text, never the user's.
+//! 4. [`mod@print`] writes the tree as text that can be read in one way only. The store sees this text, never the user's.
 //!
 //! What passes runs under [`limits`]. No I/O, no engine: a test asks the engine whether the lists are true.
 

@@ -1,7 +1,7 @@
 //! The Linux kernel's crash reports, and Xen's. The forms with which a report begins are rules (`rules/kernel.toml`);
 //! what stands behind the first line is read here:
 //!
-//! - [`line`]: what stands in front of the kernel's own text,
+//! - [`mod@line`]: what stands in front of the kernel's own text,
 //! - [`trace`]: functions in the lines of a report,
 //! - [`details`]: what it says about the machine,
 //! - [`report`]: its lines, as stacks, pointers and locks,

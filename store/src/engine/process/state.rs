@@ -13,7 +13,7 @@ pub struct ProcessOptions {
     pub engine: EngineOptions,
     /// The socket that the engine serves. Made anew at every start; its path has at most 107 bytes.
     pub socket: PathBuf,
-    /// The program that serves it, and what it is told before the options of [`ChildOptions`]. By default this one,
+    /// The program that serves it, and what it is told before the options of [`super::ChildOptions`]. By default this one,
     /// even where its file has been replaced meanwhile.
     pub program: PathBuf,
     /// The words before the options.

@@ -7,6 +7,7 @@
 //! - [`ask`]: a question, or SQL, and its reply; [`known`]: what questions may name
 //! - [`rows`]: SQL's rows as one document
 //! - [`quarantine`], [`rescan`]: batches that were set aside; events looked for in what is stored
+//! - `metrics`: how long answers take
 //! - `patience`: readers that stop reading are let go
 //! - [`problem`], [`status`]: why there is no answer, and the one table from that to HTTP and the command line
 //! - [`client`]: asking another process, over its socket or TCP
@@ -15,6 +16,7 @@ pub mod access;
 pub mod ask;
 pub mod client;
 pub mod known;
+mod metrics;
 mod patience;
 pub mod problem;
 pub mod quarantine;

@@ -1,6 +1,6 @@
 //! What can be asked of a store at hand: the one thing behind all faces.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use jiff::tz::TimeZone;
 use lastwords_detect::RuleFiles;
@@ -12,6 +12,7 @@ use lastwords_store::{Contents, Store};
 
 use crate::{
     Ask, Known, Problem, Reply, ask,
+    metrics::AskMetrics,
     quarantine::{self, Act, Done},
     rescan::{self, Rescan, Steps},
 };
@@ -24,13 +25,14 @@ pub struct Service {
     rules: RuleFiles,
     /// What is kept of the store's own names from one question to the next.
     catalog: Arc<Catalog>,
+    metrics: Arc<AskMetrics>,
 }
 
 impl Service {
     /// Over this store; `rules` find events where it is scanned.
     #[must_use]
     pub fn new(store: Store, known: Known, rules: RuleFiles) -> Service {
-        Service { store, known, rules, catalog: Arc::default() }
+        Service { store, known, rules, catalog: Arc::default(), metrics: Arc::default() }
     }
 
     /// The store.
@@ -44,7 +46,16 @@ impl Service {
     /// # Errors
     /// Where it is wrong, or the store fails.
     pub async fn ask(&self, ask: &Ask) -> Result<Reply, Problem> {
-        ask::reply(&self.store, ask, |time_zone| self.options(time_zone)).await
+        let since = Instant::now();
+        let replied = ask::reply(&self.store, ask, |time_zone| self.options(time_zone)).await;
+        self.metrics.observe(ask, since.elapsed(), replied.as_ref().err());
+        replied
+    }
+
+    /// What was asked so far, in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.metrics.render()
     }
 
     fn options(&self, time_zone: TimeZone) -> AskOptions {

@@ -40,8 +40,11 @@ impl Api {
             }
             process.as_ref().and_then(|process| process.trouble()).map_or(Ok(()), Err)
         };
-        let metrics =
-            move || metrics() + &engine.as_ref().map(|process| process.metrics()).unwrap_or_default();
+        let asked = service.clone();
+        let metrics = move || {
+            let engine = engine.as_ref().map(|process| process.metrics()).unwrap_or_default();
+            metrics() + &asked.metrics() + &engine
+        };
         let shared = Arc::new(Shared { service, health: Health::new(metrics, why) });
         Api { router: routes().with_state(shared), ready, names: Vec::new() }
     }

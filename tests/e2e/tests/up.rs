@@ -178,6 +178,11 @@ fn health_metrics_and_wrong_requests() {
         assert_eq!(found, status, "{body}: {text}");
         assert!(text.contains(expected), "{body}: {text}");
     }
+    let (_, metrics) = get(http, "/metrics").unwrap();
+    for (ended, count) in [("answered", 1), ("refused", 2)] {
+        let counted = format!("lastwords_question_seconds_count{{form=\"sql\",ended=\"{ended}\"}} {count}");
+        assert!(metrics.lines().any(|line| line == counted), "{counted} in {metrics}");
+    }
     assert_eq!(get(http, "/api/v1/query").unwrap().0, 405);
     let about: Value = serde_json::from_str(&get(http, "/").unwrap().1).unwrap();
     assert_eq!(about["name"], "lastwords");

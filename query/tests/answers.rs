@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may")]
 
+use std::collections::{HashMap, HashSet};
+
 use lastwords_query::{
     Answer, Reply, Wording,
     answer::{
@@ -17,7 +19,9 @@ use lastwords_query::{
     },
     render::{Look, render},
 };
-use proptest::{array::uniform, collection::vec, option, prelude::*};
+use proptest::{array::uniform, collection::vec, option, prelude::*, test_runner::TestRunner};
+use serde_json::{Value, json};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Any number that JSON has.
 fn number() -> BoxedStrategy<f64> {
@@ -274,6 +278,102 @@ proptest! {
             prop_assert_eq!(render(&opened, &look), render(&reply, &look));
         }
     }
+}
+
+/// The schemas of the API's document, by name.
+fn schemas() -> HashMap<String, Value> {
+    let mut schemas = Vec::new();
+    <Reply as ToSchema>::schemas(&mut schemas);
+    schemas.push(("".to_owned(), <Reply as PartialSchema>::schema()));
+    schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap())).collect()
+}
+
+/// Whether a value is what a schema says, as far as the document's words go; `keys` gets those that it names.
+fn is_valid(
+    schemas: &HashMap<String, Value>,
+    schema: &Value,
+    value: &Value,
+    keys: &mut HashSet<String>,
+) -> bool {
+    let list = |key: &str| schema[key].as_array().cloned().unwrap_or_default();
+    let of_type = |name: &Value| match name.as_str().unwrap() {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("no type {other}"),
+    };
+    let types = schema["type"].as_array().cloned().unwrap_or_else(|| vec![schema["type"].clone()]);
+    if !schema["type"].is_null() && !types.iter().any(of_type) {
+        return false;
+    }
+    if !schema["enum"].is_null() && !list("enum").contains(value) {
+        return false;
+    }
+    if let Some(name) = schema["$ref"].as_str() {
+        let named = &schemas[name.rsplit('/').next().unwrap()];
+        if !is_valid(schemas, named, value, keys) {
+            return false;
+        }
+    }
+    if !list("allOf").iter().all(|part| is_valid(schemas, part, value, keys)) {
+        return false;
+    }
+    if !schema["oneOf"].is_null() {
+        let mut valid = Vec::new();
+        for part in list("oneOf") {
+            let mut names = HashSet::new();
+            if is_valid(schemas, &part, value, &mut names) {
+                valid.push(names);
+            }
+        }
+        let [names] = &valid[..] else { return false };
+        keys.extend(names.iter().cloned());
+    }
+    if !list("required").iter().all(|key| value.get(key.as_str().unwrap()).is_some()) {
+        return false;
+    }
+    for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
+        keys.insert(key.clone());
+        if value.get(key).is_some_and(|value| !is_exactly(schemas, schema, value)) {
+            return false;
+        }
+    }
+    let items = value.as_array().filter(|_| !schema["items"].is_null()).into_iter().flatten();
+    items.into_iter().all(|item| is_exactly(schemas, &schema["items"], item))
+}
+
+/// Whether a value is what a schema says, and has no key that it does not name.
+fn is_exactly(schemas: &HashMap<String, Value>, schema: &Value, value: &Value) -> bool {
+    let mut keys = HashSet::new();
+    is_valid(schemas, schema, value, &mut keys)
+        && value.as_object().into_iter().flatten().all(|(key, _)| keys.contains(key))
+}
+
+#[test]
+fn answers_are_what_the_document_of_the_api_says() {
+    let schemas = schemas();
+    let config = ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() };
+    let held = TestRunner::new(config).run(&reply(), |reply| {
+        let json = serde_json::to_value(&reply).unwrap();
+        prop_assert!(is_exactly(&schemas, &schemas[""], &json), "{json}");
+        // The check tells: a key more, one less, another form, another type.
+        for (key, value) in
+            [("more", json!(1)), ("form", json!("other")), ("range", json!("today")), ("matched", json!(0.5))]
+        {
+            let mut wrong = json.clone();
+            wrong[key] = value;
+            prop_assert!(!is_exactly(&schemas, &schemas[""], &wrong), "{key}");
+        }
+        let mut wrong = json;
+        wrong.as_object_mut().unwrap().remove("sentence");
+        prop_assert!(!is_exactly(&schemas, &schemas[""], &wrong), "no sentence");
+        Ok(())
+    });
+    held.unwrap();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use hyper::header::HeaderValue;
-use serde_json::Value;
+use lastwords_query::Reply as Answered;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -20,46 +20,6 @@ use super::{
 };
 use crate::{Ask, Problem, Reply, problem::PostProblems};
 
-/// A question's answer. What other keys it has depends on its form.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "what the document says about an answer")]
-pub struct Answer {
-    /// Its form.
-    form: AnswerForm,
-    /// As it was asked.
-    question: String,
-    /// The one sentence.
-    sentence: String,
-    /// How many of the events that were asked for matched.
-    matched: u64,
-    /// What else a reader must know, each a sentence.
-    notes: Vec<String>,
-    /// Whether the list is shorter than what matched.
-    truncated: bool,
-    /// Matches, or rows, and figures.
-    #[serde(flatten)]
-    more: Value,
-}
-
-/// Forms of answers.
-#[derive(ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(dead_code, reason = "what the document says about an answer")]
-pub enum AnswerForm {
-    /// Events with their partners.
-    Matches,
-    /// What precedes a set's events.
-    Preceding,
-    /// What machines with a set's events have in common.
-    Distinguishing,
-    /// Whether events became rarer.
-    Changed,
-    /// Which messages there are.
-    Messages,
-    /// Machines that said nothing.
-    Silence,
-}
-
 /// What `POST /api/v1/query` gives as JSON: a question's answer, SQL's rows in the format `json`, or whatever the format
 /// is that a statement names itself.
 pub enum JsonReply {}
@@ -68,7 +28,7 @@ impl PartialSchema for JsonReply {
     fn schema() -> RefOr<Schema> {
         let any = || ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(true)));
         AnyOfBuilder::new()
-            .item(Ref::from_schema_name(Answer::name()))
+            .item(Ref::from_schema_name(Answered::name()))
             .item(ArrayBuilder::new().items(any()))
             .item(any())
             .into()
@@ -77,8 +37,8 @@ impl PartialSchema for JsonReply {
 
 impl ToSchema for JsonReply {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((Answer::name().into_owned(), Answer::schema()));
-        Answer::schemas(schemas);
+        schemas.push((Answered::name().into_owned(), Answered::schema()));
+        Answered::schemas(schemas);
     }
 }
 
@@ -126,33 +86,4 @@ pub(super) async fn query(
             response
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use lastwords_query::Answer;
-
-    use super::*;
-
-    #[test]
-    fn the_document_names_every_form_of_an_answer() {
-        // Whoever adds a form adds it here and there.
-        let known = |answer: &Answer| match answer {
-            Answer::Matches(_) => AnswerForm::Matches,
-            Answer::Preceding(_) => AnswerForm::Preceding,
-            Answer::Distinguishing(_) => AnswerForm::Distinguishing,
-            Answer::Changed(_) => AnswerForm::Changed,
-            Answer::Messages(_) => AnswerForm::Messages,
-            Answer::Silence(_) => AnswerForm::Silence,
-        };
-        let _ = known;
-        let schema = serde_json::to_value(<AnswerForm as PartialSchema>::schema()).unwrap();
-        let forms: Vec<String> = serde_json::from_value(schema["enum"].clone()).unwrap();
-        for form in forms {
-            // A form that is none is refused by its name, another for what it lacks.
-            let text = format!("{{\"form\":\"{form}\"}}");
-            let error = serde_json::from_str::<Answer>(&text).unwrap_err().to_string();
-            assert!(error.contains("missing field"), "{form}: {error}");
-        }
-    }
 }

@@ -91,8 +91,9 @@ fn print_answer(answer: &lastwords_query::Reply, format: Format) -> anyhow::Resu
     let mut out = io::BufWriter::new(screen);
     match format {
         Format::Json => {
-            let document = serde_json::to_string(answer)?;
-            printed(writeln!(out, "{document}"))?;
+            // As it is made: an answer of very many matches is large.
+            printed(serde_json::to_writer(&mut out, answer).map_err(io::Error::from))?;
+            printed(writeln!(out))?;
         }
         Format::Table => {
             let look = Look { width: output::terminal_width(), colour: output::colour() };

@@ -1,12 +1,13 @@
 //! The answer to `SET before and after T`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{header::Header, instant};
 use crate::chance::change::Change;
 
 /// Episodes on both sides of a moment, here and elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeAnswer {
     /// What every answer says. Matched are the episodes of both sides.
     #[serde(flatten)]
@@ -20,18 +21,19 @@ pub struct ChangeAnswer {
 }
 
 /// Figures of the whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeFigures {
     /// How the sides compare.
     #[serde(flatten)]
     pub change: Change,
     /// The moment.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: i64,
 }
 
 /// One side at one place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeRow {
     /// Where.
     #[serde(rename = "where")]
@@ -47,7 +49,7 @@ pub struct ChangeRow {
 }
 
 /// Where something was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
     /// At the places asked about.
@@ -57,7 +59,7 @@ pub enum Where {
 }
 
 /// A side of the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
     /// Before it.

@@ -1,12 +1,13 @@
 //! The answer to `what distinguishes guests|hosts with SET`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::header::Header;
 use crate::chance::{attributes::Compared, discover::RATE};
 
 /// Traits that machines with events have and the others have not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DistinguishingAnswer {
     /// What every answer says. Matched are the traits that may be claimed.
     #[serde(flatten)]
@@ -20,7 +21,7 @@ pub struct DistinguishingAnswer {
 }
 
 /// Figures of the whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DistinguishingFigures {
     /// Machines of which something is known.
     pub machines: u64,
@@ -31,7 +32,7 @@ pub struct DistinguishingFigures {
 }
 
 /// A trait.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DistinguishingRow {
     /// Its figures.
     #[serde(flatten)]

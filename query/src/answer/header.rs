@@ -1,11 +1,12 @@
 //! What the answers of all forms have.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::instant;
 
 /// What every answer says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Header {
     /// The question, as it was asked.
     pub question: String,
@@ -28,12 +29,14 @@ impl Header {
 }
 
 /// Instants from `from` on, before `to`; in RFC 3339.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Range {
     /// The first instant.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub from: i64,
     /// The first instant after it.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub to: i64,
 }

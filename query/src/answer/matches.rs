@@ -1,12 +1,15 @@
 //! The answer to `SET [[not] within D of SET]…`: its figures and its matches.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{header::Header, instant, maybe_instant};
 use crate::chance::{Assessment, Basis, Verdict};
 
 /// Events with their partners.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MatchesAnswer {
     /// What every answer says. Matched are the events that have a partner; all where the question names none.
     #[serde(flatten)]
@@ -38,7 +41,7 @@ pub struct MatchesAnswer {
 }
 
 /// What the figures rest on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Chance {
     /// What was compared with.
     pub basis: Basis,
@@ -63,24 +66,31 @@ pub struct Chance {
 }
 
 /// An anchor with its partners.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Match {
     /// Its class; `record` for a record in which nothing was recognised.
-    pub class: String,
+    #[schema(value_type = String)]
+    pub class: Arc<str>,
     /// Its start.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub start: i64,
     /// Its end; null while it lasts.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub end: Option<i64>,
     /// Its host.
-    pub host: String,
+    #[schema(value_type = String)]
+    pub host: Arc<str>,
     /// Its guest; null for the host itself.
-    pub guest: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub guest: Option<Arc<str>>,
     /// What happened, in a line.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Arc<str>,
     /// How bad that is.
-    pub severity: String,
+    #[schema(value_type = String)]
+    pub severity: Arc<str>,
     /// Nearest first.
     pub partners: Vec<Partner>,
     /// What its source said just before; this and the next two for the first matches only.
@@ -95,28 +105,34 @@ pub struct Match {
 }
 
 /// An event near an anchor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Partner {
     /// Its class.
-    pub class: String,
+    #[schema(value_type = String)]
+    pub class: Arc<str>,
     /// Its start.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub start: i64,
     /// Its end; null while it lasts.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub end: Option<i64>,
     /// Its host.
-    pub host: String,
+    #[schema(value_type = String)]
+    pub host: Arc<str>,
     /// Its guest; null for the host itself.
-    pub guest: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub guest: Option<Arc<str>>,
     /// What happened, in a line.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Arc<str>,
     /// Start of the anchor minus start of the partner.
     pub lag_seconds: f64,
 }
 
 /// Matches whose lag is at least `from_seconds` and below `to_seconds`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(missing_docs)]
 pub struct Bar {
     pub from_seconds: i64,
@@ -125,7 +141,7 @@ pub struct Bar {
 }
 
 /// Counts of one host, guest, class, hour or day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counted {
     /// Which.
     pub name: String,
@@ -136,7 +152,7 @@ pub struct Counted {
 }
 
 /// What the question says `by`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Groups {
     /// The words for it.
     pub of: String,

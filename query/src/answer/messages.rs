@@ -1,11 +1,12 @@
 //! The answer to `[new] messages`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{header::Header, instant};
 
 /// Messages, whatever machine and number they speak of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessagesAnswer {
     /// What every answer says. Matched are the messages.
     #[serde(flatten)]
@@ -19,7 +20,7 @@ pub struct MessagesAnswer {
 }
 
 /// Figures of the whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessagesFigures {
     /// Different messages.
     pub messages: u64,
@@ -28,7 +29,7 @@ pub struct MessagesFigures {
 }
 
 /// A message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageRow {
     /// What records of it say, with the changing parts left out.
     pub message: String,
@@ -38,9 +39,11 @@ pub struct MessageRow {
     pub hosts: u64,
     /// When it was seen first.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub first: i64,
     /// And last.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub last: i64,
     /// The most severe of them, as OpenTelemetry numbers it.
     pub severity: u8,

@@ -15,6 +15,7 @@ mod preceding;
 mod silence;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use changed::{ChangeAnswer, ChangeFigures, ChangeRow, Moment, Where};
 pub use distinguishing::{DistinguishingAnswer, DistinguishingFigures, DistinguishingRow};
@@ -27,8 +28,9 @@ pub use preceding::{Candidate, CandidateKind, PrecedingAnswer, PrecedingFigures}
 pub use silence::{SilenceAnswer, SilenceFigures, SilenceRow};
 
 /// What came of a question. The key `form` says which form it had.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "form", rename_all = "snake_case")]
+#[schema(as = AnswerForm)]
 pub enum Answer {
     /// Events with their partners: `SET [within D of SET] …`.
     Matches(Box<MatchesAnswer>),
@@ -67,7 +69,8 @@ impl Answer {
 }
 
 /// An answer with its words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Answer)]
 pub struct Reply {
     /// The answer.
     #[serde(flatten)]
@@ -85,7 +88,7 @@ impl Reply {
 }
 
 /// An answer in sentences.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Wording {
     /// The one sentence.
     pub sentence: String,

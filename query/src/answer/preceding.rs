@@ -1,12 +1,13 @@
 //! The answer to `what precedes SET within D`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::header::Header;
 use crate::chance::{Basis, Verdict};
 
 /// Classes and messages that come before a set's events, those that may be claimed first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PrecedingAnswer {
     /// What every answer says. Matched are the candidates that may be claimed; where days are too few for claims, all.
     #[serde(flatten)]
@@ -20,7 +21,7 @@ pub struct PrecedingAnswer {
 }
 
 /// Figures of the whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PrecedingFigures {
     /// Events asked about.
     pub anchors: u64,
@@ -31,7 +32,8 @@ pub struct PrecedingFigures {
 }
 
 /// What may precede, tested as if it had been asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PrecedingCandidate)]
 pub struct Candidate {
     /// A class, or a message with its changing parts left out.
     pub what: String,
@@ -62,8 +64,9 @@ pub struct Candidate {
 }
 
 /// What a candidate is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PrecedingCandidateKind)]
 pub enum CandidateKind {
     /// Events of a class.
     Class,

@@ -1,11 +1,12 @@
 //! The answer to `hosts|guests silent for D`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{header::Header, instant, maybe_instant};
 
 /// Times in which a machine that had spoken said nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SilenceAnswer {
     /// What every answer says. Matched are the times of silence.
     #[serde(flatten)]
@@ -19,7 +20,7 @@ pub struct SilenceAnswer {
 }
 
 /// Figures of the whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SilenceFigures {
     /// Machines that were silent.
     pub machines: u64,
@@ -28,7 +29,7 @@ pub struct SilenceFigures {
 }
 
 /// A time in which a machine said nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SilenceRow {
     /// The machine.
     pub machine: String,
@@ -36,9 +37,11 @@ pub struct SilenceRow {
     pub host: String,
     /// The last that was heard of it.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub from: i64,
     /// When it spoke again; null while it is silent.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub to: Option<i64>,
     /// How long that was, up to now where it lasts.
     pub seconds: f64,

@@ -1,6 +1,7 @@
 //! What comes of comparing with chance.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::relation::Relation;
 
@@ -8,7 +9,7 @@ use super::relation::Relation;
 pub const ALPHA: f64 = 0.05;
 
 /// What the anchors were compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// Other days, and the surroundings of each anchor.
@@ -22,7 +23,7 @@ pub enum Basis {
 }
 
 /// What the figures allow to be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// There was no anchor.

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{discover::benjamini_hochberg, exact::chi_squared, random::Random};
 
@@ -32,7 +33,7 @@ pub struct Machine {
 }
 
 /// What a machine may be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "is", content = "value", rename_all = "snake_case")]
 pub enum Trait {
     /// The attribute has this value.
@@ -42,7 +43,7 @@ pub enum Trait {
 }
 
 /// A trait, compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Compared {
     /// The attribute.
     pub attribute: String,

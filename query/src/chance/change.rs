@@ -8,6 +8,7 @@
 #![allow(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::exact::{binomial, chi_squared, clopper_pearson, hypergeometric, student, student_quantile};
 
@@ -19,7 +20,8 @@ const CLUSTERED: f64 = 0.1;
 const ALPHA: f64 = 0.05;
 
 /// One side of the moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChangeSide)]
 pub struct Side {
     /// Episodes.
     pub episodes: u64,
@@ -28,7 +30,7 @@ pub struct Side {
 }
 
 /// Both sides.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sides {
     /// Before the moment.
     pub before: Side,
@@ -48,7 +50,7 @@ pub struct Input {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
     /// Where the change was made.
     #[serde(flatten)]

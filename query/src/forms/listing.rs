@@ -152,6 +152,6 @@ fn partner(row: &Row, text: &EventText, anchor_start_ns: i64) -> Partner {
 }
 
 /// The host itself is no guest.
-fn guest(name: String) -> Option<String> {
+fn guest(name: Arc<str>) -> Option<Arc<str>> {
     (!name.is_empty()).then_some(name)
 }

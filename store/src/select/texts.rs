@@ -1,28 +1,32 @@
 //! What is printed of events, in columns: for lists of very many.
 
+use std::{collections::HashSet, sync::Arc};
+
 use super::{events::EventSelection, literal::numbers};
 use crate::{
     Store,
-    native::read::{BlockError, Blocks, Column},
+    native::read::{BlockError, Blocks, Column, Indices},
     store::QueryError,
 };
 
 /// Texts come in blocks of so many rows, which are small enough to be whole soon.
 const BLOCK_ROWS: &str = "16384";
+/// So many different titles are kept, so that events of one title share it.
+const TITLES_MAX: usize = 16_384;
 
-/// What is printed of an event.
+/// What is printed of an event; events share what they have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventText {
     /// Its class; `record` for a record in which nothing was recognised.
-    pub class: String,
+    pub class: Arc<str>,
     /// Its host.
-    pub host: String,
+    pub host: Arc<str>,
     /// Its guest; empty for the host itself.
-    pub guest: String,
+    pub guest: Arc<str>,
     /// How bad it is.
-    pub severity: String,
+    pub severity: Arc<str>,
     /// What happened, in a line.
-    pub title: String,
+    pub title: Arc<str>,
 }
 
 /// Calls `take` with the id and the text of each event of a selection that is wanted; of those with these ids, where
@@ -57,39 +61,77 @@ pub async fn read_texts(
     let size = (sql.len() + 1_024).to_string();
     let settings = [("max_block_size", BLOCK_ROWS), ("max_query_size", size.as_str()), ("readonly", "2")];
     let mut answer = store.query_bytes(&sql, &[], "Native", &settings)?;
-    let mut blocks = Blocks::default();
+    let (mut blocks, mut titles) = (Blocks::default(), Titles::default());
     while let Some(chunk) = answer.next().await? {
-        blocks.push::<QueryError>(&chunk, |columns| Ok(take_block(columns, &wanted, &mut take)?))?;
+        blocks.push::<QueryError>(&chunk, |columns| {
+            Ok(take_block(columns, &mut titles, &wanted, &mut take)?)
+        })?;
     }
     Ok(blocks.finish()?)
 }
 
+/// Titles that were met.
+#[derive(Default)]
+struct Titles(HashSet<Arc<str>>);
+
+impl Titles {
+    fn share(&mut self, title: &[u8]) -> Arc<str> {
+        let title = String::from_utf8_lossy(title);
+        if let Some(met) = self.0.get(title.as_ref()) {
+            return Arc::clone(met);
+        }
+        if self.0.len() >= TITLES_MAX {
+            self.0.clear();
+        }
+        let title: Arc<str> = title.into();
+        self.0.insert(Arc::clone(&title));
+        title
+    }
+}
+
 fn take_block(
     columns: Vec<Column<'_>>,
+    titles: &mut Titles,
     wanted: &impl Fn(u64) -> bool,
     take: &mut impl FnMut(u64, EventText),
 ) -> Result<(), BlockError> {
-    let Ok([Column::Number(ids), class, host, guest, severity, Column::Text(titles)]) =
+    let Ok([Column::Number(ids), class, host, guest, severity, Column::Text(texts)]) =
         <[Column<'_>; 6]>::try_from(columns)
     else {
         return Err(BlockError::Damaged("ids, names and titles were wanted"));
     };
-    let (class, host, guest, severity) = (names(class)?, names(host)?, names(guest)?, names(severity)?);
+    let (class, host, guest, severity) =
+        (Names::new(class)?, Names::new(host)?, Names::new(guest)?, Names::new(severity)?);
+    let rows =
+        class.rows()?.into_iter().zip(host.rows()?).zip(guest.rows()?.into_iter().zip(severity.rows()?));
     let numbers = ids.iter().map(|id| u64::from_le_bytes(*id));
-    let texts = class.into_iter().zip(host).zip(guest.into_iter().zip(severity)).zip(titles);
-    for (id, (((class, host), (guest, severity)), title)) in numbers.zip(texts).filter(|(id, _)| wanted(*id))
-    {
-        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        let (class, host, guest) = (text(class), text(host), text(guest));
-        take(id, EventText { class, host, guest, severity: text(severity), title: text(title) });
+    for (id, (((class, host), (guest, severity)), title)) in numbers.zip(rows.zip(texts)) {
+        if wanted(id) {
+            let [class, host, guest, severity] = [class, host, guest, severity].map(Arc::clone);
+            take(id, EventText { class, host, guest, severity, title: titles.share(title) });
+        }
     }
     Ok(())
 }
 
-/// The name of each row.
-fn names<'a>(column: Column<'a>) -> Result<Vec<&'a [u8]>, BlockError> {
-    match column {
-        Column::Name { keys, rows } => rows.resolve(&keys),
-        _ => Err(BlockError::Damaged("names were wanted")),
+/// Names of rows, each once.
+struct Names<'a> {
+    names: Vec<Arc<str>>,
+    rows: Indices<'a>,
+}
+
+impl<'a> Names<'a> {
+    fn new(column: Column<'a>) -> Result<Names<'a>, BlockError> {
+        let Column::Name { keys, rows } = column else {
+            return Err(BlockError::Damaged("names were wanted"));
+        };
+        let names = keys.iter().map(|name| String::from_utf8_lossy(name).into()).collect();
+        Ok(Names { names, rows })
+    }
+
+    /// The name of each row.
+    fn rows(&self) -> Result<Vec<&Arc<str>>, BlockError> {
+        let names: Vec<&Arc<str>> = self.names.iter().collect();
+        self.rows.resolve(&names)
     }
 }

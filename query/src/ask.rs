@@ -10,11 +10,11 @@ use crate::{
     context::Asked,
     error::AskError,
     fetch::{
-        catalog::{fetch_known, latest_known},
+        catalog::{fetch_known, latest_known, with_new_names},
         predicate::check_sets,
     },
     forms::{changed, distinguishing, matches, messages, preceding, silence},
-    language::{self, Asker, Question, Vocabulary},
+    language::{self, Asker, Question, Understood, Vocabulary},
     options::AskOptions,
     words,
 };
@@ -28,8 +28,8 @@ const ROWS: usize = 100;
 /// # Errors
 /// Where it is not understood, or cannot be answered.
 pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Reply, AskError> {
-    let (question, asked) = understand(store, text, options).await?;
-    let (answer, wording) = match &question {
+    let (Understood { question, notes }, asked) = understand(store, text, options).await?;
+    let (answer, mut wording) = match &question {
         Question::Matches(question) => {
             let (answer, grounds) = matches::answer(&asked, question).await?;
             let wording = words::matches::word(question, &answer, &grounds, &options.time_zone);
@@ -64,6 +64,7 @@ pub async fn ask(store: &Store, text: &str, options: &AskOptions) -> Result<Repl
             (Answer::Silence(answer), wording)
         }
     };
+    wording.notes.splice(0..0, notes);
     Ok(Reply { answer, wording })
 }
 
@@ -72,13 +73,19 @@ pub(crate) async fn understand<'a>(
     store: &'a Store,
     text: &'a str,
     options: &'a AskOptions,
-) -> Result<(Question, Asked<'a>), AskError> {
+) -> Result<(Understood, Asked<'a>), AskError> {
     let now_ns = i64::try_from(options.now.as_nanosecond()).unwrap_or(i64::MAX);
     let asker = Asker { now_ns, time_zone: options.time_zone.clone() };
     let Known { placement, vocabulary } = fetch_known(store, options).await?;
-    let question = language::parse(text, &vocabulary, &asker)?;
-    check_sets(store, text, question.sets()).await?;
-    Ok((question, Asked { store, text, options, now_ns, placement }))
+    let understood = match language::understand(text, &vocabulary, &asker) {
+        // A machine may be so new that the catalog has not met it.
+        Err(error) if error.unknown_name => {
+            language::understand(text, &with_new_names(store, &vocabulary).await?, &asker)?
+        }
+        understood => understood?,
+    };
+    check_sets(store, text, understood.question.sets()).await?;
+    Ok((understood, Asked { store, text, options, now_ns, placement }))
 }
 
 /// Everything that a question may name here, or might a moment ago: for completion.

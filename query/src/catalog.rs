@@ -1,7 +1,7 @@
 //! What is known of hosts and guests, kept between questions until the store says otherwise.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -51,8 +51,11 @@ pub(crate) struct Configured {
 }
 
 impl Known {
-    /// With stays in any order.
-    pub fn new(configured: &Configured, stays: Vec<Stay>) -> Known {
+    /// With stays in any order, and hosts that are known beside them.
+    pub fn new(configured: &Configured, stays: Vec<Stay>, hosts: Vec<String>) -> Known {
+        let named = |guest: &String| !guest.is_empty();
+        let of_stays: BTreeSet<String> = stays.iter().map(|stay| stay.host.clone()).collect();
+        let guests = stays.iter().map(|stay| stay.guest.clone()).filter(named).collect();
         let placement = Placement::new(stays, Arc::clone(&configured.labels));
         let mut vocabulary = Vocabulary::clone(&configured.vocabulary);
         for label in placement.label_names() {
@@ -60,6 +63,10 @@ impl Known {
                 vocabulary.labels.insert(label.to_owned());
             }
         }
+        vocabulary.guests = guests;
+        vocabulary.hosts = of_stays;
+        vocabulary.hosts.extend(hosts);
+        vocabulary.hosts.extend(configured.labels.keys().cloned());
         Known { placement: Arc::new(placement), vocabulary: Arc::new(vocabulary) }
     }
 }

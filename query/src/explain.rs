@@ -14,7 +14,7 @@ use crate::{
     event::{Events, Row},
     fetch::partners::{PARTNERS_BYTES_MAX, prepare},
     forms::{matches, opening::Opening},
-    language::{self, Bounds, Near, Question},
+    language::{self, Bounds, Near, Question, Understood},
     options::AskOptions,
     plan::selection,
 };
@@ -24,8 +24,11 @@ use crate::{
 /// # Errors
 /// Where it is not understood, or the store fails.
 pub async fn explain(store: &Store, text: &str, options: &AskOptions) -> Result<String, AskError> {
-    let (question, asked) = understand(store, text, options).await?;
+    let (Understood { question, notes }, asked) = understand(store, text, options).await?;
     let mut out = format!("understood as: {question}\n");
+    for note in notes {
+        let _ = writeln!(out, "{note}");
+    }
     match &question {
         Question::Matches(question) => {
             let selected = selection::anchors(&question.anchors, &question.bounds, question.by.as_ref());

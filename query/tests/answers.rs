@@ -1,8 +1,11 @@
 //! Answers survive their JSON: what was written opens with the types that it was written from, in every form.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may")]
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use lastwords_query::{
     Answer, Reply, Wording,
@@ -91,7 +94,8 @@ prop_compose! {
         class in text(), start in any::<i64>(), end in option::of(any::<i64>()), host in text(),
         guest in option::of(text()), title in text(), lag_seconds in number(),
     ) -> Partner {
-        Partner { class, start, end, host, guest, title, lag_seconds }
+        let guest = guest.map(Arc::from);
+        Partner { class: class.into(), start, end, host: host.into(), guest, title: title.into(), lag_seconds }
     }
 }
 
@@ -101,7 +105,8 @@ prop_compose! {
         guest in option::of(text()), title in text(), severity in text(), partners in vec(partner().boxed(), 0..3),
         before in vec(text(), 0..2), evidence in vec(text(), 0..3), after in vec(text(), 0..2),
     ) -> Match {
-        Match { class, start, end, host, guest, title, severity, partners, before, evidence, after }
+        let [class, host, title, severity] = [class, host, title, severity].map(Arc::from);
+        Match { class, start, end, host, guest: guest.map(Arc::from), title, severity, partners, before, evidence, after }
     }
 }
 

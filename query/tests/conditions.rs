@@ -212,7 +212,7 @@ proptest! {
                 rows
             })
             .collect();
-        let question = Matches { anchors: set(), conditions, bounds: Default::default(), by: None };
+        let question = Matches { anchors: set(), conditions, bounds: Default::default(), by: None, pick: None };
         let numbered = Numbered { hosts: &names.hosts, guests: names.guests.len(), placement: &placement };
         let mut evaluation = Evaluation::new(&question, anchor_rows, WATERMARK);
         while let Some((at, rows)) = evaluation.condition() {

@@ -13,6 +13,8 @@ fn every_example_is_understood() {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/questions.md")).unwrap();
     let mut vocabulary = lastwords_query::vocabulary().clone();
     vocabulary.labels.extend(["rack".to_owned(), "zone".to_owned()]);
+    vocabulary.hosts.extend(["hv01".to_owned(), "hv02".to_owned()]);
+    vocabulary.guests.insert("web07".to_owned());
     vocabulary.save("deploys", "{Program = 'ansible' and Body LIKE '%deploy%'}").unwrap();
     let asker = Asker { now_ns: 1_796_000_000_000_000_000, time_zone: TimeZone::UTC };
     let mut questions = Vec::new();

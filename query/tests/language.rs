@@ -10,7 +10,9 @@
 use std::{fmt::Write as _, path::Path};
 
 use jiff::{Timestamp, tz::TimeZone};
-use lastwords_query::language::{Asker, Names, Question, SyntaxError, Vocabulary, parse};
+use lastwords_query::language::{
+    Asker, Names, Question, SyntaxError, Understood, Vocabulary, built_in, parse, understand,
+};
 
 /// The questions of a file stand after `? `; below each is what comes of it, indented.
 fn check(file: &str, said: impl Fn(&str) -> String) {
@@ -76,5 +78,31 @@ fn errors_point_at_the_word_and_say_what_would_do() {
     check("refused.txt", |question| match ask(question) {
         Ok(question) => panic!("understood as\n{}", form(&question)),
         Err(error) => error.to_string(),
+    });
+}
+
+/// A fleet whose machines are known, and every class: as operators ask it.
+fn ask_fleet(question: &str) -> Result<Understood, SyntaxError> {
+    let now: Timestamp = "2026-11-26T11:00:00Z".parse().unwrap();
+    let now_ns = i64::try_from(now.as_nanosecond()).unwrap();
+    let mut vocabulary = Vocabulary { labels: ["rack".to_owned()].into(), ..built_in().clone() };
+    vocabulary.hosts = (1..=12).map(|number| format!("hv{number:02}")).collect();
+    vocabulary.guests = ["mail", "web", "db"]
+        .iter()
+        .flat_map(|kind| (1..=9).map(move |number| format!("{kind}{number:02}")))
+        .collect();
+    understand(question, &vocabulary, &Asker { now_ns, time_zone: TimeZone::get("Europe/Berlin").unwrap() })
+}
+
+#[test]
+fn operators_words_mean_what_they_mean_by_them() {
+    check("phrases.txt", |question| match ask_fleet(question) {
+        Ok(Understood { question, notes }) => {
+            let words = question.to_string();
+            let again = ask_fleet(&words).unwrap_or_else(|error| panic!("{words}\n{error}"));
+            assert_eq!(again.question.to_string(), words);
+            [vec![words], notes.into_iter().map(|note| format!("- {note}")).collect()].concat().join("\n")
+        }
+        Err(error) => format!("refused: {error}"),
     });
 }

@@ -22,7 +22,7 @@ pub use details::{EventDetail, RecordKey, RecordText, Side, read_details, read_l
 pub use events::{
     EventBlock, EventBlocks, EventSelection, Hosts, Key, NameColumn, count_events, read_events,
 };
-pub use extent::{Observations, Observed, read_extent, read_hosts};
+pub use extent::{Observations, Observed, read_extent, read_guests, read_hosts};
 pub use machines::{Gap, Heard, Machines, read_gaps, read_heard};
 pub use members::{Members, Times};
 pub use placement::{Attributes, PlacementVersion, Stay, read_placement, read_placement_version};

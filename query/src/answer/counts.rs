@@ -6,7 +6,7 @@ use super::matches::{Bar, Counted, Groups};
 use crate::{
     correlate::sweep::Found,
     event::{Events, NO_GUEST},
-    language::{Grouping, Matches},
+    language::{Grouping, Matches, Pick},
 };
 
 /// Hosts and guests listed at most.
@@ -131,9 +131,26 @@ impl Counts {
                     groups
                 }
                 Grouping::Host => counts.top_hosts.clone(),
-                Grouping::Guest | Grouping::Class | Grouping::Label(_) => {
+                Grouping::Guest | Grouping::Class | Grouping::Title | Grouping::Label(_) => {
                     tally(all().map(|one| one.key), matched().map(|one| one.key), key)
                 }
+                Grouping::Day | Grouping::Week | Grouping::Month => {
+                    let mut groups = tally(all().map(|one| one.key), matched().map(|one| one.key), key);
+                    groups.sort_by(|a, b| a.name.cmp(&b.name));
+                    groups
+                }
+            };
+            let groups = match question.pick {
+                Some(Pick::Top(count)) => {
+                    let mut groups: Vec<Counted> =
+                        groups.into_iter().filter(|group| group.matched > 0).collect();
+                    groups.sort_by(|a, b| {
+                        (b.matched, b.anchors, &a.name).cmp(&(a.matched, a.anchors, &b.name))
+                    });
+                    groups.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+                    groups
+                }
+                _ => groups,
             };
             Groups { of: by.words().to_owned(), groups }
         });

@@ -8,7 +8,7 @@
 //! go before it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -158,16 +158,20 @@ impl Placement {
     /// Keeps the events of the places that are asked about.
     pub fn only_at(&self, places: &[Place], rows: &mut Vec<Row>, hosts: &Interner, guests: &Interner) {
         for place in places {
-            let is = |value: &str| place.values.iter().any(|wanted| wanted == value);
-            rows.retain(|row| match &place.of {
-                PlaceKind::Host => is(hosts.name(row.host)),
-                PlaceKind::Guest => {
-                    let guest = guests.name(row.guest);
-                    is(guest) || is(self.guest_name(guest))
-                }
-                PlaceKind::Label(label) => {
-                    self.label(hosts.name(row.host), label, row.start_ns).is_some_and(is)
-                }
+            let values: HashSet<&str> = place.values.iter().map(String::as_str).collect();
+            let is = |value: &str| values.contains(value);
+            rows.retain(|row| {
+                let there = match &place.of {
+                    PlaceKind::Host => is(hosts.name(row.host)),
+                    PlaceKind::Guest => {
+                        let guest = guests.name(row.guest);
+                        is(guest) || is(self.guest_name(guest))
+                    }
+                    PlaceKind::Label(label) => {
+                        self.label(hosts.name(row.host), label, row.start_ns).is_some_and(is)
+                    }
+                };
+                there != place.except
             });
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lastwords_store::{
     Store,
-    select::{Attributes, read_placement, read_placement_version},
+    select::{Attributes, read_guests, read_hosts, read_placement, read_placement_version},
 };
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     context::compute,
     correlate::placement::Placement,
     error::AskError,
+    language::Vocabulary,
     options::AskOptions,
 };
 
@@ -50,12 +51,22 @@ async fn fetch(store: &Store, catalog: &Catalog, configured: Configured) -> Resu
         return Ok(known);
     }
     let stays = read_placement(store, Attributes::OfHosts).await?;
+    let hosts = read_hosts(store).await?;
     let known = {
         let configured = configured.clone();
-        compute(move || Known::new(&configured, stays)).await?
+        compute(move || Known::new(&configured, stays, hosts)).await?
     };
     catalog.keep(configured, version, known.clone());
     Ok(known)
+}
+
+/// What may be named, with the hosts and guests that are in the store now.
+pub(crate) async fn with_new_names(store: &Store, vocabulary: &Vocabulary) -> Result<Vocabulary, AskError> {
+    let (hosts, guests) = (read_hosts(store).await?, read_guests(store).await?);
+    let mut vocabulary = vocabulary.clone();
+    vocabulary.hosts.extend(hosts);
+    vocabulary.guests.extend(guests);
+    Ok(vocabulary)
 }
 
 /// Fetches placement with the attributes of guests as well.

@@ -60,7 +60,7 @@ fn earliest(to_ns: i64, now_ns: i64) -> i64 {
 
 /// Texts and conditions are seen by log records alone; classes by samples as well.
 fn tables(sets: &[&Set]) -> &'static [Observations] {
-    if sets.iter().any(|set| matches!(set.members, Members::Class(_))) {
+    if sets.iter().any(|set| matches!(set.members, Members::Class(_) | Members::Classes(_))) {
         &Observations::ALL
     } else {
         &[Observations::Logs]

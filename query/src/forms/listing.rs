@@ -17,7 +17,7 @@ use crate::{
         details::{Evidence, fetch_evidence, fetch_texts},
         partners,
     },
-    language::Matches,
+    language::{Matches, Pick},
     options::AskOptions,
 };
 
@@ -40,8 +40,15 @@ impl Listing<'_> {
     /// Fetches it.
     pub async fn fetch(&self) -> Result<Vec<Match>, AskError> {
         let Listing { store, question, options, .. } = self;
-        let (side, limit) = (Arc::clone(self.main), options.rows(usize::MAX));
-        let listed = compute(move || first_matches(&side, limit)).await?;
+        let (side, pick) = (Arc::clone(self.main), question.pick);
+        let limit = match pick {
+            Some(Pick::First(count) | Pick::Last(count)) => {
+                usize::try_from(count).unwrap_or(usize::MAX).min(options.rows(usize::MAX))
+            }
+            _ => options.rows(usize::MAX),
+        };
+        let latest = matches!(pick, Some(Pick::Last(_)));
+        let listed = compute(move || picked_matches(&side, limit, latest)).await?;
         let texts = fetch_texts(store, &question.anchors, listed.iter(), None).await?;
         let partners = self.partners(&listed).await?;
         let shown = listed.get(..options.evidence.min(listed.len())).unwrap_or_default();
@@ -74,16 +81,19 @@ impl Listing<'_> {
     }
 }
 
-/// The events that meet all conditions, in order of time; so many of them.
-fn first_matches(side: &Side, limit: usize) -> Vec<Row> {
+/// The events that meet all conditions, so many of them: in order of time, or the latest first.
+fn picked_matches(side: &Side, limit: usize, latest: bool) -> Vec<Row> {
     let mut listed: Vec<Row> =
         side.found.matches.iter().map(|one| side.anchors.row(one.anchor as usize)).collect();
-    let by_time = |row: &Row| (row.start_ns, row.unit, row.id);
+    let by_time = |a: &Row, b: &Row| {
+        let order = (a.start_ns, a.unit, a.id).cmp(&(b.start_ns, b.unit, b.id));
+        if latest { order.reverse() } else { order }
+    };
     if limit < listed.len() {
-        listed.select_nth_unstable_by_key(limit, by_time);
+        listed.select_nth_unstable_by(limit, by_time);
         listed.truncate(limit);
     }
-    listed.sort_unstable_by_key(by_time);
+    listed.sort_unstable_by(by_time);
     listed
 }
 

@@ -1,7 +1,11 @@
 //! Answers `SET [not] within D of …`: fetch both sides of each condition, sweep, assess chance, word it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use jiff::{Timestamp, tz::TimeZone};
 use lastwords_store::Store;
 
 use super::{
@@ -26,6 +30,9 @@ use crate::{
     names::Names,
     options::AskOptions,
 };
+
+/// A quarter of an hour.
+const QUARTER_NS: i64 = 900_000_000_000;
 
 /// Answers it; also gives what the sentence rests on beside.
 pub(crate) async fn answer(
@@ -72,8 +79,30 @@ fn only_asked_for(mut opening: Opening, question: &Matches) -> Opening {
             row.key = names.keys.number(value.unwrap_or("(none)"));
         }
     }
+    if let Some(by @ (Grouping::Day | Grouping::Week | Grouping::Month)) = &question.by {
+        let mut days: HashMap<i64, u32> = HashMap::new();
+        for row in &mut opening.anchors {
+            // Every zone changes on a quarter of an hour.
+            let quarter = row.start_ns.div_euclid(QUARTER_NS);
+            row.key = *days.entry(quarter).or_insert_with(|| {
+                names.keys.number(&calendar_name(by, row.start_ns, &opening.context.time_zone))
+            });
+        }
+    }
     opening.context.only_at(&question.bounds, &mut opening.anchors);
     opening
+}
+
+/// The day, week or month of an instant, so that names sort by time.
+fn calendar_name(by: &Grouping, time_ns: i64, zone: &TimeZone) -> String {
+    let Ok(time) = Timestamp::from_nanosecond(i128::from(time_ns)) else { return String::new() };
+    let local = time.to_zoned_datetime(zone.clone());
+    let form = match by {
+        Grouping::Week => "%G-W%V",
+        Grouping::Month => "%Y-%m",
+        _ => "%Y-%m-%d",
+    };
+    local.strftime(form).to_string()
 }
 
 /// A question with what it is answered in.

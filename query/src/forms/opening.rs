@@ -93,8 +93,11 @@ impl Opening {
 }
 
 impl Context {
-    /// Keeps the events of the places that a question asks about.
+    /// Keeps the events of the places, hours and days of the week that a question asks about.
     pub fn only_at(&self, bounds: &Bounds, rows: &mut Vec<Row>) {
         self.placement.only_at(&bounds.places, rows, &self.names.hosts, &self.names.guests);
+        if let Some(clock) = &bounds.clock {
+            rows.retain(|row| clock.holds(row.start_ns, &self.time_zone));
+        }
     }
 }

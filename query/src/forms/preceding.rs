@@ -194,15 +194,16 @@ async fn classes(asked: &Asked<'_>, question: &Precedes, range: Range) -> Result
     let from_ns = range.from.saturating_sub(question.within_ns);
     let found = read_classes(asked.store, from_ns, range.to).await?;
     let own = match &question.anchors.members {
-        Members::Class(class) => Some(class.as_str()),
-        Members::Text(_) | Members::Predicate(_) => None,
+        Members::Class(class) => std::slice::from_ref(class),
+        Members::Classes(classes) => classes,
+        Members::Text(_) | Members::Predicate(_) => &[],
     };
     let below = |class: &str, above: &str| {
         class == above || class.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
     };
     Ok(found
         .into_iter()
-        .filter(|ClassCount { class, .. }| own.is_none_or(|own| !below(class, own) && !below(own, class)))
+        .filter(|ClassCount { class, .. }| !own.iter().any(|own| below(class, own) || below(own, class)))
         .map(|ClassCount { class, events }| Source {
             what: class.clone(),
             kind: CandidateKind::Class,

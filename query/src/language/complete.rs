@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{error::SyntaxError, parser::parse, question::Asker, vocabulary::Vocabulary};
+use super::{error::SyntaxError, forms::parse, question::Asker, vocabulary::Vocabulary};
 
 /// Candidates for the word under the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,6 +76,21 @@ const KEYWORDS: &[(&str, &str)] = &[
     ("by host", ""),
     ("by guest", ""),
     ("by class", ""),
+    ("by day", "the asker's calendar days"),
+    ("by week", ""),
+    ("by month", ""),
+    ("by title", "what happened, in a line"),
+    ("today", ""),
+    ("yesterday", ""),
+    ("last night", "from 18:00 to 06:00"),
+    ("this week", "from Monday"),
+    ("last week", "Monday to Monday"),
+    ("during", "during network saturation"),
+    ("without", "without network saturation"),
+    ("not on host", "not on host hv01"),
+    ("not on guest", "not on guest web07"),
+    ("on weekdays", ""),
+    ("at night", "between 22:00 and 06:00"),
 ];
 
 /// What may stand at `cursor`, a byte of the question; what comes after it is not looked at.
@@ -170,7 +185,7 @@ mod tests {
                 &["on the same host", "on the same rack"],
                 &["on host"],
             ),
-            ("what precedes panics within 5m ", &["on the same host", "since"], &["by host", "of"]),
+            ("what precedes panics within 5m ", &["on the same host", "since"], &["by host"]),
             ("hosts ", &["silent for"], &["within"]),
         ] {
             let (_, found) = texts(question);

@@ -5,21 +5,31 @@ use std::fmt::{Display, Formatter, Result};
 use jiff::Timestamp;
 
 use super::question::{
-    Bounds, Change, Distinguishes, Grouping, MachineKind, Matches, Members, Messages, Near, Place, PlaceKind,
-    Precedes, Question, Scope, Set, Silent,
+    Bounds, Change, Distinguishes, Grouping, MachineKind, Matches, Members, Messages, Near, Pick, Place,
+    PlaceKind, Precedes, Question, Scope, Set, Silent,
 };
 use crate::chance::Relation;
 
 impl Display for Question {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
         match self {
-            Question::Matches(Matches { anchors, conditions, bounds, by }) => {
-                write!(out, "{anchors}")?;
+            Question::Matches(Matches { anchors, conditions, bounds, by, pick }) => {
+                match pick {
+                    Some(Pick::First(count)) => write!(out, "first {count} {anchors}")?,
+                    Some(Pick::Last(count)) => write!(out, "last {count} {anchors}")?,
+                    Some(Pick::Top(count)) => {
+                        let by = by.as_ref().map_or("hosts", Grouping::words);
+                        let plural = if by.ends_with('s') { "es" } else { "s" };
+                        write!(out, "top {count} {by}{plural} by {anchors}")?;
+                    }
+                    None => write!(out, "{anchors}")?,
+                }
                 for near in conditions {
                     write!(out, " {near}")?;
                 }
                 write!(out, "{bounds}")?;
-                by.as_ref().map_or(Ok(()), |by| write!(out, " by {by}"))
+                let top = matches!(pick, Some(Pick::Top(_)));
+                by.as_ref().filter(|_| !top).map_or(Ok(()), |by| write!(out, " by {by}"))
             }
             Question::Precedes(Precedes { anchors, within_ns, scope, bounds }) => {
                 write!(out, "what precedes {anchors} within {} {scope}{bounds}", Length(*within_ns))
@@ -44,6 +54,7 @@ impl Display for Set {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
         match &self.members {
             Members::Class(class) => out.write_str(class),
+            Members::Classes(classes) => out.write_str(&classes.join(" or ")),
             Members::Text(text) => quoted(text, out),
             Members::Predicate(predicate) => write!(out, "{{{}}}", predicate.text()),
         }
@@ -73,6 +84,9 @@ impl Display for Bounds {
         for place in &self.places {
             write!(out, " {place}")?;
         }
+        if let Some(clock) = &self.clock {
+            write!(out, " {clock}")?;
+        }
         if let Some(from_ns) = self.from_ns {
             write!(out, " since {}", Instant(from_ns))?;
         }
@@ -89,7 +103,7 @@ impl Display for Place {
         };
         for (at, value) in self.values.iter().enumerate() {
             if at == 0 {
-                write!(out, "on {of} ")?
+                write!(out, "{}on {of} ", if self.except { "not " } else { "" })?
             } else {
                 out.write_str(" or ")?
             }

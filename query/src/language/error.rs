@@ -14,11 +14,19 @@ pub struct SyntaxError {
     pub message: String,
     /// What would be understood instead.
     pub suggestion: Option<String>,
+    /// Whether a host or guest is named that is not known: perhaps it is new.
+    pub unknown_name: bool,
 }
 
 impl SyntaxError {
     pub(super) fn new(question: &str, place: Range<usize>, message: impl Into<String>) -> SyntaxError {
-        SyntaxError { question: question.to_owned(), place, message: message.into(), suggestion: None }
+        SyntaxError {
+            question: question.to_owned(),
+            place,
+            message: message.into(),
+            suggestion: None,
+            unknown_name: false,
+        }
     }
 
     /// A condition between braces that cannot be asked.

@@ -20,6 +20,8 @@ pub(super) enum Piece {
 pub(super) struct Token {
     pub piece: Piece,
     pub place: Range<usize>,
+    /// Whether a comma stands behind it.
+    pub comma: bool,
 }
 
 /// Cuts a question. Commas, full stops and question marks at a word's end are passed over.
@@ -41,7 +43,9 @@ pub(super) fn tokens(question: &str) -> Result<Vec<Token>, SyntaxError> {
                 Piece::Word(word) => word.len(),
                 Piece::Quoted(_) | Piece::Predicate(_) => end - start,
             };
-            tokens.push(Token { piece, place: start..start + length });
+            let behind = question.get(start + length..).unwrap_or_default();
+            let comma = behind.trim_start().starts_with(',');
+            tokens.push(Token { piece, place: start..start + length, comma });
         }
         while rest.peek().is_some_and(|&(at, _)| at < end) {
             rest.next();

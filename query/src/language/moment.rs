@@ -1,8 +1,11 @@
 //! Lengths of time and instants.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, civil};
 
-use super::question::Asker;
+use super::{
+    calendar::{date, days_from, local, midnight, nanoseconds, time_of_day, today},
+    question::Asker,
+};
 
 const SECOND_NS: f64 = 1e9;
 /// Names of units with their length in seconds.
@@ -44,6 +47,11 @@ pub(super) fn length(words: &[&str]) -> Option<(i64, usize)> {
     Some((length_ns, taken))
 }
 
+/// What units of time are called.
+pub(super) fn unit_names() -> impl Iterator<Item = &'static str> {
+    UNITS.iter().flat_map(|(names, _)| names.iter().copied())
+}
+
 fn unit(name: &str) -> Option<f64> {
     UNITS.iter().find(|(names, _)| names.contains(&name)).map(|(_, seconds)| *seconds)
 }
@@ -53,8 +61,18 @@ fn number_of(word: &str) -> Option<f64> {
         "a" | "an" | "one" => Some(1.0),
         "two" => Some(2.0),
         "three" => Some(3.0),
+        "four" => Some(4.0),
         "five" => Some(5.0),
+        "six" => Some(6.0),
+        "seven" => Some(7.0),
+        "eight" => Some(8.0),
+        "nine" => Some(9.0),
         "ten" => Some(10.0),
+        "twelve" => Some(12.0),
+        "fifteen" => Some(15.0),
+        "twenty" => Some(20.0),
+        "thirty" => Some(30.0),
+        "sixty" => Some(60.0),
         _ if word.starts_with(|first: char| first.is_ascii_digit()) => {
             word.chars().all(|letter| letter.is_ascii_digit() || letter == '.').then(|| word.parse().ok())?
         }
@@ -77,14 +95,12 @@ fn compact(word: &str) -> Option<f64> {
     (!word.is_empty()).then_some(seconds)
 }
 
-/// Reads an instant from the first words: `now`, `today`, `yesterday`, `7 days ago`, `2026-11-20`, `2026-11-20 15:00`,
-/// `2026-11-20t15:00:00z`: nanoseconds since the epoch and how many words it took. Words are in lower case.
+/// Reads an instant from the first words: `now`, `7 days ago`, `2026-11-20`, `2026-11-20 15:00`, `yesterday at 3pm`,
+/// `3pm`, `15:25 on nov 10`, `2026-11-20t15:00:00z`: nanoseconds since the epoch and how many words it took. Words are in
+/// lower case. A day is its first instant; a time without a day the last such time up to now.
 pub(super) fn instant(words: &[&str], asker: &Asker) -> Option<(i64, usize)> {
-    match words.first().copied()? {
-        "now" => return Some((asker.now_ns, 1)),
-        "today" => return Some((midnight(asker, 0)?, 1)),
-        "yesterday" => return Some((midnight(asker, 1)?, 1)),
-        _ => {}
+    if words.first() == Some(&"now") {
+        return Some((asker.now_ns, 1));
     }
     if let Some((length_ns, taken)) = length(words) {
         return (words.get(taken).copied() == Some("ago"))
@@ -94,39 +110,42 @@ pub(super) fn instant(words: &[&str], asker: &Asker) -> Option<(i64, usize)> {
     if let Ok(time) = first.parse::<Timestamp>() {
         return Some((nanoseconds(time)?, 1));
     }
-    let date: Option<civil::Date> = if first.contains('T') { None } else { first.parse().ok() };
-    match (date, words.get(1).and_then(|word| time_of_day(word))) {
-        (Some(date), Some(time)) => Some((local(date.to_datetime(time), &asker.time_zone)?, 2)),
-        (Some(date), None) => Some((local(date.to_datetime(civil::Time::midnight()), &asker.time_zone)?, 1)),
-        (None, _) => {
-            let time: civil::DateTime = first.parse().ok()?;
-            Some((local(time, &asker.time_zone)?, 1))
-        }
+    if first.contains('T')
+        && let Ok(time) = first.parse::<civil::DateTime>()
+    {
+        return Some((local(time, &asker.time_zone)?, 1));
+    }
+    if let Some((time, taken)) = time_of_day(words) {
+        let rest = words.get(taken..).unwrap_or_default();
+        let skipped = usize::from(rest.first() == Some(&"on"));
+        let day = rest.get(skipped..).and_then(|rest| date(rest, asker));
+        return match day {
+            Some((day, more)) => {
+                Some((local(day.to_datetime(time), &asker.time_zone)?, taken + skipped + more))
+            }
+            None => Some((last_time(time, asker)?, taken)),
+        };
+    }
+    let (day, taken) = date(words, asker)?;
+    let rest = words.get(taken..).unwrap_or_default();
+    let skipped = usize::from(rest.first() == Some(&"at"));
+    match rest.get(skipped..).and_then(time_of_day) {
+        Some((time, more)) => Some((local(day.to_datetime(time), &asker.time_zone)?, taken + skipped + more)),
+        None => Some((midnight(day, &asker.time_zone)?, taken)),
     }
 }
 
-fn time_of_day(word: &str) -> Option<civil::Time> {
-    (word.contains(':') && word.starts_with(|first: char| first.is_ascii_digit()))
-        .then(|| word.parse().ok())?
-}
-
-fn midnight(asker: &Asker, days_ago: i64) -> Option<i64> {
-    let now = Timestamp::from_nanosecond(i128::from(asker.now_ns)).ok()?;
-    let today = now.to_zoned_datetime(asker.time_zone.clone()).date();
-    let date = today.checked_sub(jiff::Span::new().days(days_ago)).ok()?;
-    local(date.to_datetime(civil::Time::midnight()), &asker.time_zone)
-}
-
-fn local(time: civil::DateTime, zone: &TimeZone) -> Option<i64> {
-    nanoseconds(time.to_zoned_datetime(zone.clone()).ok()?.timestamp())
-}
-
-fn nanoseconds(time: Timestamp) -> Option<i64> {
-    i64::try_from(time.as_nanosecond()).ok()
+/// The last such time of day up to now.
+fn last_time(time: civil::Time, asker: &Asker) -> Option<i64> {
+    let today = today(asker)?;
+    let on = |day: civil::Date| local(day.to_datetime(time), &asker.time_zone);
+    on(today).filter(|at_ns| *at_ns <= asker.now_ns).or_else(|| on(days_from(today, -1)?))
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     const MINUTE: i64 = 60_000_000_000;
@@ -170,11 +189,17 @@ mod tests {
             ("2026-11-20t15:00", "2026-11-20T14:00:00Z", 1),
             ("2026-11-20t15:00:00z", "2026-11-20T15:00:00Z", 1),
             ("2026-11-20t15:00:00.5+01:00", "2026-11-20T14:00:00.5Z", 1),
+            ("yesterday at 3pm", "2026-11-22T14:00:00Z", 3),
+            ("nov 10 15:25 by", "2026-11-10T14:25:00Z", 3),
+            ("15:25 on 2026-11-10", "2026-11-10T14:25:00Z", 3),
+            ("15:00", "2026-11-23T14:00:00Z", 1),
+            ("3:45pm", "2026-11-22T14:45:00Z", 1),
+            ("monday", "2026-11-22T23:00:00Z", 1),
         ] {
             let words: Vec<&str> = text.split(' ').collect();
             assert_eq!(instant(&words, &asker), Some((at(expected), taken)), "{text}");
         }
-        for text in ["", "tomorrowish", "5 days", "2026-13-01", "15:00"] {
+        for text in ["", "tomorrowish", "5 days", "2026-13-01", "15"] {
             let words: Vec<&str> = text.split(' ').collect();
             assert_eq!(instant(&words, &asker), None, "{text}");
         }

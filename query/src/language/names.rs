@@ -51,22 +51,37 @@ impl Names {
     }
 }
 
-/// The candidate with the fewest edits to make of `word`, if they are at most a third of its letters.
+/// The candidate with the fewest edits to make of `word`, if they are few enough in each of its words.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = word.chars().count();
-    let allowed = (letters / 3).max(1);
     candidates
-        // Each letter more or less is an edit.
-        .filter(|candidate| candidate.chars().count().abs_diff(letters) <= allowed)
-        .map(|candidate| (edits(word, candidate), candidate))
-        .filter(|(edits, _)| *edits <= allowed)
+        .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))
         .min()
         .map(|(_, candidate)| candidate)
 }
 
+/// Edits that make the one of the other, where they are at most a third of the letters of each of its words: "link flaps"
+/// is not nearly "link ups". None where there are more.
+pub(super) fn distance(a: &str, b: &str) -> Option<usize> {
+    let close = |a: &str, b: &str| {
+        let letters = a.chars().count();
+        let allowed = (letters / 3).max(1);
+        // Each letter more or less is an edit.
+        let worth = b.chars().count().abs_diff(letters) <= allowed;
+        worth.then(|| edits(a, b)).filter(|edits| *edits <= allowed)
+    };
+    let whole = close(a, b)?;
+    let (words, others) = (a.split(' '), b.split(' '));
+    if words.clone().count() == others.clone().count()
+        && !words.zip(others).all(|(word, other)| close(word, other).is_some())
+    {
+        return None;
+    }
+    Some(whole)
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.
 #[allow(clippy::indexing_slicing, reason = "rows have one entry more than b has letters, and j runs over b")]
-fn edits(a: &str, b: &str) -> usize {
+pub(super) fn edits(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
@@ -119,5 +134,6 @@ mod tests {
         }
         assert_eq!(names.nearest("network saturatoin"), Some("network saturation"));
         assert_eq!(names.nearest("quiet evenings"), None);
+        assert_eq!(distance("link flaps", "link ups"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range as Bytes;
 use jiff::tz::TimeZone;
 use lastwords_store::confine::Predicate;
 
+use super::clock::Clock;
 use crate::chance::Relation;
 
 /// Longest D that a question may have: 366 days.
@@ -49,6 +50,8 @@ pub struct Bounds {
     pub to_ns: Option<i64>,
     /// The places asked about; all have to hold. None: everywhere.
     pub places: Vec<Place>,
+    /// Times of day and days of the week; none: all of them.
+    pub clock: Option<Clock>,
 }
 
 /// Events of a set for which every condition holds.
@@ -62,6 +65,19 @@ pub struct Matches {
     pub bounds: Bounds,
     /// How matches are counted beside the total.
     pub by: Option<Grouping>,
+    /// Which of the matches are listed, or of the groups; none: all.
+    pub pick: Option<Pick>,
+}
+
+/// Which of the matches are listed, or of the groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pick {
+    /// So many matches, the earliest first.
+    First(u64),
+    /// So many matches, the latest first.
+    Last(u64),
+    /// So many groups, those with the most matches first.
+    Top(u64),
 }
 
 impl Matches {
@@ -173,13 +189,16 @@ pub struct Near {
     pub scope: Scope,
 }
 
-/// `on host hv01`, `on rack b7 or b8`: the events asked for are on a machine with one of these values.
+/// `on host hv01`, `on rack b7 or b8`, `not on guest web07`: the events asked for are on a machine with one of these
+/// values, or on none of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// What the values are of.
     pub of: PlaceKind,
     /// One of these.
     pub values: Vec<String>,
+    /// None of them instead.
+    pub except: bool,
 }
 
 /// What a [`Place`] names.
@@ -209,6 +228,8 @@ pub struct Set {
 pub enum Members {
     /// Events of a class and of every class below it.
     Class(String),
+    /// Events of any of these classes and of every class below them.
+    Classes(Vec<String>),
     /// Records whose body has this text, letter by letter.
     Text(String),
     /// Records for which this SQL expression is true.
@@ -248,6 +269,14 @@ pub enum Grouping {
     HourOfDay,
     /// Day of the asker's week.
     DayOfWeek,
+    /// The asker's calendar day.
+    Day,
+    /// The asker's week, from Monday on, as ISO 8601 numbers it.
+    Week,
+    /// The asker's calendar month.
+    Month,
+    /// What happened, in a line.
+    Title,
     /// The anchor's host.
     Host,
     /// The anchor's guest.
@@ -264,6 +293,10 @@ impl Grouping {
         match self {
             Grouping::HourOfDay => "hour of day",
             Grouping::DayOfWeek => "day of week",
+            Grouping::Day => "day",
+            Grouping::Week => "week",
+            Grouping::Month => "month",
+            Grouping::Title => "title",
             Grouping::Host => "host",
             Grouping::Guest => "guest",
             Grouping::Class => "class",

@@ -2,7 +2,7 @@
 
 use super::{
     error::SyntaxError,
-    parser::parse,
+    forms::parse,
     question::{Asker, Question},
     vocabulary::Vocabulary,
 };
@@ -18,6 +18,7 @@ impl Vocabulary {
             Question::Matches(found)
                 if found.conditions.is_empty()
                     && found.by.is_none()
+                    && found.pick.is_none()
                     && found.bounds == Default::default() =>
             {
                 found.anchors.members

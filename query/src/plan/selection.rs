@@ -30,6 +30,7 @@ pub(crate) fn anchors(set: &Set, bounds: &Bounds, by: Option<&Grouping>) -> Even
     let key = match by {
         Some(Grouping::Guest) => Some(Key::Guest),
         Some(Grouping::Class) => Some(Key::Class),
+        Some(Grouping::Title) => Some(Key::Title),
         // The host comes anyway, and the time makes the others.
         _ => None,
     };
@@ -40,6 +41,7 @@ pub(crate) fn anchors(set: &Set, bounds: &Bounds, by: Option<&Grouping>) -> Even
 pub(crate) fn members(set: &Set) -> Selected {
     match &set.members {
         Members::Class(class) => Selected::Class(class.clone()),
+        Members::Classes(classes) => Selected::Classes(classes.clone()),
         Members::Text(text) => Selected::Text(text.clone()),
         Members::Predicate(predicate) => Selected::Predicate(predicate.clone()),
     }

@@ -122,6 +122,9 @@ fn subject(question: &Matches) -> String {
     for place in &question.bounds.places {
         words += &format!(" {place}");
     }
+    if let Some(clock) = &question.bounds.clock {
+        words += &format!(" {clock}");
+    }
     let main = question.main();
     let others = question.conditions.iter().enumerate().filter(|(at, _)| Some(*at) != main);
     for (number, (_, near)) in others.enumerate() {

@@ -81,7 +81,7 @@ pub async fn points_at_the_word(week: &Week) {
 
 pub async fn is_confined(week: &Week) {
     let refused = [
-        "SELECT * FROM correlate('quiet evenings')",
+        "SELECT * FROM correlate('panics quiet evenings')",
         "SELECT * FROM correlate('hosts silent for 5m')",
         "SELECT * FROM correlate(Host)",
         "SELECT Nothing FROM correlate('panics')",

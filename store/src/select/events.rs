@@ -2,7 +2,7 @@
 
 use super::{
     literal::{list, text},
-    members::{Members, Times},
+    members::{Members, Table, Times},
 };
 use crate::{
     Store,
@@ -49,6 +49,8 @@ pub enum Key {
     Guest,
     /// The class.
     Class,
+    /// What happened, in a line.
+    Title,
     /// The message template, as a decimal number.
     Template,
 }
@@ -82,7 +84,7 @@ impl EventSelection {
                     .to_owned(),
             );
         }
-        columns.extend(self.key.map(|key| key.column().to_owned()));
+        columns.extend(self.key.map(|key| key.column(&table)));
         if self.clock {
             columns.push("ClockUncertainty".to_owned());
         }
@@ -111,11 +113,12 @@ impl EventSelection {
 }
 
 impl Key {
-    fn column(self) -> &'static str {
+    fn column(self, table: &Table) -> String {
         match self {
-            Key::Guest => "Guest",
-            Key::Class => "Class",
-            Key::Template => "toLowCardinality(toString(Template))",
+            Key::Guest => "Guest".to_owned(),
+            Key::Class => "Class".to_owned(),
+            Key::Title => format!("toLowCardinality(toString({}))", table.title),
+            Key::Template => "toLowCardinality(toString(Template))".to_owned(),
         }
     }
 }

@@ -86,3 +86,18 @@ pub async fn read_hosts(store: &Store) -> Result<Vec<String>, QueryError> {
     hosts.dedup();
     Ok(hosts)
 }
+
+/// The names of guests that events or records are of.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn read_guests(store: &Store) -> Result<Vec<String>, QueryError> {
+    #[derive(Deserialize)]
+    struct Found {
+        guest: String,
+    }
+    let sql = "SELECT guest FROM (SELECT DISTINCT toString(Guest) AS guest FROM events UNION DISTINCT \
+               SELECT DISTINCT toString(Guest) AS guest FROM logs) WHERE guest != ''";
+    let found: Vec<Found> = store.many_rows(sql).await?;
+    Ok(found.into_iter().map(|found| found.guest).collect())
+}

@@ -11,6 +11,7 @@
 
 mod support;
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -111,7 +112,11 @@ async fn statements_and_errors_come_as_clickhouse_sends_them() {
         ("/", &[READER], Some(b""), 400, "Empty query"),
         ("/?query=INSERT%20INTO%20logs%20(Body)%20VALUES", &[READER], Some(b"('x')"), 403, "Code: 497"),
         ("/?query=INSERT%20INTO%20logs%20(Body)%20VALUES%20('x')", &[WRITER], None, 403, "Code: 164"),
-        ("/?compress=1", &[READER], Some(b"SELECT 1"), 400, "Code: 271"),
+        ("/?decompress=1", &[READER], Some(b"SELECT 1"), 400, "Code: 271"),
+        ("/?client_protocol_version=x", &[READER], Some(b"SELECT 1"), 400, "Code: 62"),
+        // What the URL has and what the body has are one statement.
+        ("/?query=SELECT%201%20%2B", &[READER], Some(b"41"), 200, "42\n"),
+        ("/?query=INSERT%20INTO%20logs%20(Body)", &[READER], Some(b"VALUES ('x')"), 403, "Code: 497"),
         ("/nothing", &[READER], Some(b"SELECT 1"), 404, "nothing here"),
     ];
     for (target, headers, body, status, text) in cases {
@@ -141,6 +146,104 @@ async fn answers_are_compressed_and_bodies_decompressed() {
     let packed = zstd::encode_all(sql, 1).unwrap();
     let (status, _, answer) = ask(port, "/", &[WRITER, ("Content-Encoding", "zstd")], Some(&packed)).await;
     assert_eq!((status, answer), (200, plain));
+}
+
+/// ClickHouse's own block around data that stays as it is.
+fn block(data: &[u8]) -> Vec<u8> {
+    let size = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
+    let block = [&[0x02], &size(data.len() + 9)[..], &size(data.len()), data].concat();
+    let checksum = cityhash_rs::cityhash_102_128(&block).rotate_left(64).to_le_bytes();
+    [&checksum[..], &block].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clickhouses_own_blocks_are_spoken_in_both_directions() {
+    let (_folder, store, port) = served().await;
+    let (status, head, answer) =
+        ask(port, "/?compress=1&network_compression_method=NONE", &[READER], Some(b"SELECT 1")).await;
+    assert_eq!((status, answer), (200, block(b"1\n")), "{head}");
+    for method in ["LZ4", "ZSTD"] {
+        let target = format!("/?compress=1&network_compression_method={method}");
+        let sql = b"SELECT number, 'the same words in every row' FROM numbers(10000)";
+        let (_, _, plain) = ask(port, "/", &[READER], Some(sql)).await;
+        let (status, head, packed) =
+            ask(port, &target, &[READER, ("Accept-Encoding", "gzip")], Some(sql)).await;
+        assert!(status == 200 && packed.len() < plain.len() && !head.contains("content-encoding"), "{head}");
+        assert_eq!(packed[16], if method == "LZ4" { 0x82 } else { 0x90 });
+    }
+    let planned = store.planning_time_s().await.unwrap();
+    let insert = "/?decompress=1&query=INSERT%20INTO%20logs%20(Body,Planned)%20FORMAT%20TabSeparated";
+    let row = |text: &str| block(format!("{text}\t{planned}\n").as_bytes());
+    let body = [row("one"), row("two")].concat();
+    let (status, _, answer) = ask(port, insert, &[WRITER], Some(&body)).await;
+    assert_eq!((status, count(&store, "logs").await), (200, 2), "{}", String::from_utf8_lossy(&answer));
+    for broken in [&body[..body.len() - 1], &body[1..]] {
+        let (status, _, answer) = ask(port, insert, &[WRITER], Some(broken)).await;
+        assert_eq!(status, 400, "{}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(count(&store, "logs").await, 2);
+    let (status, _, answer) = ask(port, "/?decompress=1", &[READER], Some(&block(b"SELECT 1"))).await;
+    assert_eq!((status, answer.as_slice()), (200, b"1\n".as_slice()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn native_comes_as_a_server_writes_it_for_the_clients_revision() {
+    let (_folder, _store, port) = served().await;
+    let sql: &[u8] = b"SELECT toUInt8(7) AS a, map('k', ['v']) AS m";
+    let block = |info: &[u8], behind: &[u8]| {
+        let m = [&1_u64.to_le_bytes()[..], b"\x01k", &1_u64.to_le_bytes(), b"\x01v"].concat();
+        [info, &[2, 1], b"\x01a\x05UInt8", behind, &[7], b"\x01m\x1aMap(String, Array(String))", behind, &m]
+            .concat()
+    };
+    for (revision, info, behind) in [
+        (0, &[][..], &[][..]),
+        (54_453, &[1, 0, 2, 255, 255, 255, 255, 0], &[]),
+        (54_460, &[1, 0, 2, 255, 255, 255, 255, 0], &[0]),
+        (54_485, &[1, 0, 2, 255, 255, 255, 255, 3, 0, 0], &[0]),
+    ] {
+        let target = format!("/?default_format=Native&client_protocol_version={revision}");
+        let (status, _, answer) = ask(port, &target, &[READER], Some(sql)).await;
+        assert_eq!((status, answer), (200, block(info, behind)), "{revision}");
+    }
+    // States of aggregate functions have no length that is known here.
+    let states = b"SELECT sumState(number) FROM numbers(3)";
+    let target = "/?default_format=Native&client_protocol_version=54460";
+    let (status, _, answer) = ask(port, target, &[READER], Some(states)).await;
+    assert_eq!(status, 501, "{}", String::from_utf8_lossy(&answer));
+    assert!(String::from_utf8_lossy(&answer).contains("AggregateFunction"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_off_does_not_unpack_as_a_whole_and_says_why() {
+    let (_folder, _store, port) = served().await;
+    let sql = "SELECT toUInt64(if(number = 900000, 'x', toString(number))) FROM numbers(1000000)";
+    let client =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>();
+    for coding in ["", "gzip", "zstd"] {
+        let request = hyper::Request::post(format!("http://127.0.0.1:{port}/"))
+            .header(READER.0, READER.1)
+            .header("Accept-Encoding", coding)
+            .body(Full::new(bytes::Bytes::from(sql)));
+        let mut body = client.request(request.unwrap()).await.unwrap().into_body();
+        let mut came = Vec::new();
+        let cut = loop {
+            match body.frame().await {
+                Some(Ok(frame)) => came.extend_from_slice(&frame.into_data().unwrap()),
+                Some(Err(_)) => break true,
+                None => break false,
+            }
+        };
+        assert!(cut, "{coding}: the answer ended as if it were whole");
+        let mut text = Vec::new();
+        let unpacked = match coding {
+            "gzip" => flate2::read::GzDecoder::new(came.as_slice()).read_to_end(&mut text),
+            "zstd" => zstd::Decoder::new(came.as_slice()).unwrap().read_to_end(&mut text),
+            _ => came.as_slice().read_to_end(&mut text),
+        };
+        assert_eq!(unpacked.is_err(), !coding.is_empty(), "{coding}");
+        let end = String::from_utf8_lossy(&text[text.len() - 600..]).into_owned();
+        assert!(end.contains("__exception__") && end.contains("Code: 6"), "{coding}: {end}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

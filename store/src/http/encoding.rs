@@ -1,10 +1,13 @@
-//! Compression of bodies and answers by HTTP's codings. ClickHouse's own compressed blocks are not spoken.
+//! Compression of bodies and answers: by HTTP's codings, or in ClickHouse's own blocks.
+
+mod blocks;
 
 use std::io::{Read, Write};
 
 use bytes::Bytes;
 
 use super::failure::Failure;
+pub(super) use blocks::Method;
 
 /// How bytes are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(super) enum Coding {
     Zstd,
     /// LZ4 frames.
     Lz4,
+    /// ClickHouse's own: no coding of HTTP's.
+    Blocks(Method),
 }
 
 impl Coding {
@@ -35,7 +40,7 @@ impl Coding {
     /// The value of `Content-Encoding` of an answer.
     pub(super) fn header(self) -> Option<&'static str> {
         match self {
-            Coding::None => None,
+            Coding::None | Coding::Blocks(_) => None,
             Coding::Gzip => Some("gzip"),
             Coding::Deflate => Some("deflate"),
             Coding::Zstd => Some("zstd"),
@@ -63,6 +68,7 @@ pub(super) fn accepted(header: &str) -> Coding {
 pub(super) fn decode(coding: Coding, body: Bytes, bytes_max: usize) -> Result<Bytes, Failure> {
     let reader: Box<dyn Read + '_> = match coding {
         Coding::None => return Ok(body),
+        Coding::Blocks(_) => return blocks::decode(&body, bytes_max).map(Bytes::from),
         Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(body.as_ref())),
         Coding::Deflate => Box::new(flate2::read::ZlibDecoder::new(body.as_ref())),
         Coding::Zstd => Box::new(zstd::Decoder::with_buffer(body.as_ref()).map_err(broken)?),
@@ -88,6 +94,7 @@ pub(super) enum Encoder {
     Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
     Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
+    Blocks(Method),
 }
 
 impl Encoder {
@@ -102,6 +109,7 @@ impl Encoder {
             }
             Coding::Zstd => Encoder::Zstd(zstd::stream::write::Encoder::new(Vec::new(), 1)?),
             Coding::Lz4 => Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new()))),
+            Coding::Blocks(method) => Encoder::Blocks(method),
         })
     }
 
@@ -109,6 +117,11 @@ impl Encoder {
     pub(super) fn chunk(&mut self, data: &[u8]) -> std::io::Result<Bytes> {
         Ok(match self {
             Encoder::None => Bytes::copy_from_slice(data),
+            Encoder::Blocks(method) => {
+                let mut out = Vec::new();
+                blocks::encode(*method, data, &mut out)?;
+                out.into()
+            }
             Encoder::Gzip(encoder) => {
                 encoder.write_all(data)?;
                 encoder.flush()?;
@@ -132,10 +145,10 @@ impl Encoder {
         })
     }
 
-    /// What ends the compressed stream.
+    /// What ends the compressed stream. An answer that breaks off goes without it, so that it does not unpack as a whole.
     pub(super) fn finish(self) -> std::io::Result<Bytes> {
         Ok(match self {
-            Encoder::None => Bytes::new(),
+            Encoder::None | Encoder::Blocks(_) => Bytes::new(),
             Encoder::Gzip(encoder) => encoder.finish()?.into(),
             Encoder::Deflate(encoder) => encoder.finish()?.into(),
             Encoder::Zstd(encoder) => encoder.finish()?.into(),
@@ -150,7 +163,10 @@ mod tests {
 
     #[test]
     fn every_coding_gives_back_what_was_compressed_in_chunks() {
-        for coding in [Coding::None, Coding::Gzip, Coding::Deflate, Coding::Zstd, Coding::Lz4] {
+        let blocks = [Method::Plain, Method::Lz4, Method::Zstd].map(Coding::Blocks);
+        for coding in
+            [Coding::None, Coding::Gzip, Coding::Deflate, Coding::Zstd, Coding::Lz4].into_iter().chain(blocks)
+        {
             let mut encoder = Encoder::new(coding).unwrap();
             let mut body = Vec::new();
             for chunk in [b"one ".as_slice(), &b"two ".repeat(50_000), b"three"] {
@@ -160,6 +176,17 @@ mod tests {
             let decoded = decode(coding, body.into(), 1 << 20).unwrap();
             assert_eq!(decoded.len(), 4 + 200_000 + 5, "{coding:?}");
             assert!(decoded.ends_with(b"two three"), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_off_does_not_unpack_as_a_whole() {
+        let begun = |coding| Encoder::new(coding).unwrap().chunk(b"the first rows of many").unwrap();
+        // The decoder of frames takes one without its end; others do not.
+        assert!(!begun(Coding::Lz4).ends_with(&[0; 4]));
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Zstd] {
+            let body = begun(coding);
+            assert!(matches!(decode(coding, body, 1 << 20), Err(Failure::Encoding(_))), "{coding:?}");
         }
     }
 

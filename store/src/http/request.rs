@@ -10,8 +10,9 @@ use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::encoding::{Coding, accepted, decode};
+use super::encoding::{Coding, Method as BlockMethod, accepted, decode};
 use super::failure::Failure;
+use super::words::insert_head;
 
 /// A statement's text, without an `INSERT`'s data.
 pub(super) const STATEMENT_BYTES_MAX: usize = 1 << 20;
@@ -50,6 +51,10 @@ pub(super) struct Call {
     pub(super) query_id: Option<String>,
     /// How the answer is to be compressed.
     pub(super) coding: Coding,
+    /// The revision of the protocol that `Native` is written for; 0 is that of HTTP.
+    pub(super) revision: u64,
+    /// The answer's head tells how far the statement has come.
+    pub(super) progress: bool,
     /// The answer is not begun before the statement has ended.
     pub(super) whole: bool,
     /// `GET` reads only, as with ClickHouse.
@@ -80,6 +85,8 @@ impl Call {
             format: None,
             query_id: None,
             coding: Coding::None,
+            revision: 0,
+            progress: false,
             whole: false,
             reads_only: false,
             place: None,
@@ -99,22 +106,27 @@ impl Call {
             format: header("x-clickhouse-format"),
             query_id: None,
             coding: Coding::None,
+            revision: 0,
+            progress: false,
             whole: false,
             reads_only: parts.method == Method::GET,
             place: None,
         };
-        let mut http_compression = true;
+        let (mut http_compression, mut blocks_out, mut blocks_in) = (true, false, false);
         for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
             let value = value.into_owned();
             match name.as_ref() {
                 "query" => call.text = value.into_bytes(),
-                "compress" | "decompress" if value == "1" => return Err(blocks(&name)),
-                "compress" | "decompress" => {}
+                "compress" => blocks_out = is_on(&value),
+                "decompress" => blocks_in = is_on(&value),
                 "enable_http_compression" => http_compression = value != "0",
                 _ => call.take(&name, value)?,
             }
         }
-        if http_compression {
+        if blocks_out {
+            let stated = call.settings.iter().rev().find(|(name, _)| name == "network_compression_method");
+            call.coding = Coding::Blocks(BlockMethod::named(stated.map_or("", |(_, method)| method)));
+        } else if http_compression {
             call.coding = accepted(header("accept-encoding").as_deref().unwrap_or_default());
         }
         let content_type = header("content-type").unwrap_or_default();
@@ -132,21 +144,20 @@ impl Call {
                     call.take(name, value.to_owned())?;
                 }
             }
-        } else if call.text.is_empty() {
-            let (body, place) = collect(body, bounds.bytes_max, bounds).await?;
-            let body = decode(coding, body, bounds.bytes_max)?;
-            call.place = place;
-            // The text may have data after it; where it ends, the engine's own parser knows.
-            call.text = body.into();
-        } else if parts.method == Method::POST {
-            call.data = match coding {
-                Coding::None => Data::Coming(body),
-                coding => {
-                    let (body, place) = collect(body, bounds.bytes_max, bounds).await?;
-                    call.place = place;
-                    Data::Bytes(decode(coding, body, bounds.bytes_max)?)
-                }
+        } else if insert_head(&call.text).is_some() {
+            let packed = coding != Coding::None || blocks_in;
+            call.data = if packed {
+                let (body, place) = unpacked(body, coding, blocks_in, bounds).await?;
+                call.place = place;
+                Data::Bytes(body)
+            } else {
+                Data::Coming(body)
             };
+        } else {
+            // The text may have data after it; where it ends, the engine's own parser knows.
+            let (body, place) = unpacked(body, coding, blocks_in, bounds).await?;
+            call.place = place;
+            call.text = joined(call.text, body);
         }
         if call.text.iter().all(u8::is_ascii_whitespace) {
             return Err(bad("Empty query"));
@@ -170,15 +181,19 @@ impl Call {
             | "stacktrace"
             | "http_zlib_compression_level"
             | "buffer_size"
-            | "send_progress_in_http_headers"
             | "http_headers_progress_interval_ms"
-            | "client_protocol_version"
             | "cancel_http_readonly_queries_on_client_close"
             | "compression_level" => {}
             "database" => self.database = Some(value).filter(|value| !value.is_empty()),
             "default_format" => self.format = Some(value),
             "query_id" => self.query_id = Some(value),
-            "wait_end_of_query" => self.whole = value == "1",
+            "wait_end_of_query" => self.whole = is_on(&value),
+            "send_progress_in_http_headers" => self.progress = is_on(&value),
+            "client_protocol_version" => {
+                self.revision = value.parse().map_err(|_| {
+                    bad(&format!("Wanted client_protocol_version to be a number; found {value:?}"))
+                })?;
+            }
             _ if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
                 && !name.is_empty() =>
             {
@@ -195,11 +210,34 @@ impl Call {
     }
 }
 
-/// ClickHouse's compressed blocks carry checksums that are not known here.
-fn blocks(name: &str) -> Failure {
-    Failure::Encoding(format!(
-        "{name}=1 is not served here: set it to 0, and use HTTP's Content-Encoding and Accept-Encoding (lz4, zstd, gzip, deflate)"
-    ))
+/// Whether a switch is on.
+fn is_on(value: &str) -> bool {
+    matches!(value, "1" | "true")
+}
+
+/// A statement's text: what the URL has of it, and on a line of its own what the body has.
+fn joined(mut text: Vec<u8>, body: Bytes) -> Vec<u8> {
+    if text.is_empty() {
+        return body.into();
+    }
+    if !body.is_empty() {
+        text.push(b'\n');
+        text.extend_from_slice(&body);
+    }
+    text
+}
+
+/// All of a body as it was before it was compressed.
+async fn unpacked(
+    body: Incoming,
+    coding: Coding,
+    blocks: bool,
+    bounds: &Bounds<'_>,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Failure> {
+    let (body, place) = collect(body, bounds.bytes_max, bounds).await?;
+    let body = decode(coding, body, bounds.bytes_max)?;
+    let coding = if blocks { Coding::Blocks(BlockMethod::Lz4) } else { Coding::None };
+    Ok((decode(coding, body, bounds.bytes_max)?, place))
 }
 
 fn bad(text: &str) -> Failure {
@@ -295,6 +333,18 @@ mod tests {
         check("--B\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT 1", None);
         check("", None);
         check("--B\r\nX: y\r\n\r\nv\r\n--B--", None);
+    }
+
+    #[test]
+    fn the_urls_text_and_the_bodys_are_one_statement() {
+        let check = |url: &str, body: &'static str, expected: &str| {
+            let found = joined(url.into(), Bytes::from_static(body.as_bytes()));
+            assert_eq!(String::from_utf8_lossy(&found), expected);
+        };
+        check("", "SELECT 1", "SELECT 1");
+        check("SELECT 1", "", "SELECT 1");
+        check("SELECT 1 +", "1 -- a line", "SELECT 1 +\n1 -- a line");
+        check("INSERT INTO logs (Body)", "VALUES ('x')", "INSERT INTO logs (Body)\nVALUES ('x')");
     }
 
     #[test]

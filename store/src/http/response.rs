@@ -109,6 +109,9 @@ impl Failure {
         let mut reply = text_reply(status, versioned(&text) + "\n");
         let headers = reply.headers_mut();
         headers.insert(HeaderName::from_static("x-clickhouse-exception-code"), HeaderValue::from(code));
+        if let Ok(nothing) = HeaderValue::from_str(&summary(&Statistics::default())) {
+            headers.insert(HeaderName::from_static("x-clickhouse-summary"), nothing);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
@@ -134,6 +137,7 @@ fn status_of(code: i32) -> StatusCode {
         | 117 | 130 | 349 | 386 | 452 | 457 => StatusCode::BAD_REQUEST,
         16 | 60 | 81 => StatusCode::NOT_FOUND,
         164 | 291 | 497 => StatusCode::FORBIDDEN,
+        48 => StatusCode::NOT_IMPLEMENTED,
         202 => StatusCode::SERVICE_UNAVAILABLE,
         159 => StatusCode::REQUEST_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -155,6 +159,8 @@ pub(super) struct Head<'a> {
     pub(super) statistics: Statistics,
     /// By which an error inside the body is known.
     pub(super) tag: &'a str,
+    /// How far the statement had come when its answer began is told in a header of its own.
+    pub(super) progress: bool,
 }
 
 /// A good answer.
@@ -172,23 +178,29 @@ pub(super) fn answer(head: &Head<'_>, body: Either<Full<Bytes>, Chunks>) -> Repl
     put("x-clickhouse-timezone", "UTC");
     put("x-clickhouse-server-display-name", "lastwords");
     put("x-clickhouse-exception-tag", head.tag);
-    let s = &head.statistics;
-    put(
-        "x-clickhouse-summary",
-        &format!(
-            r#"{{"read_rows":"{}","read_bytes":"{}","written_rows":"{}","written_bytes":"{}","total_rows_to_read":"0","result_rows":"{}","result_bytes":"0","elapsed_ns":"{:.0}"}}"#,
-            s.rows_read,
-            s.bytes_read,
-            s.rows_written,
-            s.bytes_written,
-            s.rows_answered,
-            s.elapsed_s * 1e9
-        ),
-    );
+    let summary = summary(&head.statistics);
+    put("x-clickhouse-summary", &summary);
+    if head.progress {
+        put("x-clickhouse-progress", &summary);
+    }
     if let Some(name) = head.coding.header() {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     reply
+}
+
+/// What a statement has done, as ClickHouse says it.
+fn summary(statistics: &Statistics) -> String {
+    let s = statistics;
+    format!(
+        r#"{{"read_rows":"{}","read_bytes":"{}","written_rows":"{}","written_bytes":"{}","total_rows_to_read":"0","result_rows":"{}","result_bytes":"0","elapsed_ns":"{:.0}"}}"#,
+        s.rows_read,
+        s.bytes_read,
+        s.rows_written,
+        s.bytes_written,
+        s.rows_answered,
+        s.elapsed_s * 1e9
+    )
 }
 
 fn content_type(format: &str) -> &'static str {

@@ -22,7 +22,7 @@ use super::served::Served;
 use super::words::{self, insert_head};
 use crate::engine::running::Kind;
 use crate::engine::{Class, Statement};
-use joining::Joining;
+use joining::{Joiner, Joining};
 use stream::{send, tag, whole};
 use turn::{Body, FORMAT, Started, Turn, prepared};
 
@@ -41,6 +41,7 @@ pub(super) async fn answer(mut call: Call, lane: Lane, served: &Arc<Served>) -> 
     let mark = format!("lastwords-{number}");
     let head = insert_head(&call.text);
     let kind = if head.is_some() { Kind::Insert } else { Kind::Other };
+    let progress = call.progress;
     let (watched, client) = engine.running().watch(number, &mark, kind, limits::time(&call.settings));
     let turn = Turn { engine, lane, mark, _watched: watched, _place: place };
     let started = match head {
@@ -57,6 +58,7 @@ pub(super) async fn answer(mut call: Call, lane: Lane, served: &Arc<Served>) -> 
         coding: started.coding,
         statistics: started.statistics,
         tag: &started.tag,
+        progress,
     };
     Ok(response::answer(&head, body))
 }
@@ -78,7 +80,7 @@ async fn run(call: Call, turn: Turn, format: &str) -> Result<Started, Failure> {
             }
         };
         let class = connection.classify(&call.text);
-        let joining = Joining::new(&format);
+        let joining = Joining::new(&format, call.revision);
         let comes_in_chunks =
             class == Class::Reads && words::is_select(&call.text) && joining != Joining::Whole;
         let started = if comes_in_chunks {
@@ -88,11 +90,8 @@ async fn run(call: Call, turn: Turn, format: &str) -> Result<Started, Failure> {
             }
         } else {
             connection.run(&statement).map_err(Failure::from).and_then(|answer| {
-                whole(&[answer.as_ref()], call.coding).map(|(body, coding)| Started {
-                    body: Body::Whole(body),
-                    coding,
-                    statistics: answer.statistics(),
-                    tag: tag(),
+                whole(&[answer.as_ref()], &mut Joiner::new(joining), call.coding).map(|(body, coding)| {
+                    Started { body: Body::Whole(body), coding, statistics: answer.statistics(), tag: tag() }
                 })
             })
         };

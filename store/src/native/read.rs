@@ -106,7 +106,7 @@ impl Blocks {
         bytes: &[u8],
         mut take: impl FnMut(Vec<Column<'_>>) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let mut cursor = Cursor { rest: bytes };
+        let mut cursor = Cursor::new(bytes);
         loop {
             let rest = cursor.rest.len();
             match cursor.block() {
@@ -126,7 +126,9 @@ impl Blocks {
     }
 }
 
-enum Stop {
+/// Why a block is not read.
+#[derive(Debug)]
+pub(super) enum Stop {
     /// At least so many bytes are to come.
     Incomplete {
         lacking: usize,
@@ -137,11 +139,33 @@ enum Stop {
 const KEYS_OF_BLOCK: u64 = 1 << 9;
 const SHARED_KEYS: u64 = 1 << 8;
 
-struct Cursor<'a> {
+/// Something that no block has.
+pub(super) fn damaged(what: &'static str) -> Stop {
+    Stop::Wrong(BlockError::Damaged(what))
+}
+
+/// The dictionary of a `LowCardinality` column.
+pub(super) struct Dictionary {
+    pub(super) keys: usize,
+    /// Bytes of an index.
+    pub(super) width: usize,
+}
+
+/// A place in a block's bytes.
+pub(super) struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
+    pub(super) fn new(rest: &'a [u8]) -> Cursor<'a> {
+        Cursor { rest }
+    }
+
+    /// What follows.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     fn block(&mut self) -> Result<Vec<Column<'a>>, Stop> {
         let columns = self.varint()?;
         let rows = self.varint()?;
@@ -173,41 +197,52 @@ impl<'a> Cursor<'a> {
     }
 
     fn names(&mut self, rows: usize) -> Result<Column<'a>, Stop> {
-        let wrong = |what| Stop::Wrong(BlockError::Damaged(what));
         if self.u64()? != 1 {
-            return Err(wrong("a version of LowCardinality that is not known"));
+            return Err(damaged("a version of LowCardinality that is not known"));
         }
-        let kind = self.u64()?;
-        if kind & SHARED_KEYS != 0 || kind & KEYS_OF_BLOCK == 0 {
-            return Err(wrong("a dictionary beyond the block"));
-        }
-        let keys = usize::try_from(self.u64()?).map_err(|_| wrong("too many keys"))?;
+        let Dictionary { keys, width } = self.dictionary()?;
         let keys = (0..keys).map(|_| self.string()).collect::<Result<Vec<&[u8]>, Stop>>()?;
         if self.u64()? != rows as u64 {
-            return Err(wrong("columns of different lengths"));
+            return Err(damaged("columns of different lengths"));
         }
+        Ok(Column::Name { keys, rows: Indices { bytes: self.bytes(rows.saturating_mul(width))?, width } })
+    }
+
+    /// What stands before the keys of a dictionary.
+    pub(super) fn dictionary(&mut self) -> Result<Dictionary, Stop> {
+        let kind = self.u64()?;
+        if kind & SHARED_KEYS != 0 || kind & KEYS_OF_BLOCK == 0 {
+            return Err(damaged("a dictionary beyond the block"));
+        }
+        let keys = usize::try_from(self.u64()?).map_err(|_| damaged("too many keys"))?;
         let width = match kind & 0xff {
             0 => 1,
             1 => 2,
             2 => 4,
-            _ => return Err(wrong("indices of 64 bits")),
+            _ => return Err(damaged("indices of 64 bits")),
         };
-        Ok(Column::Name { keys, rows: Indices { bytes: self.bytes(rows.saturating_mul(width))?, width } })
+        Ok(Dictionary { keys, width })
     }
 
-    fn bytes(&mut self, length: usize) -> Result<&'a [u8], Stop> {
+    /// Passes over so many values of so many bytes.
+    pub(super) fn pass_many(&mut self, values: usize, bytes: usize) -> Result<(), Stop> {
+        let length = values.checked_mul(bytes).ok_or_else(|| damaged("too many rows"))?;
+        self.bytes(length).map(drop)
+    }
+
+    pub(super) fn bytes(&mut self, length: usize) -> Result<&'a [u8], Stop> {
         let lacking = length.saturating_sub(self.rest.len());
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Stop::Incomplete { lacking })?;
         self.rest = rest;
         Ok(bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, Stop> {
+    pub(super) fn u64(&mut self) -> Result<u64, Stop> {
         let bytes = self.bytes(8)?;
         bytes.try_into().map(u64::from_le_bytes).map_err(|_| Stop::Incomplete { lacking: 8 })
     }
 
-    fn varint(&mut self) -> Result<usize, Stop> {
+    pub(super) fn varint(&mut self) -> Result<usize, Stop> {
         let mut value = 0_u64;
         for shift in (0..63).step_by(7) {
             let byte = *self.bytes(1)?.first().ok_or(Stop::Incomplete { lacking: 1 })?;
@@ -220,7 +255,7 @@ impl<'a> Cursor<'a> {
         Err(Stop::Wrong(BlockError::Damaged("a number too large")))
     }
 
-    fn string(&mut self) -> Result<&'a [u8], Stop> {
+    pub(super) fn string(&mut self) -> Result<&'a [u8], Stop> {
         let length = self.varint()?;
         self.bytes(length)
     }

@@ -70,7 +70,7 @@ pub fn put_varint(out: &mut impl BufMut, mut value: u64) {
 }
 
 /// Appends a string with its length in front.
-pub fn put_string(out: &mut BytesMut, value: &[u8]) {
+pub fn put_string(out: &mut impl BufMut, value: &[u8]) {
     put_varint(out, value.len() as u64);
     out.put_slice(value);
 }

@@ -46,6 +46,8 @@ pub(super) struct Sent {
     pub(super) parameters: Vec<(String, String)>,
     pub(super) query_id: Option<String>,
     pub(super) coding: Coding,
+    pub(super) revision: u64,
+    pub(super) progress: bool,
     pub(super) whole: bool,
 }
 
@@ -84,6 +86,8 @@ pub(super) fn decide(
         parameters: parameters(call.parameters)?,
         query_id: call.query_id.filter(|id| is_query_id(id)),
         coding: call.coding,
+        revision: call.revision,
+        progress: call.progress,
         whole: call.whole,
     };
     match role {

@@ -13,6 +13,7 @@ use hyper::{Method, Request, Response};
 use tokio::time::Instant;
 
 use super::decide::{Inserted, Sent};
+use crate::http::encoding::Coding;
 use crate::http::lanes::LANE_HEADER;
 use crate::http::request::Data;
 
@@ -21,13 +22,14 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Outgoing = UnsyncBoxBody<Bytes, Failed>;
 
 /// Headers of the engine's answer that its client gets.
-const PASSED_ON: [HeaderName; 9] = [
+const PASSED_ON: [HeaderName; 10] = [
     CONTENT_TYPE,
     CONTENT_ENCODING,
     RETRY_AFTER,
     HeaderName::from_static("x-clickhouse-exception-code"),
     HeaderName::from_static("x-clickhouse-exception-tag"),
     HeaderName::from_static("x-clickhouse-format"),
+    HeaderName::from_static("x-clickhouse-progress"),
     HeaderName::from_static("x-clickhouse-query-id"),
     HeaderName::from_static("x-clickhouse-summary"),
     HeaderName::from_static("x-clickhouse-timezone"),
@@ -50,6 +52,16 @@ pub(super) fn request(sent: Sent) -> Result<Request<Outgoing>, hyper::http::Erro
     }
     if sent.whole {
         query.append_pair("wait_end_of_query", "1");
+    }
+    if sent.progress {
+        query.append_pair("send_progress_in_http_headers", "1");
+    }
+    if sent.revision > 0 {
+        query.append_pair("client_protocol_version", &sent.revision.to_string());
+    }
+    if let Coding::Blocks(method) = sent.coding {
+        query.append_pair("compress", "1");
+        query.append_pair("network_compression_method", method.name());
     }
     for (name, value) in &sent.settings {
         query.append_pair(name, value);
@@ -139,6 +151,8 @@ fn form(text: &str, parameters: &[(String, String)]) -> (String, String) {
 pub(super) struct Answer<H> {
     body: Incoming,
     until: Instant,
+    /// Why it breaks off; said one turn later.
+    broken: Option<Broken>,
     _held: H,
 }
 
@@ -159,13 +173,24 @@ impl<H: Unpin> Body for Answer<H> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(broken) = self.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
         if Instant::now() > self.until {
             return Poll::Ready(Some(Err(Broken::Slow)));
         }
-        Pin::new(&mut self.body).poll_frame(cx).map_err(Broken::Engine)
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Err(error))) => {
+                // A turn of nothing lets the connection send what it holds, the error's text first of all.
+                self.broken = Some(Broken::Engine(error));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled.map_err(Broken::Engine),
+        }
     }
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.broken.is_none() && self.body.is_end_stream()
     }
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
@@ -179,7 +204,7 @@ pub(super) fn answer<H: Unpin>(
     held: H,
 ) -> Response<Answer<H>> {
     let (from, body) = answered.into_parts();
-    let mut reply = Response::new(Answer { body, until: Instant::now() + within, _held: held });
+    let mut reply = Response::new(Answer { body, until: Instant::now() + within, broken: None, _held: held });
     *reply.status_mut() = from.status;
     for name in PASSED_ON {
         if let Some(value) = from.headers.get(&name) {

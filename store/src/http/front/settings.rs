@@ -87,6 +87,7 @@ const EVERYBODYS: &[(&str, Values)] = &[
     ("max_subquery_depth", Number(1, 100)),
     ("max_threads", Number(0, 1024)),
     ("network_compression_method", Ignored),
+    ("network_zstd_compression_level", Ignored),
     ("optimize_move_to_prewhere", Switch),
     ("optimize_read_in_order", Switch),
     ("output_format_arrow_compression_method", Word(&["none", "lz4_frame", "zstd"])),

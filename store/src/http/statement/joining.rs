@@ -1,7 +1,14 @@
 //! One answer out of the engine's chunks, each of which it writes as a document of its own.
 //!
 //! Chunks of most row formats can stand one behind the other. Where a chunk begins with names and types, they are kept of
-//! the first one. All other formats (arrays, tables, files with a footer) are written in one piece.
+//! the first one. `Native` is written anew for a client that states a revision of the protocol. All other formats
+//! (arrays, tables, files with a footer) are written in one piece.
+
+use std::borrow::Cow;
+
+use crate::engine::StatementError;
+use crate::native::Rewriter;
+use crate::native::read::BlockError;
 
 /// How chunks of a format become one document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +17,8 @@ pub(super) enum Joining {
     Plain,
     /// Each begins with the same header.
     Headed(Header),
+    /// Blocks of `Native` for a client of this revision.
+    Native { revision: u64 },
     /// They cannot be joined: the answer is made in one piece.
     Whole,
 }
@@ -67,8 +76,11 @@ const HEADED: &[(&str, Header)] = &[
 ];
 
 impl Joining {
-    /// Of a format by its name, in any case.
-    pub(super) fn new(format: &str) -> Joining {
+    /// Of a format by its name, in any case, for a client that states this revision (0: none).
+    pub(super) fn new(format: &str, revision: u64) -> Joining {
+        if revision > 0 && format.eq_ignore_ascii_case("Native") {
+            return Joining::Native { revision };
+        }
         if PLAIN.iter().any(|known| known.eq_ignore_ascii_case(format)) {
             return Joining::Plain;
         }
@@ -126,24 +138,53 @@ pub(super) struct Joiner {
     joining: Joining,
     /// The first chunk's header.
     header: Option<Vec<u8>>,
+    rewriter: Option<Rewriter>,
 }
 
 impl Joiner {
     pub(super) fn new(joining: Joining) -> Joiner {
-        Joiner { joining, header: None }
+        let rewriter = match joining {
+            Joining::Native { revision } => Some(Rewriter::new(revision)),
+            _ => None,
+        };
+        Joiner { joining, header: None, rewriter }
     }
 
     /// What of the next chunk belongs to the answer.
-    pub(super) fn part<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        let Joining::Headed(kind) = self.joining else { return chunk };
-        match &self.header {
+    ///
+    /// # Errors
+    /// Where a block cannot be written for the client's revision.
+    pub(super) fn part<'a>(&mut self, chunk: &'a [u8]) -> Result<Cow<'a, [u8]>, StatementError> {
+        if let Some(rewriter) = &mut self.rewriter {
+            return rewriter.rewrite(chunk).map(Cow::Owned).map_err(|error| unwritten(&error));
+        }
+        let Joining::Headed(kind) = self.joining else { return Ok(Cow::Borrowed(chunk)) };
+        Ok(Cow::Borrowed(match &self.header {
             Some(header) => chunk.strip_prefix(header.as_slice()).unwrap_or(chunk),
             None => {
                 let bytes = kind.bytes(chunk).unwrap_or(0);
                 self.header = chunk.get(..bytes).map(<[u8]>::to_vec);
                 chunk
             }
-        }
+        }))
+    }
+
+    /// To be called at the answer's end.
+    ///
+    /// # Errors
+    /// Where it broke off within a block.
+    pub(super) fn finish(&self) -> Result<(), StatementError> {
+        let rewritten = self.rewriter.as_ref().map_or(Ok(()), Rewriter::finish);
+        rewritten.map_err(|error| unwritten(&error))
+    }
+}
+
+fn unwritten(error: &BlockError) -> StatementError {
+    StatementError {
+        code: 48,
+        text: format!(
+            "Code: 48. DB::Exception: Native cannot be written for this client_protocol_version: {error}; ask without it, or for RowBinaryWithNamesAndTypes. (NOT_IMPLEMENTED)"
+        ),
     }
 }
 
@@ -152,8 +193,8 @@ mod tests {
     use super::*;
 
     fn joined(format: &str, chunks: &[&[u8]]) -> Vec<u8> {
-        let mut joiner = Joiner::new(Joining::new(format));
-        chunks.iter().flat_map(|chunk| joiner.part(chunk).to_vec()).collect()
+        let mut joiner = Joiner::new(Joining::new(format, 0));
+        chunks.iter().flat_map(|chunk| joiner.part(chunk).unwrap().into_owned()).collect()
     }
 
     /// A format, the pieces that come, and what is to come of them.
@@ -188,7 +229,7 @@ mod tests {
         for format in
             ["JSON", "PrettyCompact", "Parquet", "Arrow", "ArrowStream", "Values", "Vertical", "XML", ""]
         {
-            assert_eq!(Joining::new(format), Joining::Whole, "{format}");
+            assert_eq!(Joining::new(format, 54_460), Joining::Whole, "{format}");
         }
     }
 

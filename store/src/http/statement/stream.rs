@@ -57,8 +57,8 @@ pub(super) fn send(
     let tag = tag();
     let mut joiner = Joiner::new(joining);
     if ended {
-        let parts: Vec<&[u8]> = first.iter().map(|chunk| joiner.part(chunk.as_ref())).collect();
-        let started = whole(&parts, coding).map(|(body, coding)| Started {
+        let chunks: Vec<&[u8]> = first.iter().map(AsRef::as_ref).collect();
+        let started = whole(&chunks, &mut joiner, coding).map(|(body, coding)| Started {
             body: Body::Whole(body),
             coding,
             statistics,
@@ -85,7 +85,7 @@ pub(super) fn send(
         }
         matches!(sent, Ok(Ok(())))
     };
-    let send = |bytes: std::io::Result<Bytes>| match bytes {
+    let packed = |bytes: std::io::Result<Bytes>| match bytes {
         Ok(bytes) if bytes.is_empty() => true,
         Ok(bytes) => hand_over(Ok(bytes)),
         Err(_) => {
@@ -93,45 +93,50 @@ pub(super) fn send(
             false
         }
     };
-    for chunk in first.drain(..) {
-        if !send(encoder.chunk(joiner.part(chunk.as_ref()))) {
-            return;
-        }
-    }
-    loop {
-        match stream.next() {
-            Ok(Some(chunk)) => {
-                if !send(encoder.chunk(joiner.part(chunk.as_ref()))) {
+    let mut first = first.into_iter();
+    let broken = loop {
+        let next = match first.next() {
+            Some(chunk) => Ok(Some(chunk)),
+            None => stream.next(),
+        };
+        let part = match &next {
+            Ok(Some(chunk)) => joiner.part(chunk.as_ref()),
+            Ok(None) => match joiner.finish() {
+                Ok(()) => {
+                    packed(encoder.finish());
                     return;
                 }
-            }
-            Ok(None) => {
-                send(encoder.finish());
-                return;
-            }
-            Err(error) => {
-                send(encoder.chunk(&exception_frame(&tag, &error)));
-                send(encoder.finish());
-                hand_over(Err(Cut));
-                return;
-            }
+                Err(error) => break error,
+            },
+            Err(error) => break error.clone(),
+        };
+        match part {
+            Ok(part) if packed(encoder.chunk(&part)) => {}
+            Ok(_) => return,
+            Err(error) => break error,
         }
-    }
+    };
+    // The compressed stream is not ended, so that what came does not unpack as a whole.
+    packed(encoder.chunk(&exception_frame(&tag, &broken)));
+    hand_over(Err(Cut));
 }
 
-/// A whole answer; small ones are not worth compressing.
-pub(super) fn whole(parts: &[&[u8]], coding: Coding) -> Result<(Bytes, Coding), Failure> {
-    const COMPRESSED_BYTES_MIN: usize = 4096;
-    let bytes: usize = parts.iter().map(|part| part.len()).sum();
-    if bytes < COMPRESSED_BYTES_MIN {
-        return Ok((parts.concat().into(), Coding::None));
-    }
+/// A whole answer, of the engine's chunks. Nothing at all is not compressed.
+pub(super) fn whole(
+    chunks: &[&[u8]],
+    joiner: &mut Joiner,
+    coding: Coding,
+) -> Result<(Bytes, Coding), Failure> {
     let failed = |error: std::io::Error| Failure::Encoding(error.to_string());
+    if chunks.iter().all(|chunk| chunk.is_empty()) {
+        return Ok((Bytes::new(), Coding::None));
+    }
     let mut encoder = Encoder::new(coding).map_err(failed)?;
     let mut out = Vec::new();
-    for part in parts {
-        out.extend_from_slice(&encoder.chunk(part).map_err(failed)?);
+    for chunk in chunks {
+        out.extend_from_slice(&encoder.chunk(&joiner.part(chunk)?).map_err(failed)?);
     }
+    joiner.finish()?;
     out.extend_from_slice(&encoder.finish().map_err(failed)?);
     Ok((out.into(), coding))
 }

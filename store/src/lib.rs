@@ -26,6 +26,6 @@ pub use http::{Lane, Port, serve_http, serve_port};
 pub use native::NativeBlock;
 pub use schema::MigrateError;
 pub use store::{
-    AnswerBytes, Class, Contents, ForwardError, InsertError, Inserting, QueryError, RemoteError,
-    RemoteOptions, Store,
+    AnswerBytes, Audit, CHUNK, Class, Contents, Depth, ForwardError, InsertError, Inserting, QueryError,
+    RemoteError, RemoteOptions, Shortfall, Store, StoredContent, StoredLedger, StoredRange,
 };

@@ -3,6 +3,7 @@
 //! A database remembers in its table `migrations` which it has had. A program applies what is missing, and refuses a
 //! database that has had one which it does not know.
 
+pub mod copies;
 mod migration;
 pub(crate) mod partition;
 mod render;
@@ -20,8 +21,13 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    migrations![1 "0001_tables", 2 "0002_templates", 3 "0003_host_names", 4 "0004_content"];
+const MIGRATIONS: &[Migration] = migrations![
+    1 "0001_tables",
+    2 "0002_templates",
+    3 "0003_host_names",
+    4 "0004_content",
+    5 "0005_chunks"
+];
 
 /// The schema that this program needs.
 #[expect(clippy::cast_possible_truncation, reason = "there are not four thousand million migrations")]

@@ -1,11 +1,14 @@
 //! The store: a ClickHouse server, or the engine of a data folder behind the same protocol: in a process of its own, or
 //! in this one.
 
+mod audit;
 pub mod codes;
 mod connect;
 mod contents;
 mod error;
+mod fold;
 mod forward;
+mod ledger;
 mod memory;
 mod options;
 mod quarantine;
@@ -27,10 +30,12 @@ use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use serde::de::DeserializeOwned;
 
+pub use audit::{Audit, Depth, Shortfall};
 pub use contents::Contents;
 pub use error::{Class, InsertError, QueryError};
 use error::{blames_address, never_sent};
 pub use forward::ForwardError;
+pub use ledger::{CHUNK, StoredContent, StoredLedger, StoredRange};
 pub use options::{DATABASE, RemoteError, RemoteOptions};
 pub use quarantine::{Quarantined, Settled};
 use remote::{Endpoint, Endpoints};

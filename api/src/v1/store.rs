@@ -16,17 +16,29 @@ pub struct Contents {
     pub schema: u32,
     /// Batches in quarantine.
     pub quarantined: u64,
+    /// Batches of which the last audit found records missing.
+    #[serde(default)]
+    pub missing_batches: u64,
+    /// When that was, seconds since 1970; 0: never.
+    #[serde(default)]
+    pub audited_s: u32,
+    /// Parts that the engine has set aside as broken.
+    #[serde(default)]
+    pub broken_parts: u64,
 }
 
 impl From<lastwords_store::Contents> for Contents {
     fn from(contents: lastwords_store::Contents) -> Contents {
-        Contents { schema: contents.schema, quarantined: contents.quarantined }
+        let lastwords_store::Contents { schema, quarantined, missing_batches, audited_s, broken_parts } =
+            contents;
+        Contents { schema, quarantined, missing_batches, audited_s, broken_parts }
     }
 }
 
 impl From<Contents> for lastwords_store::Contents {
     fn from(contents: Contents) -> lastwords_store::Contents {
-        lastwords_store::Contents { schema: contents.schema, quarantined: contents.quarantined }
+        let Contents { schema, quarantined, missing_batches, audited_s, broken_parts } = contents;
+        lastwords_store::Contents { schema, quarantined, missing_batches, audited_s, broken_parts }
     }
 }
 

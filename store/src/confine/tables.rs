@@ -7,7 +7,8 @@ use super::tree::Query;
 use super::{Audience, settings};
 
 /// Our tables that users read.
-pub const TABLES: &[&str] = &["batches", "events", "logs", "placement", "quarantine", "samples"];
+pub const TABLES: &[&str] =
+    &["audits", "batches", "events", "logs", "placement", "quarantine", "ranges", "repairs", "samples"];
 /// Our tables that users do not read.
 pub(super) const HIDDEN: &[&str] = &["migrations"];
 
@@ -98,6 +99,13 @@ const VIEWS: &[View] = &[
             "rows",
             "table",
         ],
+        database: Some("database"),
+        table: Some("table"),
+    },
+    View {
+        name: "detached_parts",
+        audience: Audience::Asker,
+        columns: &["database", "name", "partition_id", "reason", "table"],
         database: Some("database"),
         table: Some("table"),
     },

@@ -53,7 +53,10 @@ pub(crate) fn renew(data: &Path) -> io::Result<()> {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                // The engine says what is wrong with it.
+                Err(error) => {
+                    tracing::warn!(file = %file.display(), %error, "a table's definition cannot be read")
+                }
             }
         }
     }

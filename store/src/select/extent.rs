@@ -79,7 +79,7 @@ pub async fn read_hosts(store: &Store) -> Result<Vec<String>, QueryError> {
     struct Batch {
         hosts: String,
     }
-    let found: Vec<Batch> = store.rows("SELECT DISTINCT HostNames AS hosts FROM batches").await?;
+    let found: Vec<Batch> = store.rows("SELECT DISTINCT toString(HostNames) AS hosts FROM batches UNION DISTINCT SELECT HostNames FROM ranges").await?;
     let names = found.iter().flat_map(|batch| batch.hosts.split('\n')).filter(|host| !host.is_empty());
     let mut hosts: Vec<String> = names.map(str::to_owned).collect();
     hosts.sort_unstable();

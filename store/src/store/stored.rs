@@ -8,7 +8,7 @@ use lastwords_record::{
 };
 use serde::Deserialize;
 
-use super::{QueryError, Store};
+use super::{CHUNK, QueryError, Store};
 
 /// What of a batch is stored in a range of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +64,9 @@ impl Store {
             .rows(&format!(
                 "SELECT hex(Shipper) AS shipper, Epoch AS epoch, Sequence AS sequence, \
                  toUnixTimestamp64Nano(min(Timestamp)) AS first_ns, toUnixTimestamp64Nano(max(Timestamp)) AS last_ns, \
-                 count() AS records FROM logs WHERE {} AND (Shipper, Epoch, Sequence) IN \
-                 (SELECT Shipper, Epoch, Sequence FROM batches) GROUP BY Shipper, Epoch, Sequence \
+                 count() AS records FROM logs WHERE {} AND ((Shipper, Epoch, Sequence) IN \
+                 (SELECT Shipper, Epoch, Sequence FROM batches) OR (Shipper, Epoch, intDiv(Sequence, {CHUNK})) IN \
+                 (SELECT Shipper, Epoch, intDiv(First, {CHUNK}) FROM ranges)) GROUP BY Shipper, Epoch, Sequence \
                  ORDER BY first_ns, shipper, epoch, sequence",
                 between("Timestamp", from_ns, to_ns)
             ))

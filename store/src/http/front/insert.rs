@@ -6,7 +6,8 @@ use crate::http::failure::Failure;
 use crate::http::words::Head as InsertHead;
 
 /// Tables that data may go to. Which migrations there were is the migrations' own matter.
-pub(super) const TABLES: &[&str] = &["batches", "events", "logs", "placement", "quarantine", "samples"];
+pub(super) const TABLES: &[&str] =
+    &["audits", "batches", "events", "logs", "placement", "quarantine", "ranges", "repairs", "samples"];
 /// Columns that one insert may name.
 const COLUMNS_MAX: usize = 200;
 

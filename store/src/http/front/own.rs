@@ -50,6 +50,15 @@ const TEMPLATES: &[Template] = &[
          Hosts = '{s}', HostNames = '{s}', Quarantined = '' \
          WHERE Shipper = unhex('{h}') AND Epoch = {n} AND Sequence = {n}",
     ),
+    // What an audit has written into `repairs` since, and what has been folded.
+    changes(
+        "ALTER TABLE batches DELETE WHERE (Shipper, Epoch, Sequence) IN \
+         (SELECT Shipper, Epoch, Sequence FROM repairs WHERE Time >= toDateTime({n}))",
+    ),
+    changes(
+        "ALTER TABLE batches DELETE WHERE Quarantined = '' AND Planned < toDateTime({n}) \
+         AND (Shipper, Epoch, intDiv(Sequence, {n})) IN (SELECT Shipper, Epoch, intDiv(First, {n}) FROM ranges)",
+    ),
     changes("ALTER TABLE quarantine DELETE WHERE Shipper = unhex('{h}') AND Epoch = {n} AND Sequence = {n}"),
 ];
 

@@ -25,11 +25,9 @@ use tokio::{
 use crate::{
     metrics::Counters,
     queue::{Incoming, Pending, Queue, SubmitError, WriteError, Written},
-    write::{BlockLimits, Broken, Shared, StartError, Submitted, Writer},
+    write::{BlockLimits, Broken, Shared, StartError, Submitted, WAITING_BYTES, Writer},
 };
 
-/// Bytes that a batch takes in the queue beyond its body.
-const BATCH_OVERHEAD_BYTES: usize = 4096;
 /// What a record takes beside its text.
 const RECORD_BYTES: usize = 40;
 
@@ -184,7 +182,7 @@ impl Direct {
             }
         };
         // A batch above the bound must not wait for ever: it takes all the room there is.
-        let bytes = (bytes + BATCH_OVERHEAD_BYTES).min(self.0.room_bytes);
+        let bytes = (bytes + WAITING_BYTES).min(self.0.room_bytes);
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.0.room);
         let room = room.acquire_many_owned(permits).await.map_err(|_| self.refusal())?;
@@ -221,6 +219,12 @@ impl Direct {
     /// The highest number of a shipper and epoch that is stored.
     pub fn highest(&self, shipper: ShipperId, epoch: u64) -> Option<u64> {
         self.0.stored.get()?.highest(shipper, epoch)
+    }
+
+    /// What has been counted, for whoever counts beside.
+    #[must_use]
+    pub fn shared_counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.0.counters)
     }
 
     /// What has been counted.

@@ -15,12 +15,15 @@
 //!
 //! `turns` keeps calls that send what has to be set aside from holding up the others.
 //!
+//! [`mod@audit`] compares the ledger with the rows, at the start and every day.
+//!
 //! [`mod@rescan`] looks for events in what is stored already, with newer rules.
 //!
 //! [`metrics`] counts, [`refusals`] counts what was refused and why.
 
 pub mod accept;
 pub mod admit;
+pub mod audit;
 pub mod budget;
 mod call;
 pub mod connection;

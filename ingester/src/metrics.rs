@@ -13,6 +13,10 @@ pub struct Counters {
     pub(crate) batches: Counter,
     /// Batches that came again and were known.
     pub(crate) known_batches: Counter,
+    /// Batches whose number was another's already, stored under an epoch of their own or refused.
+    pub(crate) conflicting_batches: Counter,
+    /// Losses that were noticed on this side of Kafka, or of the store.
+    pub(crate) losses: Counter,
     /// Records stored.
     pub(crate) records: Counter,
     /// Bytes of their bodies.
@@ -27,6 +31,10 @@ pub struct Counters {
     pub(crate) failed_inserts: Counter,
     /// Milliseconds from the sealing of the batch that was stored last to its storage.
     pub(crate) lag_ms: Gauge,
+    /// Batches of which the last audit found records missing.
+    missing_batches: Gauge,
+    /// Parts that the store has set aside as broken, as of the last audit.
+    broken_parts: Gauge,
     /// Records of each batch.
     pub(crate) batch_records: Histogram,
     /// Bytes of each batch's records.
@@ -41,6 +49,8 @@ impl Default for Counters {
         let mut counters = Counters {
             batches: Counter::default(),
             known_batches: Counter::default(),
+            conflicting_batches: Counter::default(),
+            losses: Counter::default(),
             records: Counter::default(),
             bytes: Counter::default(),
             events: Counter::default(),
@@ -48,6 +58,8 @@ impl Default for Counters {
             blocks: Counter::default(),
             failed_inserts: Counter::default(),
             lag_ms: Gauge::default(),
+            missing_batches: Gauge::default(),
+            broken_parts: Gauge::default(),
             batch_records: counts(),
             batch_bytes: bytes(),
             insert_seconds: seconds(),
@@ -57,6 +69,12 @@ impl Default for Counters {
         for (name, help, counter) in [
             ("batches", "Batches stored", &counters.batches),
             ("known_batches", "Batches that came again", &counters.known_batches),
+            (
+                "conflicting_batches",
+                "Batches whose number was another's: refused, or stored under an epoch of their own",
+                &counters.conflicting_batches,
+            ),
+            ("losses", "Losses noticed behind shippers", &counters.losses),
             ("records", "Records stored", &counters.records),
             ("record_bytes", "Bytes of the stored records' bodies", &counters.bytes),
             ("events", "Events stored", &counters.events),
@@ -67,6 +85,16 @@ impl Default for Counters {
             registry.register(name, help, counter.clone());
         }
         registry.register("lag_ms", "From sealing to storage of the last batch", counters.lag_ms.clone());
+        for (name, help, gauge) in [
+            (
+                "missing_batches",
+                "Batches of which the last audit found records missing",
+                &counters.missing_batches,
+            ),
+            ("broken_parts", "Parts that the store has set aside as broken", &counters.broken_parts),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
         for (name, help, histogram) in [
             ("batch_records", "Records of a stored batch", &counters.batch_records),
             ("batch_bytes", "Bytes of the records' bodies of a stored batch", &counters.batch_bytes),
@@ -87,6 +115,13 @@ impl Counters {
     pub(crate) fn inserted(&self, took: Duration, is_ok: bool) {
         self.insert_seconds.observe(took.as_secs_f64());
         self.failed_inserts.inc_by(u64::from(!is_ok));
+    }
+
+    /// What an audit found.
+    pub(crate) fn audited(&self, missing_batches: u64, broken_parts: u64) {
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.missing_batches.set(gauge(missing_batches));
+        self.broken_parts.set(gauge(broken_parts));
     }
 
     /// A batch that has become durable.

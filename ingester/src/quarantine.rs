@@ -69,11 +69,15 @@ pub async fn retry(
     let opened = tokio::task::spawn_blocking(move || {
         prepare_within(&detector, id, Incoming::Sealed(envelope), Bounds::Retry)
     });
-    let prepared = match opened.await {
+    let mut prepared = match opened.await {
         Ok(prepared @ Prepared::Opened(..)) => prepared,
         Ok(Prepared::Aside(aside)) => return Err(RetryError::Unopenable(aside.reason)),
         Err(error) => return Err(RetryError::Unopenable(error.to_string())),
     };
+    if prepared.id() != id {
+        // It was set aside under an epoch of its own, which its envelope does not say.
+        prepared.renumber_to(&id);
+    }
     if prepared.id() != id {
         return Err(RetryError::Another(prepared.id()));
     }

@@ -92,6 +92,12 @@ impl DataFolder {
         self.root.join("query.sock")
     }
 
+    /// Copies of what says what the engine's tables are.
+    #[must_use]
+    pub fn schema_copies(&self) -> PathBuf {
+        self.root.join("schema")
+    }
+
     /// The lock file.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
@@ -158,6 +164,12 @@ impl DataFolder {
 
     fn try_lock_file(&self, path: PathBuf, purpose: &str) -> Result<Lock, DataError> {
         let failed = |source| DataError::LockFile { path: path.clone(), source };
+        // Nobody can have locked what is no file.
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let aside = path.with_extension(format!("damaged-{}", std::process::id()));
+            tracing::error!(path = %path.display(), aside = %aside.display(), "what stands in the place of the lock is moved aside");
+            std::fs::rename(&path, &aside).map_err(failed)?;
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -286,6 +298,17 @@ mod tests {
         drop(lock);
         assert_eq!(data.holder(), None);
         data.try_lock("lastwords import").unwrap();
+    }
+
+    #[test]
+    fn a_folder_in_place_of_the_lock_is_moved_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::new(folder.path().join("data"));
+        drop(data.try_lock("lastwords up").unwrap());
+        std::fs::remove_file(data.lock_file()).unwrap();
+        std::fs::create_dir(data.lock_file()).unwrap();
+        let _lock = data.try_lock("lastwords up").unwrap();
+        assert_eq!(data.holder().unwrap().purpose, "lastwords up");
     }
 
     #[test]

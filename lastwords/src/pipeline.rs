@@ -1,6 +1,7 @@
 //! Engine, store and direct queue on a data folder: what `up`, `import` and `demo` send batches into.
 
 use std::{
+    io,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -11,7 +12,9 @@ use lastwords_ingester::{Direct, DirectOptions, Incoming, StartError, WriteError
 use lastwords_record::{Batch, ShipperId};
 use lastwords_runtime::{Backoff, Pauses};
 use lastwords_shipper::{Deliver, DeliverError, DeliverFuture, Delivered};
-use lastwords_store::{Engine, EngineOptions, EngineProcess, MigrateError, ProcessOptions, Store};
+use lastwords_store::{
+    Engine, EngineOptions, EngineProcess, MigrateError, ProcessOptions, Store, schema::copies,
+};
 use tokio::{
     net::UnixStream,
     sync::{mpsc, oneshot},
@@ -86,15 +89,33 @@ pub struct OpenStore {
 }
 
 impl OpenStore {
-    /// Opens the engine on a folder that we hold, and brings its schema up to date.
+    /// Opens the engine on a folder that we hold, and brings its schema up to date. Where it does not start because what
+    /// says what its tables are is damaged, copies of that are put in its place.
     ///
     /// # Errors
     /// Where the engine is missing or does not start, or the schema is newer than this binary.
     pub async fn open(config: &Config, lock: Lock) -> anyhow::Result<OpenStore> {
-        let open = OpenStore::open_as_it_is(config, lock).await?;
-        again("bring the schema up to date", MigrateError::is_passing, async || open.store.migrate().await)
-            .await?;
-        Ok(open)
+        let started = match Started::migrated(config).await {
+            // One process opens a folder once.
+            Err(error) if !config.engine.in_process => {
+                let restored = on_schema_copies(config, copies::restore).await?;
+                if restored.is_empty() {
+                    return Err(error);
+                }
+                tracing::error!(
+                    ?restored,
+                    kept = %config.data.schema_copies().display(),
+                    %error,
+                    "the store did not start: definitions of tables are not as they were, and are replaced by copies"
+                );
+                Started::migrated(config).await?
+            }
+            started => started?,
+        };
+        if let Err(error) = on_schema_copies(config, copies::keep).await {
+            tracing::warn!(%error, "definitions of tables cannot be copied: where one is damaged, the store will not start");
+        }
+        Ok(started.hold(lock))
     }
 
     /// Opens the engine on a folder that we hold, whatever schema is in it.
@@ -102,6 +123,29 @@ impl OpenStore {
     /// # Errors
     /// Where the engine is missing or does not start.
     pub async fn open_as_it_is(config: &Config, lock: Lock) -> anyhow::Result<OpenStore> {
+        Ok(Started::start(config).await?.hold(lock))
+    }
+}
+
+/// Does something with the engine's folder and the copies of its tables' definitions.
+async fn on_schema_copies<T: Send + 'static>(
+    config: &Config,
+    work: fn(&Path, &Path) -> io::Result<T>,
+) -> anyhow::Result<T> {
+    let (engine, copies) = (config.data.engine(), config.data.schema_copies());
+    let done = tokio::task::spawn_blocking(move || work(&engine, &copies)).await;
+    done.context("copies of the tables' definitions")?.context("copies of the tables' definitions")
+}
+
+/// An engine that takes statements.
+struct Started {
+    store: Store,
+    engine: Option<Arc<Engine>>,
+    process: Option<Arc<EngineProcess>>,
+}
+
+impl Started {
+    async fn start(config: &Config) -> anyhow::Result<Started> {
         let options = EngineOptions {
             library: config.engine.library.clone(),
             memory_bytes_max: config.engine.memory_bytes_max,
@@ -113,13 +157,32 @@ impl OpenStore {
                 tokio::task::spawn_blocking(move || Engine::open(&options)).await.context(interrupted)??;
             let engine = Arc::new(engine);
             let store = Store::embedded(Arc::clone(&engine));
-            return Ok(OpenStore { store, engine: Some(engine), process: None, _lock: lock });
+            return Ok(Started { store, engine: Some(engine), process: None });
         }
         let options = ProcessOptions::new(options, config.data.engine_socket());
         let started = tokio::task::spawn_blocking(move || EngineProcess::start(&options));
         let process = Arc::new(started.await.context(interrupted)??);
         let store = Store::local(Arc::clone(&process));
-        Ok(OpenStore { store, engine: None, process: Some(process), _lock: lock })
+        Ok(Started { store, engine: None, process: Some(process) })
+    }
+
+    async fn migrated(config: &Config) -> anyhow::Result<Started> {
+        let started = Started::start(config).await?;
+        let migrated = again("bring the schema up to date", MigrateError::is_passing, async || {
+            started.store.migrate().await
+        });
+        if let Err(error) = migrated.await {
+            if let Some(process) = started.process {
+                tokio::task::spawn_blocking(move || process.end()).await.context("the engine's end")?;
+            }
+            return Err(error.into());
+        }
+        Ok(started)
+    }
+
+    fn hold(self, lock: Lock) -> OpenStore {
+        let Started { store, engine, process } = self;
+        OpenStore { store, engine, process, _lock: lock }
     }
 }
 

@@ -157,7 +157,9 @@ impl Machine {
         self.state = match (state, outcome) {
             (State::Fetch, Outcome::Fetched(offset, plan)) => self.committed(offset, plan, Trust::Doubt),
             (State::Gather, Outcome::Gathered(plan)) => {
-                State::Commit { offset: self.next, plan: Some(plan), trust: Trust::Fresh }
+                // A batch that is alone from the beginning may be stored in part, by a plan that is lost.
+                let trust = if plan.single { Trust::Check } else { Trust::Fresh };
+                State::Commit { offset: self.next, plan: Some(plan), trust }
             }
             (State::Gather, Outcome::Known(end)) => {
                 State::Commit { offset: end, plan: None, trust: Trust::Fresh }

@@ -6,13 +6,15 @@
 //!    group's generation, by which commits are fenced; `leases`: which ones it may write.
 //! 4. `read`: one partition's messages, opened and scanned ahead of the store.
 //! 5. `partition`: a partition's `writer` does what the `machine` says, which is pure. `gather` makes its blocks,
-//!    `offset_plan` keeps the plan in the committed offset's metadata, `commit` commits, `progress` tells how far it is.
+//!    `offset_plan` keeps the plan in the committed offset's metadata, `commit` commits, `progress` tells how far it is; `losses`: a log that
+//!    is not the one that was read.
 
 mod commit;
 mod consumer;
 mod gather;
 pub mod group;
 mod leases;
+mod losses;
 mod machine;
 mod message;
 #[cfg(test)]

@@ -20,18 +20,23 @@ use tokio::time::sleep;
 use super::{
     consumer::PartitionConsumer,
     leases::Lease,
+    losses::{Log, Looked, OVERLAP_MS},
     machine::{Machine, Outcome, Step},
-    offset_plan::OffsetPlan,
+    offset_plan::{self, Mark, OffsetPlan},
     progress,
     read::{Interrupted, Reader},
     writer::{Block, Shared, Writer},
 };
-use crate::write::{self, PAUSES, Prepared, Unit, form, planning_time_s};
+use crate::write::{
+    self, PAUSES, Prepared, Unit, attempt_over, form, loss, planning_time_s, remember_rows_without_ledger,
+};
 
 /// Before a partition is taken up anew.
 const ANEW: Pauses = Pauses::between(Duration::from_millis(500), Duration::from_secs(5));
 /// Before what broke in this process, or what the quarantine refuses, is tried again.
 const FORM_PAUSE: Duration = Duration::from_secs(5);
+/// Attempts before a plan's last one were planned so long before at most.
+const PLANNED_BEFORE_S: u32 = 3600;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Writes a partition until its lease ends.
@@ -74,7 +79,10 @@ impl Writer {
             self.forget();
             match self.write_from_committed(&mut backoff).await {
                 Err(interrupted @ Interrupted::ReaderGone) => return Err(interrupted),
-                Err(interrupted @ Interrupted::Seek { .. }) => {
+                Err(interrupted @ (Interrupted::Seek { .. } | Interrupted::OtherLog(_))) => {
+                    if let Interrupted::OtherLog(_) = &interrupted {
+                        self.gaps.forget();
+                    }
                     tracing::warn!(partition = self.lease.partition, %interrupted, "reading again from what is committed");
                 }
                 Ok(()) => {}
@@ -110,7 +118,7 @@ impl Writer {
 
     async fn carry_out(&mut self, step: Step) -> Result<Outcome, Interrupted> {
         Ok(match step {
-            Step::Fetch => self.fetch().await,
+            Step::Fetch => self.fetch().await?,
             Step::Gather { from, pending } => self.gather(from, pending).await?,
             Step::Commit { offset, plan } => self.commit(offset, plan).await,
             Step::Form { begin, plan } => self.form(begin, plan).await?,
@@ -125,8 +133,43 @@ impl Writer {
         })
     }
 
-    /// Asks until Kafka says what is committed.
-    async fn fetch(&self) -> Outcome {
+    /// Asks until Kafka says what is committed. Where that is fetched first, the log is looked at: a log that is not the
+    /// one that was read is read again, as far back as something may be new in it.
+    async fn fetch(&mut self) -> Result<Outcome, Interrupted> {
+        let (committed, low, high) = self.committed().await;
+        let Committed { offset, mark, plan } = committed;
+        if self.fetched.is_some() {
+            return Ok(Outcome::Fetched(offset, plan));
+        }
+        let before = match mark {
+            Some(_) if low < offset && offset <= high => self.message_before(offset).await?,
+            _ => None,
+        };
+        let looked = Looked { committed: offset, low, high, mark, before };
+        let partition = self.lease.partition;
+        self.fetched = Some((offset, mark));
+        let Some(loss) = looked.loss(&self.shared.topic, partition) else {
+            return Ok(Outcome::Fetched(offset, plan));
+        };
+        loss::tell(&self.shared.store, &loss).await;
+        self.shared.counters.losses.inc();
+        self.gaps.forget();
+        if let Some(plan) = &plan {
+            self.find_partly_stored(plan).await;
+        }
+        let from = match (looked.judge(), mark) {
+            (Log::Deleted { to }, _) => to,
+            (_, Some(mark)) if mark.time_ms > OVERLAP_MS => {
+                self.offset_at(mark.time_ms - OVERLAP_MS).await.unwrap_or(low).clamp(low, high)
+            }
+            _ => low,
+        };
+        tracing::warn!(partition, from, "what is known is skipped");
+        self.fetched = Some((from, None));
+        Ok(Outcome::Fetched(from, None))
+    }
+
+    async fn committed(&self) -> (Committed, i64, i64) {
         let mut backoff = Backoff::new(PAUSES);
         loop {
             let (consumer, topic, partition) =
@@ -136,8 +179,8 @@ impl Writer {
                 committed(&consumer, &topic, partition)
             });
             match fetched.await {
-                Ok(Some(Ok((offset, metadata)))) => match OffsetPlan::decode(&metadata) {
-                    Ok(plan) => return Outcome::Fetched(offset, plan),
+                Ok(Some(Ok((offset, metadata, low, high)))) => match offset_plan::decode(&metadata) {
+                    Ok((mark, plan)) => return (Committed { offset, mark, plan }, low, high),
                     Err(error) => {
                         tracing::error!(partition, %error, "nothing is written until that is mended")
                     }
@@ -151,10 +194,38 @@ impl Writer {
         }
     }
 
+    /// The message before an offset; none where none comes.
+    async fn message_before(&mut self, offset: i64) -> Result<Option<Mark>, Interrupted> {
+        self.go_to(offset - 1);
+        let read = match tokio::time::timeout(FETCH_TIMEOUT, self.next()).await {
+            Ok(read) => read?,
+            Err(_) => return Ok(None),
+        };
+        Ok((read.offset == offset - 1).then(|| read.mark()))
+    }
+
+    /// The first offset of what came at this moment or later.
+    async fn offset_at(&self, time_ms: i64) -> Option<i64> {
+        let (consumer, topic, partition) =
+            (self.consumer.clone(), self.shared.topic.clone(), self.lease.partition);
+        let asked = tokio::task::spawn_blocking(move || {
+            let consumer = consumer.upgrade()?;
+            let mut wanted = TopicPartitionList::new();
+            wanted.add_partition_offset(&topic, partition, Offset::Offset(time_ms)).ok()?;
+            let found = consumer.offsets_for_times(wanted, FETCH_TIMEOUT).ok()?;
+            match found.find_partition(&topic, partition)?.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            }
+        });
+        asked.await.ok().flatten()
+    }
+
     /// Commits under the lease's generation. Where it is refused although the lease goes on, the generation is waited
     /// for: members come and go without taking this partition away.
     async fn commit(&mut self, offset: i64, plan: Option<OffsetPlan>) -> Outcome {
-        let metadata = plan.as_ref().map(OffsetPlan::encode).unwrap_or_default();
+        let fetched = self.fetched.and_then(|(at, mark)| mark.filter(|_| at == offset));
+        let metadata = offset_plan::encode(self.block.mark(offset).or(fetched), plan.as_ref());
         for _ in 0..3 {
             let Some(generation) = self.lease.generation.borrow_and_update().clone() else { break };
             let (shared, partition, metadata) =
@@ -192,6 +263,8 @@ impl Writer {
                 end = plan.end,
                 "what was planned is not in the log any more (was it deleted by retention?); going on with what there is"
             );
+            self.find_partly_stored(&plan).await;
+            self.gaps.forget();
             return Ok(Outcome::Broken);
         }
         for batch in &self.block.batches {
@@ -214,23 +287,47 @@ impl Writer {
     async fn read_again(&mut self, begin: i64, plan: &OffsetPlan) -> Result<bool, Interrupted> {
         tracing::info!(partition = self.lease.partition, begin, end = plan.end, "a plan is taken up");
         self.go_to(begin);
-        let mut block = Block { begin, end: plan.end, ..Block::default() };
+        let before = self.fetched.and_then(|(at, mark)| mark.filter(|_| at == begin));
+        let mut block = Block { begin, end: plan.end, before, ..Block::default() };
         let mut position = begin;
         while position < plan.end {
-            let read = self.next().await?;
+            let mut read = self.next().await?;
             if read.offset >= plan.end {
                 self.put_back(read);
                 break;
             }
             position = read.offset + 1;
+            block.last = Some(read.mark());
+            block.read.add(&read.mark());
             if plan.keeps(begin, read.offset) {
-                self.shippers.remove(&read.id().shipper);
+                if plan.renumbers(begin, read.offset) {
+                    read.renumber();
+                }
                 block.batches.push(read.prepared);
             }
         }
-        let is_whole = block.hash() == plan.hash;
+        // Once these are stored, it says more.
+        self.ledger = None;
+        let is_whole = block.hash() == plan.hash && [0, block.read.value()].contains(&plan.read);
         self.block = block;
         Ok(is_whole)
+    }
+
+    /// What a plan had stored whose batches cannot be read again. They may come again: each is then stored by itself,
+    /// as far as it is missing.
+    async fn find_partly_stored(&mut self, plan: &OffsetPlan) {
+        // Nothing of it may arrive any more.
+        attempt_over(&self.shared.store, plan.planned_s).await;
+        let since_s = plan.planned_s.saturating_sub(PLANNED_BEFORE_S);
+        let mut backoff = Backoff::new(PAUSES);
+        loop {
+            match remember_rows_without_ledger(&self.shared.store, since_s).await {
+                // Read with the ledger.
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "the store cannot be read back; trying again"),
+            }
+            backoff.wait().await;
+        }
     }
 
     /// What is left of the unit's batch becomes its way into the quarantine.
@@ -333,12 +430,20 @@ fn units(batches: &[Arc<Prepared>], single: bool, planned_s: u32) -> Vec<(Unit, 
     batches.iter().enumerate().flat_map(alone).collect()
 }
 
-/// The committed offset and its metadata; where nothing was committed, the log's first offset.
+/// What is committed.
+struct Committed {
+    offset: i64,
+    mark: Option<Mark>,
+    plan: Option<OffsetPlan>,
+}
+
+/// The committed offset and its metadata, and the log's first offset and the one after its last; where nothing was
+/// committed, the first one counts.
 fn committed(
     consumer: &PartitionConsumer,
     topic: &str,
     partition: i32,
-) -> Option<Result<(i64, String), rdkafka::error::KafkaError>> {
+) -> Option<Result<(i64, String, i64, i64), rdkafka::error::KafkaError>> {
     let mut wanted = TopicPartitionList::new();
     wanted.add_partition(topic, partition);
     let found = match consumer.committed_offsets(wanted, FETCH_TIMEOUT) {
@@ -349,10 +454,12 @@ fn committed(
     if let Err(error) = element.error() {
         return Some(Err(error));
     }
-    match element.offset() {
-        Offset::Offset(offset) => Some(Ok((offset, element.metadata().to_owned()))),
-        _ => Some(
-            consumer.fetch_watermarks(topic, partition, FETCH_TIMEOUT).map(|(low, _)| (low, String::new())),
-        ),
-    }
+    let (low, high) = match consumer.fetch_watermarks(topic, partition, FETCH_TIMEOUT) {
+        Ok(marks) => marks,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(Ok(match element.offset() {
+        Offset::Offset(offset) => (offset, element.metadata().to_owned(), low, high),
+        _ => (low, String::new(), low, high),
+    }))
 }

@@ -13,6 +13,7 @@ use lastwords_runtime::{Backoff, Pauses, now_ns};
 use rdkafka::{
     Message as _, Offset,
     consumer::{Consumer as _, base_consumer::PartitionQueue},
+    error::{KafkaError, RDKafkaErrorCode},
 };
 use thiserror::Error;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -20,6 +21,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use super::{
     consumer::{Callbacks, PartitionConsumer},
     message::foreign,
+    offset_plan::{Mark, identities_hash},
 };
 use crate::{
     queue::Incoming,
@@ -44,6 +46,10 @@ pub(super) struct Read {
     /// When the broker or the producer says that it came, milliseconds since 1970; 0: unknown.
     pub time_ms: i64,
     pub prepared: Arc<Prepared>,
+    /// Whether it has been given an epoch of its own.
+    pub renumbered: bool,
+    /// What it was called when it came.
+    came_as: BatchId,
     /// Given back when it is taken.
     _room: OwnedSemaphorePermit,
 }
@@ -51,6 +57,20 @@ pub(super) struct Read {
 impl Read {
     pub fn id(&self) -> BatchId {
         self.prepared.id()
+    }
+
+    /// What is noted of it where it is the last one before an offset.
+    pub fn mark(&self) -> Mark {
+        Mark { last: identities_hash([self.came_as].iter()), time_ms: self.time_ms }
+    }
+
+    /// Gives its batch an epoch of its own, since another one is stored under its number.
+    pub fn renumber(&mut self) {
+        // Nobody else has it yet.
+        if let Some(prepared) = Arc::get_mut(&mut self.prepared) {
+            prepared.renumber();
+            self.renumbered = true;
+        }
     }
 }
 
@@ -65,6 +85,9 @@ pub(super) enum Interrupted {
         /// What Kafka's client says.
         reason: String,
     },
+    /// The log is not the one that was read: it lost its end, was deleted so far, or made anew.
+    #[error("Kafka has another log than the one that was read: {0}")]
+    OtherLog(String),
     /// Nobody reads any more.
     #[error("its reader is gone")]
     ReaderGone,
@@ -200,6 +223,13 @@ impl Source {
                         return;
                     }
                 }
+                Some(Err(error)) if is_other_log(&error) => {
+                    // Nothing is read until the writer has looked, and said from where.
+                    position = None;
+                    if reads.send(Err((era, Interrupted::OtherLog(error.to_string())))).is_err() {
+                        return;
+                    }
+                }
                 Some(Err(error)) => {
                     tracing::warn!(partition = self.partition, %error, "a partition cannot be read now");
                     tokio::time::sleep(LOOK).await;
@@ -273,10 +303,25 @@ impl Source {
                 sealed_ns: now_ns(),
             }),
         };
+        let came_as = prepared.id();
         let bytes = prepared.bytes() + envelope_bytes + OVERHEAD_BYTES;
         drop(room.split(room.num_permits().saturating_sub(bytes)));
-        Some(Read { era, offset, time_ms, prepared: Arc::new(prepared), _room: room })
+        Some(Read {
+            era,
+            offset,
+            time_ms,
+            prepared: Arc::new(prepared),
+            renumbered: false,
+            came_as,
+            _room: room,
+        })
     }
+}
+
+/// Whether Kafka says that there is nothing at the offset that was asked for, and never will be.
+fn is_other_log(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AutoOffsetReset, LogTruncation, OffsetOutOfRange};
+    matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | LogTruncation | OffsetOutOfRange))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use rdkafka::{
     ClientContext, Message as _, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     metadata::Metadata,
 };
@@ -221,6 +221,32 @@ fn check_blocking(options: &KafkaOptions) -> Result<Vec<TopicState>, TopicError>
 
 fn failed(options: &KafkaOptions, source: KafkaError, heard: &Heard) -> TopicError {
     TopicError::Kafka { brokers: options.brokers.clone(), source, heard: heard.clone() }
+}
+
+/// Sets the writers' group back to the beginning of every partition: what Kafka still has is read again, and what is
+/// stored is skipped. Refused by the broker while a writer is in the group.
+///
+/// # Errors
+/// Where Kafka does not answer, or refuses.
+pub async fn read_again(options: &KafkaOptions) -> Result<(), TopicError> {
+    let options = options.clone();
+    let brokers = options.brokers.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let heard = Heard::default();
+        set_back(&options, &heard).map_err(|source| failed(&options, source, &heard))
+    });
+    asked.await.unwrap_or_else(|_| Err(ended(brokers)))
+}
+
+fn set_back(options: &KafkaOptions, heard: &Heard) -> Result<(), KafkaError> {
+    let consumer: BaseConsumer<Heard> = options.consumer().create_with_context(heard.clone())?;
+    let mut offsets = TopicPartitionList::new();
+    for partition in 0..options.partitions {
+        let (low, _) = consumer.fetch_watermarks(&options.topic, partition, TIMEOUT)?;
+        offsets.add_partition_offset(&options.topic, partition, Offset::Offset(low))?;
+    }
+    // Without a member's name: the broker takes it from a tool, if the group is empty.
+    consumer.commit(&offsets, CommitMode::Sync)
 }
 
 /// How far the writers are on one partition.

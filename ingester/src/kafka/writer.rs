@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use lastwords_record::{BatchId, ShipperId};
+use lastwords_record::BatchId;
 use lastwords_store::{NativeBlock, Store};
 use rdkafka::producer::FutureProducer;
 use tokio::time::Instant;
@@ -15,14 +15,14 @@ use super::{
     commit::Committer,
     consumer::PartitionConsumer,
     leases::Lease,
-    offset_plan::{OffsetPlan, identities_hash},
+    offset_plan::{Mark, OffsetPlan, ReadHash, identities_hash},
     produce,
     progress::PartitionStates,
     read::{Interrupted, Read, Reader},
 };
 use crate::{
     metrics::Counters,
-    write::{BlockLimits, Driver, Ledger, Prepared, Unit},
+    write::{BlockLimits, Driver, Gaps, KnownContents, Ledger, Pace, Prepared, Unit},
 };
 
 /// What the partitions of one process share.
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub states: Arc<PartitionStates>,
     pub block: BlockLimits,
     pub topic: String,
+    pub partitions: i32,
     pub quarantine_topic: String,
     pub quarantine: FutureProducer<produce::Context>,
     pub committer: Committer,
@@ -49,9 +50,23 @@ pub(super) struct Block {
     pub units: Vec<(Unit, NativeBlock, Option<usize>)>,
     pub rows: usize,
     pub bytes: usize,
+    /// The message before its begin, and its own last one.
+    pub before: Option<Mark>,
+    pub last: Option<Mark>,
+    /// All messages of its range.
+    pub read: ReadHash,
 }
 
 impl Block {
+    /// The message before an offset at which the block begins or ends.
+    pub fn mark(&self, offset: i64) -> Option<Mark> {
+        match offset {
+            offset if offset == self.begin => self.before,
+            offset if offset == self.end => self.last,
+            _ => None,
+        }
+    }
+
     /// Of the identities of its batches, in order.
     pub fn hash(&self) -> u64 {
         let ids: Vec<BatchId> = self.batches.iter().map(|batch| batch.id()).collect();
@@ -66,14 +81,23 @@ pub(super) struct Writer {
     pub reader: Reader,
     pub shared: Arc<Shared>,
     pub driver: Driver,
-    /// What is stored of the shippers that were met.
-    pub ledger: Ledger,
-    pub shippers: HashSet<ShipperId>,
+    /// What is stored of this partition's shippers; none until it has been read.
+    pub ledger: Option<Ledger>,
+    /// What is stored under numbers that come again.
+    pub contents: KnownContents,
+    /// The message before the committed offset, as it was fetched.
+    pub fetched: Option<(i64, Option<Mark>)>,
+    /// Which shippers have been met since the partition was given, or something was lost of it.
+    pub gaps: Gaps,
+    /// Batches of which rows may be stored by a plan that is lost.
+    pub partly: HashSet<BatchId>,
     pub block: Block,
     /// The offset that the reader gives next.
     position: Option<i64>,
     /// When the last block was gathered.
     pub last: Option<Instant>,
+    /// How long blocks wait for company.
+    pub pace: Pace,
 }
 
 impl Writer {
@@ -84,24 +108,31 @@ impl Writer {
         shared: Arc<Shared>,
     ) -> Writer {
         let driver = Driver::new(shared.store.clone(), Arc::clone(&shared.counters));
+        let pace = Pace::new(&shared.block);
+        let contents = KnownContents::new(shared.store.clone());
         Writer {
             lease,
             consumer,
             reader,
             shared,
             driver,
-            ledger: Ledger::default(),
-            shippers: HashSet::new(),
+            ledger: None,
+            contents,
+            fetched: None,
+            gaps: Gaps::default(),
+            partly: HashSet::new(),
             block: Block::default(),
             position: None,
             last: None,
+            pace,
         }
     }
 
     /// Forgets all that it knows; the log is sought again.
     pub fn forget(&mut self) {
-        self.ledger = Ledger::default();
-        self.shippers.clear();
+        self.ledger = None;
+        self.contents = KnownContents::new(self.shared.store.clone());
+        self.fetched = None;
         self.block = Block::default();
         self.position = None;
     }

@@ -15,6 +15,7 @@ use lastwords_store::{
 };
 
 use super::{
+    envelope::envelope_hash,
     events::{event_ids, found_rows, guest, shipped_id},
     footprint::{offset_ns, sample_ns, stay},
     prepared::{Aside, Prepared},
@@ -284,11 +285,6 @@ impl<L: Fn(&BatchId, Unit) -> bool> Former<L> {
 
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-/// What stands for the content of a batch that is not opened.
-pub(super) fn envelope_hash(envelope: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(envelope).max(1)
 }
 
 /// Names of hosts, a line each, as the ledger has them.

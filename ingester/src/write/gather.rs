@@ -2,7 +2,7 @@
 //! leaves after a moment, so that a fresh line is soon found. Which batch is next, and which block takes it, say the
 //! [`turns`](super::turns).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lastwords_detect::Detector;
 use lastwords_record::{BatchId, ShipperId};
@@ -19,10 +19,13 @@ use tokio::{
 
 use super::{
     attempt::planning_time_s,
-    known,
+    gaps::{gap_loss, origin},
+    known::{self, Comparison},
+    loss,
+    pace::Pace,
     prepare::prepare,
     prepared::Prepared,
-    state::{Broken, Shared, Submitted, form_units},
+    state::{Broken, Shared, State, Submitted, form_units},
     turns::{BlockLimits, Filling, Lane, Turns, Weight},
     unit::Unit,
 };
@@ -71,6 +74,13 @@ pub struct Gatherer {
     pub shared: Arc<Shared>,
 }
 
+/// Bytes that a batch takes beyond its own while it waits: in the queue, then for its turn, with an entry among those
+/// under way, and what its call keeps of it.
+pub(crate) const WAITING_BYTES: usize =
+    size_of::<Submitted>() + size_of::<Waiting>() + size_of::<Incoming>() + ENTRIES_BYTES;
+/// An entry of a map with a list of one, the task that waits for the answer, and what the allocator rounds up.
+const ENTRIES_BYTES: usize = 512;
+
 /// A batch that waits for its turn.
 struct Waiting {
     id: BatchId,
@@ -91,26 +101,39 @@ struct Gathered {
     filling: Filling,
     batches: Vec<Arc<Prepared>>,
     room: Vec<OwnedSemaphorePermit>,
-    /// When it leaves although it is small.
-    settled: Option<Instant>,
+    /// When its first batch came, and how long that waits although the block is small.
+    begun: Option<(Instant, Duration)>,
 }
 
-#[derive(Default)]
 struct Gathering {
     turns: Turns<Waiting>,
     live: Gathered,
     history: Gathered,
+    pace: Pace,
+    /// Batches whose number is known, on their way to be compared. Bounded by the room that they hold.
+    known: mpsc::UnboundedSender<Comparison>,
 }
 
 impl Gathered {
-    fn is_due(&self, limits: &BlockLimits, open: bool) -> bool {
+    /// When it leaves although it is small.
+    fn settles(&self, pace: &Pace) -> Option<Instant> {
+        let (rows, bytes) = self.filling.amount();
+        self.begun.map(|(begun, wait)| begun + pace.wait_with(wait, rows, bytes))
+    }
+
+    fn is_due(&self, limits: &BlockLimits, pace: &Pace, open: bool) -> bool {
         // A steady stream must not keep an idle store waiting.
-        let is_settled = self.settled.is_some_and(|settled| Instant::now() >= settled);
+        let is_settled = self.settles(pace).is_some_and(|settled| Instant::now() >= settled);
         !self.batches.is_empty() && (is_settled || !open || self.filling.is_full(limits))
     }
 }
 
 impl Gathering {
+    fn new(limits: &BlockLimits, known: mpsc::UnboundedSender<Comparison>) -> Gathering {
+        let (live, history) = (Gathered::default(), Gathered::default());
+        Gathering { turns: Turns::default(), live, history, pace: Pace::new(limits), known }
+    }
+
     fn lane(&mut self, lane: Lane) -> &mut Gathered {
         match lane {
             Lane::Live => &mut self.live,
@@ -135,7 +158,7 @@ impl Gathering {
     /// When a block will next be due for its age alone; none where that is so already.
     fn settles(&self) -> Option<Instant> {
         let now = Instant::now();
-        let settled = [&self.live, &self.history].into_iter().filter_map(|gathered| gathered.settled);
+        let settled = [&self.live, &self.history].into_iter().filter_map(|one| one.settles(&self.pace));
         settled.filter(|settled| *settled > now).min()
     }
 }
@@ -150,16 +173,18 @@ impl Gatherer {
         mut queue: mpsc::UnboundedReceiver<Submitted>,
         ways: Ways<mpsc::Sender<Block>>,
     ) -> Result<(), Broken> {
-        let mut gathering = Gathering::default();
+        let (known, comparisons) = mpsc::unbounded_channel();
+        tokio::spawn(known::answer(self.store.clone(), Arc::clone(&self.counters), comparisons));
+        let mut gathering = Gathering::new(&self.limits, known);
         let mut open = true;
         loop {
             while let Ok(next) = queue.try_recv() {
                 self.enqueue(next, &mut gathering);
             }
-            let live_due = gathering.live.is_due(&self.limits, open);
-            let history_due = gathering.history.is_due(&self.limits, open);
+            let live_due = gathering.live.is_due(&self.limits, &gathering.pace, open);
+            let history_due = gathering.history.is_due(&self.limits, &gathering.pace, open);
             if live_due && let Ok(slot) = ways.live.try_reserve() {
-                self.send(&mut gathering.live, slot).await?;
+                self.send_live(&mut gathering, slot).await?;
                 continue;
             }
             if history_due && let (Ok(few), Ok(many)) = (ways.few.try_reserve(), ways.many.try_reserve()) {
@@ -181,7 +206,7 @@ impl Gatherer {
                     None => open = false,
                 },
                 slot = ways.live.reserve(), if live_due => {
-                    self.send(&mut gathering.live, slot.map_err(|_| nobody())?).await?;
+                    self.send_live(&mut gathering, slot.map_err(|_| nobody())?).await?;
                 }
                 slots = async { tokio::try_join!(ways.few.reserve(), ways.many.reserve()) }, if history_due => {
                     let (few, many) = slots.map_err(|_| nobody())?;
@@ -195,48 +220,46 @@ impl Gatherer {
     /// Takes a batch in, unless its number is known or under way already.
     fn enqueue(&self, submitted: Submitted, gathering: &mut Gathering) {
         let Submitted { id, incoming, reply, room } = submitted;
-        {
-            let mut state = self.shared.lock();
-            if state.memory.knows(&id) {
-                return self.compare(id, incoming, reply, room, None);
-            }
-            let waiting = state.under_way.entry(id).or_default();
-            if !waiting.is_empty() {
-                let (stored, first) = oneshot::channel();
-                waiting.push(stored);
-                return self.compare(id, incoming, reply, room, Some(first));
-            }
-            waiting.push(reply);
+        let mut state = self.shared.lock();
+        if state.memory.knows(&id) {
+            self.counters.known_batches.inc();
+            // Where nobody answers any more, it comes again.
+            let _ = gathering.known.send(Comparison { id, incoming, reply, room });
+            return;
+        }
+        let waiting = state.under_way.entry(id).or_default();
+        if !waiting.is_empty() {
+            let (stored, first) = oneshot::channel();
+            waiting.push(stored);
+            let comparison = Comparison { id, incoming, reply, room };
+            self.compare_with_first(comparison, first, gathering.known.clone());
+            return;
+        }
+        waiting.push(reply);
+        let State { memory, gaps, .. } = &mut *state;
+        if let Some(gap) = gaps.find(&id, memory.ledger()) {
+            self.counters.losses.inc();
+            let (store, (host, sealed_ns)) = (self.store.clone(), origin(&incoming));
+            tokio::spawn(async move { loss::tell(&store, &gap_loss(&id, gap, &host, sealed_ns)).await });
         }
         let waiting = Waiting { id, content: Content::Incoming(Box::new(incoming)), room, weight: None };
         gathering.turns.push(id.shipper, waiting);
     }
 
-    /// Answers for a batch whose number is stored, or will be once `first` resolves: by whether it is the same.
-    fn compare(
+    /// Has a batch compared whose number will be stored once `first` resolves.
+    fn compare_with_first(
         &self,
-        id: BatchId,
-        incoming: Incoming,
-        reply: oneshot::Sender<Written>,
-        room: OwnedSemaphorePermit,
-        first: Option<oneshot::Receiver<Written>>,
+        comparison: Comparison,
+        first: oneshot::Receiver<Written>,
+        known: mpsc::UnboundedSender<Comparison>,
     ) {
         self.counters.known_batches.inc();
-        let (store, shared) = (self.store.clone(), Arc::clone(&self.shared));
+        let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            if let Some(first) = first
-                && (first.await.is_err() || !shared.lock().memory.knows(&id))
-            {
-                // The first was not stored: no answer, and it comes again.
-                return;
+            // Where the first was not stored: no answer, and it comes again.
+            if first.await.is_ok() && shared.lock().memory.knows(&comparison.id) {
+                let _ = known.send(comparison);
             }
-            let is_same = known::is_same(&store, &id, incoming).await;
-            if !is_same {
-                tracing::warn!(batch = %id, "another batch is stored under this number: the shipper's state was set back or copied, or two machines send under one name");
-            }
-            drop(room);
-            // Whoever sent it may be gone.
-            let _ = reply.send(Written { conflicting: !is_same, ..Written::default() });
         });
     }
 
@@ -272,10 +295,14 @@ impl Gatherer {
             bytes: prepared.bytes(),
             units: prepared.units().to_vec(),
         };
-        let settled = Instant::now() + self.limits.settle;
+        let now = Instant::now();
+        let wait = match weight.lane {
+            Lane::Live => gathering.pace.wait(now.into_std()),
+            Lane::History => self.limits.settle,
+        };
         let gathered = gathering.lane(weight.lane);
         if gathered.filling.fits(&shipper, &weight, &self.limits) {
-            gathered.settled.get_or_insert(settled);
+            gathered.begun.get_or_insert((now, wait));
             let cost = gathered.filling.add(shipper, &weight);
             gathered.batches.push(Arc::from(prepared));
             gathered.room.push(room);
@@ -287,6 +314,14 @@ impl Gatherer {
             };
             gathering.turns.put_back(shipper, Waiting { id, content, room, weight: Some(weight) });
         }
+    }
+
+    async fn send_live(&self, gathering: &mut Gathering, slot: Permit<'_, Block>) -> Result<(), Broken> {
+        let (rows, bytes) = gathering.live.filling.amount();
+        let batches = gathering.live.batches.len();
+        let waited = gathering.live.begun.map_or(self.limits.settle, |(_, wait)| wait);
+        gathering.pace.left(Instant::now().into_std(), waited, batches, rows, bytes);
+        self.send(&mut gathering.live, slot).await
     }
 
     async fn send_history(

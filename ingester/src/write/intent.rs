@@ -9,13 +9,13 @@
 //! ```
 //!
 //! A file is written under another name, synced, renamed, and its folder synced. A file that is cut short, has
-//! another magic or a hash that does not fit never became an intent: nothing was inserted under it, since the insert
-//! waits for the rename. Such a file is moved aside as `*.damaged` and reported. A newer version stops the start,
-//! since what it says must not be ignored.
+//! another magic or a hash that does not fit, or cannot be read at all, is moved aside as `*.damaged` and reported; what
+//! was inserted under it is found in the store itself (`writer`). So is whatever else stands in the folder's place. A
+//! newer version stops the start, since what it says must not be ignored.
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -27,6 +27,8 @@ use super::unit::Unit;
 
 const MAGIC: &[u8; 4] = b"LWI1";
 const VERSION: u32 = 1;
+/// A block of the smallest batches that the queue has room for is a hundredth of this.
+const BYTES_MAX: u64 = 64 << 20;
 const SUFFIX: &str = "intent";
 /// Suffix of a file that is still being written.
 const DRAFT: &str = "draft";
@@ -158,6 +160,10 @@ impl Intents {
     /// # Errors
     /// Where it cannot be made.
     pub fn open(folder: PathBuf) -> Result<Intents, IntentError> {
+        if fs::symlink_metadata(&folder).is_ok_and(|found| !found.is_dir()) {
+            tracing::error!(path = %folder.display(), "what stands in the place of the intents' folder is moved aside");
+            move_aside(&folder)?;
+        }
         fs::create_dir_all(&folder).map_err(io_error("cannot make", &folder))?;
         Ok(Intents { folder })
     }
@@ -204,19 +210,26 @@ impl Intents {
             let path = entry.map_err(io_error("cannot read", &self.folder))?.path();
             if path.extension().is_some_and(|suffix| suffix == DRAFT) {
                 // A process ended while it wrote this; nothing was inserted under it.
-                fs::remove_file(&path).map_err(io_error("cannot remove", &path))?;
+                if fs::remove_file(&path).is_err() {
+                    move_aside(&path)?;
+                }
             }
             if path.extension().is_none_or(|suffix| suffix != SUFFIX) {
                 continue;
             }
-            let bytes = fs::read(&path).map_err(io_error("cannot read", &path))?;
-            match Intent::decode(&bytes) {
+            let decoded = match read_bounded(&path) {
+                Ok(bytes) => Intent::decode(&bytes),
+                Err(error) => {
+                    tracing::error!(path = %path.display(), %error, "an intent cannot be read");
+                    Err(None)
+                }
+            };
+            match decoded {
                 Ok(intent) => found.push(intent),
                 Err(Some(version)) => return Err(IntentError::Version { path, found: version }),
                 Err(None) => {
-                    tracing::error!(path = %path.display(), "a damaged intent is moved aside");
-                    let aside = path.with_extension("damaged");
-                    fs::rename(&path, &aside).map_err(io_error("cannot move aside", &path))?;
+                    tracing::error!(path = %path.display(), "a damaged intent is moved aside; what was stored under it is looked for in the store");
+                    move_aside(&path)?;
                 }
             }
         }
@@ -227,6 +240,22 @@ impl Intents {
     fn path(&self, intent: &Intent) -> PathBuf {
         self.folder.join(format!("{:016x}-{:08}.{SUFFIX}", intent.nonce, intent.number))
     }
+}
+
+/// The bytes of a file; what is longer than any intent is none.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Gives a path another name that is free.
+fn move_aside(path: &Path) -> Result<(), IntentError> {
+    let names =
+        std::iter::once("damaged".to_owned()).chain((1..1000).map(|number| format!("damaged-{number}")));
+    let free = names.map(|name| path.with_extension(name)).find(|name| fs::symlink_metadata(name).is_err());
+    let aside = free.unwrap_or_else(|| path.with_extension("damaged"));
+    fs::rename(path, aside).map_err(io_error("cannot move aside", path))
 }
 
 fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IntentError + use<> {
@@ -280,6 +309,14 @@ mod tests {
         fs::write(folder.path().join("1.intent"), b"LWI1").unwrap();
         assert_eq!(intents.open_ones().unwrap(), []);
         assert!(folder.path().join("1.damaged").exists());
+        // Again under the same name; one that is a folder; and a draft that is one.
+        fs::write(folder.path().join("1.intent"), b"LWI2").unwrap();
+        fs::create_dir(folder.path().join("4.intent")).unwrap();
+        fs::create_dir(folder.path().join("5.draft")).unwrap();
+        assert_eq!(intents.open_ones().unwrap(), []);
+        for aside in ["1.damaged", "1.damaged-1", "4.damaged", "5.damaged"] {
+            assert!(folder.path().join(aside).exists(), "{aside}");
+        }
         fs::write(folder.path().join("3.draft"), b"LWI1").unwrap();
         assert_eq!(intents.open_ones().unwrap(), []);
         assert!(!folder.path().join("3.draft").exists());
@@ -288,6 +325,16 @@ mod tests {
         newer.extend_from_slice(&hash.to_le_bytes());
         fs::write(folder.path().join("2.intent"), newer).unwrap();
         assert!(matches!(intents.open_ones(), Err(IntentError::Version { found: 2, .. })));
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_folder_is_moved_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("intents");
+        fs::write(&place, b"x").unwrap();
+        let intents = Intents::open(place).unwrap();
+        assert_eq!(intents.open_ones().unwrap(), []);
+        assert_eq!(fs::read(folder.path().join("intents.damaged")).unwrap(), b"x");
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Which batches are stored: a set of numbers for each shipper and epoch, kept as ranges. A set and not a maximum,
 //! since a rejected batch leaves a gap that must not hide its neighbours.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lastwords_record::{BatchId, ShipperId};
-use lastwords_store::{QueryError, Store};
+use lastwords_store::{StoredLedger, StoredRange};
 
 /// The set of stored batches. A shipper whose numbers have no gaps takes one range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// First number of a range → its last, by shipper and epoch. Ranges neither touch nor overlap.
     known: HashMap<(ShipperId, u64), BTreeMap<u64, u64>>,
+    shippers: HashSet<ShipperId>,
 }
 
 impl Ledger {
@@ -26,6 +27,11 @@ impl Ledger {
         self.known.get(&(shipper, epoch))?.last_key_value().map(|(_, last)| *last)
     }
 
+    /// Whether anything of a shipper is stored.
+    pub fn has(&self, shipper: &ShipperId) -> bool {
+        self.shippers.contains(shipper)
+    }
+
     /// Adds a batch.
     pub fn insert(&mut self, id: BatchId) {
         self.insert_range(id.shipper, id.epoch, id.sequence, id.sequence);
@@ -33,6 +39,7 @@ impl Ledger {
 
     /// Adds the numbers from `first` to `last`.
     pub fn insert_range(&mut self, shipper: ShipperId, epoch: u64, first: u64, last: u64) {
+        self.shippers.insert(shipper);
         let ranges = self.known.entry((shipper, epoch)).or_default();
         let (mut first, mut last) = (first, last);
         // Every range that overlaps the new one or touches it is swallowed; the one that begins last comes first.
@@ -47,48 +54,15 @@ impl Ledger {
         ranges.insert(first, last);
     }
 
-    /// Reads the ledger from the store.
-    ///
-    /// # Errors
-    /// Where the store does not answer.
-    pub async fn load(store: &Store) -> Result<Ledger, QueryError> {
+    /// Takes in what the store holds of the shippers that are wanted.
+    pub fn of(stored: &StoredLedger, wanted: impl Fn(&ShipperId) -> bool) -> Ledger {
         let mut ledger = Ledger::default();
-        ledger.load_where(store, "true").await?;
-        Ok(ledger)
-    }
-
-    /// Adds what the store holds of one shipper.
-    ///
-    /// # Errors
-    /// Where the store does not answer.
-    pub async fn load_shipper(&mut self, store: &Store, shipper: &ShipperId) -> Result<(), QueryError> {
-        self.load_where(store, &format!("Shipper = unhex('{shipper}')")).await
-    }
-
-    async fn load_where(&mut self, store: &Store, condition: &str) -> Result<(), QueryError> {
-        #[derive(serde::Deserialize)]
-        struct Range {
-            shipper: String,
-            epoch: u64,
-            first: u64,
-            last: u64,
+        for StoredRange { shipper, epoch, first, last } in &stored.ranges {
+            if wanted(shipper) {
+                ledger.insert_range(*shipper, *epoch, *first, *last);
+            }
         }
-        // Numbers minus their rank are equal within a run without gaps.
-        let rows: Vec<Range> = store
-            .rows(&format!(
-                "SELECT lower(hex(Shipper)) AS shipper, Epoch AS epoch, min(Sequence) AS first, max(Sequence) AS last \
-                 FROM (SELECT Shipper, Epoch, Sequence, toInt64(Sequence) - toInt64(row_number() OVER \
-                 (PARTITION BY Shipper, Epoch ORDER BY Sequence)) AS run \
-                 FROM (SELECT DISTINCT Shipper, Epoch, Sequence FROM batches WHERE {condition})) \
-                 GROUP BY Shipper, Epoch, run"
-            ))
-            .await?;
-        for row in rows {
-            let shipper = shipper_from_hex(&row.shipper)
-                .ok_or_else(|| QueryError::Answer(format!("'{}' is no shipper", row.shipper)))?;
-            self.insert_range(shipper, row.epoch, row.first, row.last);
-        }
-        Ok(())
+        ledger
     }
 }
 
@@ -102,8 +76,6 @@ pub(super) fn shipper_from_hex(text: &str) -> Option<ShipperId> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use proptest::prelude::*;
 
     use super::*;

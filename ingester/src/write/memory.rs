@@ -33,6 +33,11 @@ impl Memory {
         self.ledger.highest(shipper, epoch)
     }
 
+    /// What is stored.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Notes that a unit of a batch is stored, found by reading back or left behind by a block that was given up.
     /// The ledger's own unit makes the batch known.
     pub fn stored(&mut self, id: BatchId, unit: Unit) {

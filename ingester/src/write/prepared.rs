@@ -4,7 +4,7 @@ use bytes::Bytes;
 use lastwords_detect::Found;
 use lastwords_record::{Batch, BatchId, Compression};
 
-use super::{footprint::Footprint, unit::Unit};
+use super::{envelope::envelope_hash, footprint::Footprint, unit::Unit};
 
 /// A batch that is ready to be stored.
 #[derive(Debug)]
@@ -21,6 +21,14 @@ impl Prepared {
         match self {
             Prepared::Opened(batch, ..) => batch.header.id,
             Prepared::Aside(aside) => aside.id,
+        }
+    }
+
+    /// What tells it from another batch under its number, as the ledger has it.
+    pub(crate) fn content(&self) -> u64 {
+        match self {
+            Prepared::Opened(batch, ..) => batch.content_hash(),
+            Prepared::Aside(aside) => envelope_hash(&aside.envelope),
         }
     }
 

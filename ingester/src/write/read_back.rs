@@ -13,6 +13,31 @@ use super::{
 /// Batches in one statement.
 const BATCHES_MAX: usize = 1000;
 
+/// What is stored of batches that the ledger does not have, of those that were planned at this second or later: what
+/// a process was in the middle of when it ended, whatever became of its intents.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn rows_without_ledger(store: &Store, since_s: u32) -> Result<Vec<(BatchId, Unit)>, QueryError> {
+    let mut found = Vec::new();
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Batches) {
+        let rows = store.rows_without_ledger(table.name(), table.time_column(), since_s).await?;
+        found.extend(rows.into_iter().map(|(id, day)| (id, Unit { table, day })));
+    }
+    Ok(found)
+}
+
+/// Has the store remember those batches: should they come again, only what is missing of them is inserted.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn remember_rows_without_ledger(store: &Store, since_s: u32) -> Result<(), QueryError> {
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Batches) {
+        store.remember_rows_without_ledger(table.name(), since_s).await?;
+    }
+    Ok(())
+}
+
 /// The batches among these that have rows in a table, with the days of these rows.
 ///
 /// # Errors

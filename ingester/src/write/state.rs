@@ -10,7 +10,7 @@ use lastwords_store::NativeBlock;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{block, memory::Memory, prepared::Prepared, unit::Unit};
+use super::{block, gaps::Gaps, memory::Memory, prepared::Prepared, unit::Unit};
 use crate::queue::{Incoming, Written};
 
 /// A batch on its way to the writer.
@@ -32,12 +32,13 @@ pub(super) struct State {
     pub(super) memory: Memory,
     /// Batches between gathering and storage, with those who wait for them.
     pub(super) under_way: HashMap<BatchId, Vec<oneshot::Sender<Written>>>,
+    pub(super) gaps: Gaps,
 }
 
 impl Shared {
     /// Nothing is under way.
     pub(super) fn new(memory: Memory) -> Shared {
-        Shared(Mutex::new(State { memory, under_way: HashMap::new() }))
+        Shared(Mutex::new(State { memory, ..State::default() }))
     }
 
     /// The highest number of a shipper and epoch that is stored.

@@ -32,8 +32,10 @@ pub struct BlockLimits {
     pub bytes_max: usize,
     /// Units of a block of other days than these, without the ledger.
     pub units_max: usize,
-    /// How long the first batch waits for company although the store is idle.
+    /// How long a lone batch waits for company although the store is idle.
     pub settle: Duration,
+    /// How long it waits at most while small blocks follow one another.
+    pub settle_max: Duration,
 }
 
 impl Default for BlockLimits {
@@ -46,6 +48,7 @@ impl Default for BlockLimits {
             // The most that one batch may have: its days, and those of the events in its records.
             units_max: 2 * BATCH_DAYS_MAX,
             settle: Duration::from_millis(50),
+            settle_max: Duration::from_secs(1),
         }
     }
 }
@@ -99,6 +102,11 @@ impl Filling {
     /// Units, without the ledger's.
     pub fn units(&self) -> usize {
         self.units.len()
+    }
+
+    /// Rows and bytes that were taken.
+    pub fn amount(&self) -> (usize, usize) {
+        (self.rows, self.bytes)
     }
 
     /// Whether the block is worth its insert now.

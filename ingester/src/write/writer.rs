@@ -1,10 +1,11 @@
 //! The writer of the direct queue: one gatherer, two inserters.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use lastwords_detect::Detector;
 use lastwords_record::BatchId;
-use lastwords_store::{QueryError, Store};
+use lastwords_runtime::now_ns;
+use lastwords_store::{QueryError, Store, StoredLedger};
 use thiserror::Error;
 use tokio::{
     sync::{Mutex, mpsc},
@@ -14,15 +15,18 @@ use tokio::{
 use super::{
     gather::{Gatherer, Ways},
     insert::{First, Inserter},
-    intent::{IntentError, Intents},
+    intent::{Intent, IntentError, Intents},
     ledger::Ledger,
     memory::Memory,
-    read_back::stored_units,
+    read_back::{rows_without_ledger, stored_units},
     state::{Broken, Shared, Submitted},
     turns::BlockLimits,
     unit::Table,
 };
 use crate::metrics::Counters;
+
+/// How long before the newest entry of the ledger rows may have been planned that a process was in the middle of.
+const UNINTENDED_S: u32 = 900;
 
 /// Why the writer cannot start.
 #[derive(Debug, Error)]
@@ -55,7 +59,10 @@ impl Writer {
         counters: Arc<Counters>,
     ) -> Result<Writer, StartError> {
         let intents = Intents::open(intents.to_owned())?;
-        let mut memory = Memory::new(Ledger::load(&store).await?);
+        let stored = read_ledger(&store).await?;
+        let newest_s = stored.newest_planned_s;
+        let mut memory = Memory::new(Ledger::of(&stored, |_| true));
+        drop(stored);
         let mut left_over = Vec::new();
         for intent in intents.open_ones()? {
             let open: Vec<BatchId> = intent.batches.iter().copied().filter(|id| !memory.knows(id)).collect();
@@ -65,6 +72,15 @@ impl Writer {
                 }
             }
             left_over.push(intent);
+        }
+        left_over.extend(find_unintended(&store, &intents, newest_s, &mut memory).await?);
+        // What an audit took out of the ledger is stored in part.
+        let repaired = store.repaired_batches().await?;
+        for table in Table::ALL {
+            stored_units(&store, table, &repaired)
+                .await?
+                .into_iter()
+                .for_each(|(id, unit)| memory.stored(id, unit));
         }
         if memory.partly_stored() > 0 {
             tracing::info!(batches = memory.partly_stored(), "partly stored batches wait to be sent again");
@@ -111,6 +127,54 @@ impl Writer {
         parts.spawn(second.run(formed, First::History));
         all_end_well(parts).await
     }
+}
+
+/// The ledger; parts of it that cannot be read are set aside, since nothing would be taken in for ever.
+async fn read_ledger(store: &Store) -> Result<StoredLedger, QueryError> {
+    let error = match store.stored_ledger().await {
+        // Damage looks like much else; whether there is any is what the check says.
+        Err(error) if !matches!(error, QueryError::Unreachable(_)) => error,
+        read => return read,
+    };
+    tracing::error!(%error, "the ledger cannot be read; looking for parts of it that are damaged");
+    let aside = store.set_broken_ledger_aside().await?;
+    if aside.is_empty() {
+        return Err(error);
+    }
+    tracing::error!(
+        ?aside,
+        "damaged parts of the ledger are set aside: `lastwords store audit` says what they knew"
+    );
+    store.stored_ledger().await
+}
+
+/// What is stored of batches that neither the ledger nor an intent knows: an intent was damaged, or is gone. They get an
+/// intent, so that the next start knows them as well.
+async fn find_unintended(
+    store: &Store,
+    intents: &Intents,
+    newest_s: u32,
+    memory: &mut Memory,
+) -> Result<Option<Intent>, StartError> {
+    let mut batches = BTreeSet::new();
+    for (id, unit) in rows_without_ledger(store, newest_s.saturating_sub(UNINTENDED_S)).await? {
+        if !memory.is_partly_stored(&id) || batches.contains(&id) {
+            memory.stored(id, unit);
+            batches.insert(id);
+        }
+    }
+    if batches.is_empty() {
+        return Ok(None);
+    }
+    tracing::warn!(
+        batches = batches.len(),
+        "the store has rows of batches that neither the ledger nor an intent knows; only what is missing of them will be stored"
+    );
+    let nonce = u64::try_from(now_ns()).unwrap_or(0);
+    let intent =
+        Intent { nonce, number: 0, attempt: 0, planned_s: newest_s, batches: batches.into_iter().collect() };
+    intents.keep(&intent)?;
+    Ok(Some(intent))
 }
 
 /// Waits for all parts; where one breaks, the others are ended.

@@ -14,6 +14,27 @@ pub enum StoreCommand {
     Migrate(MigrateArgs),
     /// Offer the embedded engine to other processes, as a ClickHouse server over HTTP
     Serve(StoreServeArgs),
+    /// Compare the ledger of stored batches with the rows (`up` and `write` do so at their start and every day)
+    Audit(StoreAuditArgs),
+}
+
+/// `lastwords store audit`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  lastwords store audit --data /srv/lastwords                 `up` has ended, or says what its last audit found
+  lastwords store audit --config lastwords.toml               the server of [store], where --data is not given
+  lastwords store audit --repair                              `up` and `write` have ended
+
+Ends with 1 where rows are missing. With --repair the batches of these rows count as not stored, so that what is missing
+of them is stored when they come again; where [kafka] is configured, everything that Kafka still has is read again.")]
+pub struct StoreAuditArgs {
+    /// Where; without --data the server of [store] in the configuration, if it names one.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Have what is missing stored again, as far as somebody still has it
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// `lastwords store serve`

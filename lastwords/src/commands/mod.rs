@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod audit;
 mod config_check;
 mod demo;
 mod detect;
@@ -58,6 +59,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Config(ConfigCommand::Check(check)) => config_check::run(&check),
         Command::Store(StoreCommand::Migrate(migrate)) => block_on(store::migrate(&migrate)),
         Command::Store(StoreCommand::Serve(serve)) => block_on(store::serve(&serve)),
+        Command::Store(StoreCommand::Audit(audit)) => block_on(audit::run(&audit)),
         Command::Rules(RulesCommand::Detect(detect)) => rules::run(&detect),
         Command::Ship(ship) => block_on(ship::run(&ship)),
         Command::Ingest(ingest) => block_on(ingest::run(&ingest)),

@@ -11,7 +11,7 @@ use lastwords_api::{
     Api, Service,
     server::{self, Listener, bind_unix},
 };
-use lastwords_ingester::{Speakers, connections, serve_grpc};
+use lastwords_ingester::{Speakers, audit::watch, connections, serve_grpc};
 use lastwords_shipper::Uplink;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -54,6 +54,7 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
     let api = Arc::new(api(&pipeline, &config, &gate));
     serve(listeners, &config, &pipeline, &api, gate, &shutdown, &mut parts)?;
     collect(&config, &pipeline, &shutdown, &mut parts)?;
+    audit(&pipeline, &shutdown, &mut parts);
     api.set_ready(true);
     tracing::info!(data = %config.data.root().display(), host = config.host.name, "up");
 
@@ -188,6 +189,16 @@ fn serve(
         parts.spawn(async move { ("the ClickHouse port", port::serve(listener, store, users, stop).await) });
     }
     Ok(())
+}
+
+/// Looks whether the rows are there that the ledger says are stored.
+fn audit(pipeline: &Pipeline, shutdown: &CancellationToken, parts: &mut Parts) {
+    let watching = watch(pipeline.open.store.clone(), pipeline.direct.shared_counters());
+    let stop = shutdown.clone();
+    parts.spawn(async move {
+        stop.run_until_cancelled(watching).await;
+        ("the audit", Ok(()))
+    });
 }
 
 /// Starts this machine's own shipper.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use lastwords_ingester::{
     BlockLimits, Counters,
+    audit::watch,
     kafka::{GroupOptions, PartitionStates, run_group},
 };
 use lastwords_runtime::{Backoff, Pauses, serve_health};
@@ -73,7 +74,11 @@ pub async fn run(write: &ServiceArgs) -> anyhow::Result<Outcome> {
         grace: config.grace,
     };
     tracing::info!(topic = group.kafka.topic, group = group.kafka.group, store = urls, "writing");
-    run_group(group, store, config.rules.detector(), counters, states, shutdown).await?;
+    let watching = watch(store.clone(), Arc::clone(&counters));
+    let auditing = tokio::spawn(watching);
+    let ended = run_group(group, store, config.rules.detector(), counters, states, shutdown).await;
+    auditing.abort();
+    ended?;
     tracing::info!("stopped");
     Ok(Outcome::Done)
 }

@@ -138,7 +138,7 @@ async fn at_rest(config: &Config) -> Vec<Finding> {
 }
 
 fn judge(contents: &Contents) -> Vec<Finding> {
-    vec![schema(contents.schema), quarantine(contents.quarantined)]
+    vec![schema(contents.schema), quarantine(contents.quarantined), audit(contents)]
 }
 
 fn schema(version: u32) -> Finding {
@@ -154,6 +154,27 @@ fn schema(version: u32) -> Finding {
             CHECK,
             format!("version {version}, newer than the {SCHEMA_VERSION} that this lastwords knows"),
             "use the newer lastwords that made it",
+        ),
+    }
+}
+
+fn audit(contents: &Contents) -> Finding {
+    const CHECK: &str = "audit";
+    let Contents { missing_batches, audited_s, broken_parts, .. } = *contents;
+    match (missing_batches, broken_parts) {
+        (0, 0) if audited_s == 0 => {
+            Finding::ok(CHECK, "none yet; `up` and `write` audit soon after their start")
+        }
+        (0, 0) => Finding::ok(CHECK, "the rows are there that the ledger says are stored"),
+        (0, parts) => Finding::warn(
+            CHECK,
+            format!("the engine has set {parts} parts aside as broken"),
+            "`lastwords store audit` says what is missing; is the disk well?",
+        ),
+        (batches, _) => Finding::warn(
+            CHECK,
+            format!("records of {batches} batches are gone that were stored"),
+            "`lastwords store audit --repair` has them stored again where somebody still has them",
         ),
     }
 }

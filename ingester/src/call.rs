@@ -26,13 +26,14 @@ use crate::{
     admit::{Admission, AdmitOptions, Rejected},
     budget::{Holder, Lease},
     connection::Peer,
+    gathering_time::{changed, milliseconds},
     messages::{Broken, Messages},
     queue::Queue,
     refusals::{CallReason, Refused},
 };
 use deliver::{Acknowledger, Admitted, Submitter};
-use replies::throttle;
 pub(crate) use replies::{Replies, response, stopping};
+use replies::{gather_for, throttle};
 pub(crate) use shared::{Drain, QuietCalls};
 
 /// Bytes of a message: envelopes above their own bound are rejected one by one, what is above this ends the call.
@@ -53,6 +54,8 @@ pub(crate) struct Call<Q> {
     pub drain: Drain,
     pub quiet: Arc<QuietCalls>,
     pub welcomed: Welcomed,
+    /// How long the shipper has been told to gather.
+    pub seal_after: Duration,
 }
 
 impl<Q: Queue> Call<Q> {
@@ -92,6 +95,7 @@ impl<Q: Queue> Call<Q> {
         let caller = self.options.limits.callers.enter(self.holder.shipper);
         let barred = barred(self.peer.as_ref());
         tokio::pin!(barred);
+        let mut seal_after = self.seal_after;
         let ended = loop {
             let message = tokio::select! {
                 () = self.drain.begin.cancelled() => break Some(stopping()),
@@ -102,6 +106,7 @@ impl<Q: Queue> Call<Q> {
             };
             match message {
                 Ok(Some((message, lease))) => {
+                    seal_after = self.tell_gathering_time(seal_after).await;
                     if let Err(status) =
                         self.take(message, lease, &mut admission, &admitted, &in_flight).await
                     {
@@ -157,6 +162,14 @@ impl<Q: Queue> Call<Q> {
                 }
             }
         }
+    }
+
+    /// Many shippers have come, or gone: each gathers for longer now, or not as long. Gives what it has been told.
+    async fn tell_gathering_time(&self, told: Duration) -> Duration {
+        let Some(now) = changed(told, self.options.limits.callers.shippers()) else { return told };
+        // Who has gone is noticed elsewhere.
+        let _ = self.replies.send(gather_for(milliseconds(now))).await;
+        now
     }
 
     fn replaced(&self) -> Status {

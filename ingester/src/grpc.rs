@@ -42,6 +42,7 @@ use crate::{
     budget::Holder,
     call::{Call, Drain, QuietCalls, Replies, response, stopping},
     connection::Peer,
+    gathering_time::{gathering_time, milliseconds},
     limits::{Limits, WINDOW_BYTES},
     messages::{Broken, Messages},
     queue::Queue,
@@ -251,6 +252,7 @@ impl<Q: Queue> Shipping for Service<Q> {
         self.tell(&peer, &hello);
         let (responses, stream) = mpsc::channel(RESPONSES_MAX);
         let limits = &self.options.limits;
+        let seal_after = gathering_time(limits.callers.shippers() + 1);
         let welcome = Welcome {
             format_version: FORMAT_VERSION,
             agent: concat!("lastwords/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -260,6 +262,7 @@ impl<Q: Queue> Shipping for Service<Q> {
                 .min(limits.budget.limits().share_bytes as u64),
             batch_bytes_max: u32::try_from(ENVELOPE_BYTES_MAX).unwrap_or(u32::MAX),
             highest_sequence: self.queue.highest(admission.shipper(), admission.epoch()),
+            seal_after_ms: milliseconds(seal_after),
         };
         // The channel is new and has room.
         let _ = responses.send(Ok(response(Message::Welcome(welcome)))).await;
@@ -272,6 +275,7 @@ impl<Q: Queue> Shipping for Service<Q> {
             drain: self.drain.clone(),
             quiet: Arc::clone(&self.quiet),
             welcomed: link.welcome(),
+            seal_after,
         };
         tokio::spawn(call.run(messages, admission));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))

@@ -13,6 +13,8 @@
 //!
 //! [`limits`] says how much memory, how many places and how much time there are, [`budget`] who may have which bytes.
 //!
+//! `gathering_time` says how long shippers gather before they close a batch.
+//!
 //! `turns` keeps calls that send what has to be set aside from holding up the others.
 //!
 //! [`mod@audit`] compares the ledger with the rows, at the start and every day.
@@ -29,6 +31,7 @@ mod call;
 pub mod connection;
 pub mod detect;
 pub mod direct;
+mod gathering_time;
 pub mod grpc;
 pub mod kafka;
 pub mod limits;

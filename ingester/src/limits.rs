@@ -204,6 +204,11 @@ impl Callers {
         }
         Caller { callers: self.clone(), shipper, number, replaced }
     }
+
+    /// How many shippers call.
+    pub(crate) fn shippers(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.len()
+    }
 }
 
 impl Caller {

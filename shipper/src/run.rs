@@ -3,6 +3,7 @@
 
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use lastwords_runtime::{Backoff, now_ns};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     runtime::Handle,
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
 };
 
 use crate::{
@@ -86,6 +87,10 @@ struct Worker {
     next_scan: Instant,
     next_look: Instant,
     next_flush: Instant,
+    /// How long the ingester wants batches to be gathered.
+    seal_after: Duration,
+    /// Something has come that does not wait for that.
+    urgent: Arc<Notify>,
 }
 
 /// The way to the uplink, and back. A new epoch takes a new one.
@@ -131,13 +136,27 @@ fn work(
     let (sender, feeds) = FeedSender::channel();
     let stop = Stop::default();
     let sources = start_sources(&config, &shipper, &sender, &stop);
+    let urgent = sender.urgent();
     drop(sender);
     let watch = Watch::new()
         .inspect_err(|error| tracing::warn!(%error, "no inotify; files are looked at every few moments"))
         .ok();
     let now = Instant::now();
     let (next_scan, next_look, next_flush) = (now, now, now);
-    let mut worker = Worker { shipper, watch, feeds, way, config, uplink, next_scan, next_look, next_flush };
+    let seal_after = Duration::ZERO;
+    let mut worker = Worker {
+        shipper,
+        watch,
+        feeds,
+        way,
+        config,
+        uplink,
+        next_scan,
+        next_look,
+        next_flush,
+        seal_after,
+        urgent,
+    };
     let _ = ready.map(|ready| ready.send(()));
     let outcome = worker.follow(ending, handle);
     stop.set();
@@ -230,7 +249,7 @@ impl Worker {
     /// Plans, syncs and sends what there is; whether there may be more at once.
     fn turn(&mut self, handle: &Handle) -> Result<bool, ShipperError> {
         while let Ok(report) = self.way.reports.try_recv() {
-            self.shipper.report(report, now_ns())?;
+            self.report(report)?;
         }
         if self.shipper.turn_epoch(Moment::now())? {
             self.way = Way::open(&self.uplink, &self.shipper, &self.config, handle);
@@ -253,7 +272,7 @@ impl Worker {
                 more = true;
             }
             if self.shipper.unsynced() > 0 {
-                self.next_flush = now + self.config.flush_interval;
+                self.next_flush = now + self.config.flush_interval.max(self.seal_after);
             }
             if more && self.shipper.unsynced() >= SYNC_TOGETHER {
                 // A backlog: don't wait for company.
@@ -309,14 +328,24 @@ impl Worker {
             }
             () = readable => None,
             _ = self.way.outgoing.reserve(), if has_ready => None,
+            () = self.urgent.notified(), if !flush_due => {
+                self.next_flush = now;
+                None
+            }
             () = tokio::time::sleep_until(self.next_flush.into()), if !flush_due => None,
             () = tokio::time::sleep_until(deadline.into()) => None,
             _ = ending.changed() => None,
         };
-        if let Some(report) = report {
-            self.shipper.report(report, now_ns())?;
+        drop(watched);
+        report.map_or(Ok(()), |report| self.report(report))
+    }
+
+    /// Takes in what the uplink says.
+    fn report(&mut self, report: Report) -> Result<(), ShipperError> {
+        if let Report::SealAfter(seal_after) = report {
+            self.seal_after = seal_after;
         }
-        Ok(())
+        Ok(self.shipper.report(report, now_ns())?)
     }
 
     /// Plans what is left in the feeds, and waits a moment for acknowledgements.

@@ -87,6 +87,7 @@ impl Ingester {
                     in_flight_bytes_max: 1 << 20,
                     batch_bytes_max: 1 << 20,
                     highest_sequence: None,
+                    seal_after_ms: 0,
                 })]
             }
             ship_request::Message::Heartbeat(beat) => {
@@ -125,6 +126,7 @@ impl Ingester {
                             ship_response::Message::Throttle(Throttle {
                                 pause_ms: 50,
                                 reason: "full".to_owned(),
+                                seal_after_ms: 0,
                             }),
                             acknowledgement,
                         ]

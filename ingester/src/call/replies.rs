@@ -64,7 +64,13 @@ impl Replies {
 
 /// There is no room: the shipper waits, and knows why.
 pub(crate) fn throttle(reason: &str) -> Message {
-    Message::Throttle(Throttle { pause_ms: PAUSE_MS, reason: reason.to_owned() })
+    Message::Throttle(Throttle { pause_ms: PAUSE_MS, reason: reason.to_owned(), seal_after_ms: 0 })
+}
+
+/// The shipper gathers for so long from now on.
+pub(crate) fn gather_for(seal_after_ms: u32) -> Message {
+    let reason = "so many shippers send here".to_owned();
+    Message::Throttle(Throttle { pause_ms: 0, reason, seal_after_ms })
 }
 
 /// A message as an answer.

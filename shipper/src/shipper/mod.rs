@@ -388,6 +388,8 @@ impl Shipper {
     pub fn report(&mut self, report: Report, now_ns: i64) -> Result<(), OutboxError> {
         match report {
             Report::Clock(clock) => self.clock = clock,
+            // Whoever drives it asks for batches at that pace.
+            Report::SealAfter(_) => {}
             Report::Acknowledged { sequence, .. } => self.outbox.acknowledged(sequence)?,
             Report::Ahead { sequence } => {
                 tracing::warn!(

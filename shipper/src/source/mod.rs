@@ -35,8 +35,10 @@ use std::{
     },
 };
 
-use lastwords_record::{Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, TimeBasis};
-use tokio::sync::mpsc;
+use lastwords_record::{
+    Host, Origin, Placement, RecordRef, Sample, Severity, ShipperEvent, Source, TimeBasis,
+};
+use tokio::sync::{Notify, mpsc};
 
 pub mod boots;
 pub mod content;
@@ -55,6 +57,9 @@ pub mod trace;
 pub const FEED_BYTES_MAX: usize = 256 * 1024;
 /// Feeds that wait for the pipeline, at most.
 pub const FEEDS_WAITING_MAX: usize = 16;
+
+/// OpenTelemetry's number of an error.
+const SEVERE: u8 = 17;
 
 /// A record that a feed hands over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -151,13 +156,36 @@ pub struct FeedSender {
     feeds: mpsc::Sender<Feed>,
     /// The cursor of the last feed that was handed over, by stream.
     cursors: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// Told when a feed comes that does not wait for company.
+    urgent: Arc<Notify>,
+}
+
+impl Feed {
+    /// Whether it is sent at once, however long batches are gathered: events, and reports of more than one line, as
+    /// kernels write them when they break.
+    fn is_urgent(&self) -> bool {
+        let is_report = |record: &FedRecord| record.severity >= SEVERE || record.body.contains(&b'\n');
+        let is_urgent = |(origin, records): &(Origin, Vec<FedRecord>)| match origin.source {
+            Source::Kmsg | Source::Console | Source::Netconsole | Source::Pstore => {
+                records.iter().any(is_report)
+            }
+            Source::Journald => records.iter().any(|record| record.program == "kernel" && is_report(record)),
+            _ => false,
+        };
+        !self.events.is_empty() || self.records.iter().any(is_urgent)
+    }
 }
 
 impl FeedSender {
+    /// Told when a feed comes that does not wait for company.
+    pub(crate) fn urgent(&self) -> Arc<Notify> {
+        Arc::clone(&self.urgent)
+    }
+
     /// A bounded way into the pipeline.
     pub fn channel() -> (FeedSender, mpsc::Receiver<Feed>) {
         let (sender, receiver) = mpsc::channel(FEEDS_WAITING_MAX);
-        (FeedSender { feeds: sender, cursors: Arc::default() }, receiver)
+        (FeedSender { feeds: sender, cursors: Arc::default(), urgent: Arc::default() }, receiver)
     }
 
     /// Hands a feed over; blocks while the pipeline is behind. Not for async code.
@@ -166,7 +194,11 @@ impl FeedSender {
     /// Where the pipeline is gone.
     pub fn send(&self, feed: Feed) -> Result<(), Closed> {
         let cursor = (!feed.cursor.is_empty()).then(|| (feed.stream.clone(), feed.cursor.clone()));
+        let is_urgent = feed.is_urgent();
         self.feeds.blocking_send(feed).map_err(|_| Closed)?;
+        if is_urgent {
+            self.urgent.notify_one();
+        }
         if let Some((stream, cursor)) = cursor {
             self.cursors.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, cursor);
         }

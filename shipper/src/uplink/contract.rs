@@ -1,6 +1,6 @@
 //! What goes to an uplink, and what it has to say.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use lastwords_record::{Batch, BatchId, Clock, Compression, Host, SealError, ShipperId};
@@ -114,6 +114,8 @@ pub enum Report {
         /// The highest that it knows.
         sequence: u64,
     },
+    /// The other side wants batches to be gathered for so long; zero: as configured.
+    SealAfter(Duration),
     /// The clock was measured.
     Clock(Clock),
 }

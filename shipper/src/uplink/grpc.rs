@@ -34,6 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// Without any message for so long the call counts as broken: heartbeats are answered.
+/// Whatever the ingester says, batches are not gathered for longer.
+const SEAL_AFTER_MAX: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Messages between us and tonic; the bound that counts is that of the bytes in flight.
 const MESSAGES_WAITING_MAX: usize = 4;
@@ -168,6 +170,7 @@ impl Link {
         if let Some(sequence) = welcome.highest_sequence.filter(|known| *known > self.identity.given) {
             let _ = self.reports.send(Report::Ahead { sequence }).await;
         }
+        let _ = self.reports.send(seal_after(welcome.seal_after_ms)).await;
         self.sent = 0;
         self.sent_bytes = 0;
         self.exchange(&requests, &mut responses, welcome.in_flight_bytes_max.max(1)).await
@@ -209,8 +212,13 @@ impl Link {
                     heard = Instant::now();
                     let message = response?.and_then(|response| response.message).ok_or(CallError::Closed)?;
                     if let ship_response::Message::Throttle(throttle) = &message {
-                        tracing::info!(pause_ms = throttle.pause_ms, reason = %throttle.reason, "the ingester asks for a pause");
+                        if throttle.pause_ms > 0 {
+                            tracing::info!(pause_ms = throttle.pause_ms, reason = %throttle.reason, "the ingester asks for a pause");
+                        }
                         paused_until = Instant::now() + Duration::from_millis(throttle.pause_ms.into());
+                        if throttle.seal_after_ms > 0 {
+                            let _ = self.reports.send(seal_after(throttle.seal_after_ms)).await;
+                        }
                     }
                     self.take_in(message).await;
                 }
@@ -313,6 +321,11 @@ impl Link {
             ship_response::Message::Throttle(_) | ship_response::Message::Welcome(_) => {}
         }
     }
+}
+
+/// How long batches are gathered, within reason.
+fn seal_after(milliseconds: u32) -> Report {
+    Report::SealAfter(Duration::from_millis(milliseconds.into()).min(SEAL_AFTER_MAX))
 }
 
 async fn welcome(responses: &mut Streaming<ShipResponse>) -> Result<v1::Welcome, CallError> {

@@ -206,6 +206,7 @@ async fn answer(
             in_flight_bytes_max: 16 << 20,
             batch_bytes_max: 1 << 20,
             highest_sequence: None,
+            seal_after_ms: 0,
         }),
         ship_request::Message::Batch(envelope) => {
             let header = header(&envelope)?;

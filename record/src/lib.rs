@@ -1,7 +1,9 @@
 //! The pure domain of Lastwords, without I/O, in the order of a record's way:
 //!
 //! - [`frame`]: bytes into lines,
+//! - [`encoding`]: UTF-16 into UTF-8,
 //! - [`envelope`]: what transports put around a line,
+//! - [`fields`]: what a line says about itself beside its time,
 //! - [`group`]: the lines of one kernel crash into one record,
 //! - [`stamp`]: when a line was written,
 //! - [`record`]: what a record, sample, event, placement is,
@@ -10,7 +12,9 @@
 //! - [`limits`]: every maximum.
 
 pub mod batch;
+pub mod encoding;
 pub mod envelope;
+pub mod fields;
 pub mod frame;
 pub mod group;
 pub mod limits;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A text without its escapes; what has none is not copied.
-pub(super) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'\\', text) else { return Cow::Borrowed(text) };
     let mut plain = Vec::with_capacity(text.len());
     plain.extend_from_slice(text.get(..first).unwrap_or_default());

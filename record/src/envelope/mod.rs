@@ -23,6 +23,7 @@ mod terminal;
 
 use std::borrow::Cow;
 
+pub(crate) use escapes::unescape;
 pub use syslog::{Tag, tag};
 pub(crate) use terminal::behind_colours;
 pub use terminal::{behind_level, behind_prompt, last_shown};
@@ -154,14 +155,14 @@ fn layer(text: &[u8]) -> Option<Layer<'_>> {
         0xef => front(text.strip_prefix("\u{feff}".as_bytes())?, nobody),
         0x1b => front(behind_colours(text)?, nobody),
         b'\r' => front(text.trim_ascii_start(), nobody),
-        b'0'..=b'9' => front(behind_stream(text)?, nobody),
+        b'0'..=b'9' => front(behind_stream(text)?.1, nobody),
         b'<' => {
             let (rest, app) = syslog::behind_header(text)?;
             front(rest, app)
         }
         b'[' => front(behind_pod(text).or_else(|| behind_prompt(text))?, nobody),
         _ => {
-            if let Some((rest, facility)) = facility(text) {
+            if let Some((rest, facility, _)) = facility_and_level(text) {
                 let program = if facility == b"kern" { b"kernel" } else { facility };
                 return front(syslog::behind_bracketed_date(rest), program);
             }
@@ -190,7 +191,7 @@ fn message<'a>(fields: impl Iterator<Item = (&'a [u8], json::Value<'a>)>) -> Opt
     let mut found: Option<(usize, Layer<'a>)> = None;
     let mut program: &[u8] = b"";
     for (name, value) in fields {
-        if let Some(rank) = MESSAGES.iter().position(|known| *known == name)
+        if let Some(rank) = message_rank(name)
             && found.as_ref().is_none_or(|(best, _)| rank < *best)
         {
             let layer = match value {
@@ -220,6 +221,11 @@ fn message<'a>(fields: impl Iterator<Item = (&'a [u8], json::Value<'a>)>) -> Opt
     Some(layer)
 }
 
+/// How surely a field of this name has the message; none: it has not.
+pub(crate) fn message_rank(name: &[u8]) -> Option<usize> {
+    MESSAGES.iter().position(|known| *known == name)
+}
+
 /// `[72, 105]`, bytes as the journal's JSON has them.
 fn numbers(list: &[u8]) -> Option<Vec<u8>> {
     let inner = list.strip_prefix(b"[")?.strip_suffix(b"]")?;
@@ -235,19 +241,21 @@ pub(crate) fn message_of_json(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What stands behind a container's time and stream: `2024-06-29T10:52:39.030745602Z stdout F `.
-fn behind_stream(text: &[u8]) -> Option<&[u8]> {
+/// The stream of a container's line, and what stands behind: `2024-06-29T10:52:39.030745602Z stdout F `.
+pub(crate) fn behind_stream(text: &[u8]) -> Option<(&[u8], &[u8])> {
     (text.get(10) == Some(&b'T')).then_some(())?;
     let looked_at = text.get(..HEAD_BYTES.min(text.len()))?;
     let space = memchr::memchr(b' ', looked_at)?;
     let rest = text.get(space + 1..)?;
-    let rest = rest.strip_prefix(b"stdout ").or_else(|| rest.strip_prefix(b"stderr "))?;
-    match rest {
-        [b'F' | b'P', b' ', rest @ ..] => Some(rest),
+    let (stream, rest) =
+        rest.split_at_checked(6).filter(|(stream, _)| matches!(*stream, b"stdout" | b"stderr"))?;
+    let rest = match rest.strip_prefix(b" ")? {
+        [b'F' | b'P', b' ', rest @ ..] => rest,
         // Tags may stand behind it.
-        [b'F' | b'P', b':', tags @ ..] => tags.get(memchr::memchr(b' ', tags)? + 1..),
-        _ => None,
-    }
+        [b'F' | b'P', b':', tags @ ..] => tags.get(memchr::memchr(b' ', tags)? + 1..)?,
+        _ => return None,
+    };
+    Some((stream, rest))
 }
 
 /// Bytes of a time in front, at most.
@@ -304,17 +312,18 @@ const FACILITIES: [&str; 20] = [
 
 /// What stands behind facility and level: `kern:     err: `, as Talos writes it, `kern  :warn  : ` as dmesg does.
 pub(crate) fn behind_facility(line: &[u8]) -> Option<&[u8]> {
-    facility(line).map(|(rest, _)| rest)
+    facility_and_level(line).map(|(rest, ..)| rest)
 }
 
-fn facility(line: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The same, with facility and level.
+pub(crate) fn facility_and_level(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (facility, rest) = padded_word(line)?;
     FACILITIES.iter().any(|known| known.as_bytes() == facility).then_some(())?;
     let (level, rest) = padded_word(rest.trim_ascii_start())?;
     let levels: [&[u8]; 9] =
         [b"emerg", b"alert", b"crit", b"err", b"warn", b"warning", b"notice", b"info", b"debug"];
     // One space: the kernel's text may be indented.
-    levels.contains(&level).then(|| (rest.strip_prefix(b" ").unwrap_or(rest), facility))
+    levels.contains(&level).then(|| (rest.strip_prefix(b" ").unwrap_or(rest), facility, level))
 }
 
 /// A word, and what stands behind the colon that follows it.

@@ -14,6 +14,8 @@ pub struct Tag<'a> {
     pub name: &'a [u8],
     /// A process stands behind it: `sshd[811]:`.
     pub has_process: bool,
+    /// Its number; empty where none stands there.
+    pub process: &'a [u8],
     /// What stands behind the colon and a space.
     pub rest: &'a [u8],
 }
@@ -28,7 +30,7 @@ pub fn tag(line: &[u8]) -> Option<Tag<'_>> {
         let close = memchr::memchr(b']', head.get(1..)?)?;
         let dated = memchr::memchr(b':', inner.get(..close)?).is_some();
         let rest = inner.get(close + 1..)?.strip_prefix(b" kernel: ").filter(|_| dated)?;
-        return Some(Tag { host: b"", name: b"kernel", has_process: false, rest });
+        return Some(Tag { host: b"", name: b"kernel", has_process: false, process: b"", rest });
     }
     if matches!(head.first()?, b'{' | b'(' | b' ' | b'\t') {
         return None;
@@ -47,19 +49,22 @@ pub fn tag(line: &[u8]) -> Option<Tag<'_>> {
     let host = word(rest)?;
     if host.ends_with(b":") || comma {
         let rest = rest.strip_prefix(b"kernel:")?;
-        return Some(Tag { host: b"", name: b"kernel", has_process: false, rest: behind_space(rest) });
+        let rest = behind_space(rest);
+        return Some(Tag { host: b"", name: b"kernel", has_process: false, process: b"", rest });
     }
     let behind = rest.get(host.len()..)?.strip_prefix(b" ")?;
     let end = behind.iter().take(HEAD_BYTES).position(|byte| matches!(byte, b':' | b'[' | b' '))?;
     let (name, behind) = behind.split_at_checked(end).filter(|_| end > 0)?;
+    let mut number: &[u8] = b"";
     let (has_process, behind) = match behind {
         [b'[', process @ ..] => {
             let close = memchr::memchr(b']', process.get(..NUMBER_BYTES.min(process.len()))?)?;
+            number = process.get(..close)?;
             (true, process.get(close + 1..)?)
         }
         _ => (false, behind),
     };
-    Some(Tag { host, name, has_process, rest: behind_space(behind.strip_prefix(b":")?) })
+    Some(Tag { host, name, has_process, process: number, rest: behind_space(behind.strip_prefix(b":")?) })
 }
 
 fn behind_space(text: &[u8]) -> &[u8] {

@@ -60,6 +60,11 @@ fn surest<'a>(fields: impl Iterator<Item = (&'a [u8], Value<'a>)>) -> Option<For
     found.map(|(_, form)| form)
 }
 
+/// Whether a field of this name has the time of its line.
+pub(crate) fn is_time_field(name: &[u8]) -> bool {
+    rank(name).is_some()
+}
+
 fn rank(name: &[u8]) -> Option<usize> {
     NAMES.iter().position(|known| known.len() == name.len() && name.eq_ignore_ascii_case(known.as_bytes()))
 }

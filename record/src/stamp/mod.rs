@@ -36,6 +36,7 @@ use jiff::tz::TimeZone;
 
 use crate::TimeBasis;
 use boots::Boot;
+pub(crate) use fields::is_time_field;
 pub use form::{Form, Written};
 use reading::Readings;
 

@@ -410,7 +410,7 @@ fn start_sources(
         }
     }
     if config.journald {
-        sources.push(Box::new(Journald::new(config.host.clone())));
+        sources.push(Box::new(Journald::new(config.host.clone(), config.journal.clone())));
     }
     if let Some(options) = &config.samples {
         sources.push(Box::new(Network::new(config.host.clone(), options.clone())));

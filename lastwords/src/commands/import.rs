@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{Timestamp, civil, tz::TimeZone};
 use lastwords_record::Source;
-use lastwords_shipper::{ImportOptions, Imported, Input, Progress, Uplink};
+use lastwords_shipper::{ImportOptions, Imported, Input, Progress, Uplink, import::Trouble};
 use serde_json::json;
 
 use crate::{
@@ -59,7 +59,31 @@ pub async fn run(import: &ImportArgs) -> anyhow::Result<Outcome> {
     });
     let format = Format::or_default(import.format.format);
     printed(output::print_object(&mut output::stdout(), format, COLUMNS, &object))?;
-    Ok(Outcome::Done)
+    Ok(tell(&added))
+}
+
+/// Says what was not imported whole, and what could not be dated.
+fn tell(added: &Added) -> Outcome {
+    for trouble in &added.troubles {
+        output::tell(format_args!("lastwords: {}: {}", trouble.what, trouble.why));
+    }
+    if added.more_troubles > 0 {
+        output::tell(format_args!("lastwords: {} more were not imported whole", added.more_troubles));
+    }
+    if added.undated > 0 {
+        output::tell(format_args!(
+            "lastwords: {} records have no time of their own: they are dated by their file's age (--boot dates lines with the kernel's clock)",
+            added.undated
+        ));
+    }
+    if added.blank_bytes > 0 {
+        output::tell(format_args!(
+            "lastwords: {} NULs that a crash has left were left out",
+            added.blank_bytes
+        ));
+    }
+    let has_failed = added.troubles.iter().any(|trouble| trouble.is_failure);
+    if has_failed { Outcome::Failed } else { Outcome::Done }
 }
 
 /// Waits for other imports on the folder, however long they take.
@@ -129,7 +153,7 @@ pub struct Job {
 }
 
 /// What imports added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Added {
     /// Lines read.
     pub lines: u64,
@@ -141,6 +165,14 @@ pub struct Added {
     pub bytes: u64,
     /// Batches set aside.
     pub quarantined: u64,
+    /// Records without a time of their own.
+    pub undated: u64,
+    /// NULs that were left out.
+    pub blank_bytes: u64,
+    /// What was not imported, or not whole.
+    pub troubles: Vec<Trouble>,
+    /// Further ones.
+    pub more_troubles: u64,
 }
 
 impl AddAssign for Added {
@@ -150,6 +182,10 @@ impl AddAssign for Added {
         self.events += more.events;
         self.bytes += more.bytes;
         self.quarantined += more.quarantined;
+        self.undated += more.undated;
+        self.blank_bytes += more.blank_bytes;
+        self.troubles.extend(more.troubles);
+        self.more_troubles += more.more_troubles;
     }
 }
 
@@ -177,20 +213,24 @@ pub async fn import(config: &Config, job: Job, uplink: Uplink, bar: &ProgressBar
         shown.set_position(before + progress.bytes);
     };
     let imported = lastwords_shipper::import::import(options, uplink, progress).await?;
-    Ok(added(&imported))
+    Ok(added(imported))
 }
 
 fn input(path: PathBuf) -> Input {
     if path == Path::new("-") { Input::Stdin } else { Input::Path(path) }
 }
 
-fn added(imported: &Imported) -> Added {
+fn added(imported: Imported) -> Added {
     Added {
         lines: imported.lines,
         records: imported.records,
         events: imported.events,
         bytes: imported.bytes,
         quarantined: imported.quarantined,
+        undated: imported.undated,
+        blank_bytes: imported.blank_bytes,
+        troubles: imported.troubles,
+        more_troubles: imported.more_troubles,
     }
 }
 

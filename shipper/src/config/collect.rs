@@ -6,7 +6,7 @@ use lastwords_config::{FilePath, Invalid};
 use lastwords_record::{Host, Source};
 use serde::{Deserialize, Serialize};
 
-use super::{FileRule, LimitSettings, ShipperConfig};
+use super::{FileRule, JournalOptions, JournalSettings, LimitSettings, ShipperConfig};
 use crate::{
     discover::Pattern,
     form,
@@ -57,6 +57,8 @@ pub struct CollectSettings {
     pub time_zone: Option<String>,
     /// Sets of files with keys of their own; they go before `consoles` and `files`.
     pub file: Vec<FileSettings>,
+    /// What is read of the journal.
+    pub journal: JournalSettings,
     /// How long is waited, and how much is kept.
     pub limits: LimitSettings,
 }
@@ -100,6 +102,7 @@ impl Default for CollectSettings {
             consoles: None,
             time_zone: None,
             file: Vec::new(),
+            journal: JournalSettings::default(),
             limits: LimitSettings::default(),
         }
     }
@@ -112,6 +115,8 @@ pub struct Collect {
     pub state_dir: Option<PathBuf>,
     /// systemd's journal.
     pub journald: bool,
+    /// What is read of it.
+    pub journal: JournalOptions,
     /// The kernel's ring.
     pub kmsg: bool,
     /// Network counters; none: not sampled.
@@ -159,6 +164,7 @@ impl CollectSettings {
         Ok(Collect {
             state_dir: self.state_dir.as_ref().map(|folder| folder.0.clone()),
             journald: self.journald,
+            journal: self.journal.check()?,
             kmsg: self.kmsg,
             samples: self.samples.then(|| network(share)),
             files: self.rules(zone)?,
@@ -211,6 +217,7 @@ impl Collect {
         let mut shipper = ShipperConfig::new(host, self.state_dir.clone().unwrap_or(state_dir));
         shipper.files.clone_from(&self.files);
         shipper.journald = self.journald;
+        shipper.journal.clone_from(&self.journal);
         shipper.kmsg = self.kmsg;
         shipper.samples.clone_from(&self.samples);
         shipper.limit(&self.limits);

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use lastwords_record::{Host, Source};
+use lastwords_record::{Host, Source, encoding::Encoding};
 
 use crate::{
     discover::{Pattern, PatternError},
+    form::FORMING,
     plan::Voice,
 };
 
@@ -63,7 +64,29 @@ impl FileRule {
             year: None,
             modified_ns: None,
             boots: Vec::new(),
+            encoding: Encoding::Bytes,
+            forming: FORMING,
         }
+    }
+}
+
+/// The guest that a file is about which lies where hypervisors keep such (`…/libvirt/qemu/web07.log`,
+/// `…/xen/console/guest-web07.log`, `…/xen/xl-web07.log`), and what it is.
+pub(crate) fn guest_at(path: &Path) -> Option<(String, Source)> {
+    let mut folders =
+        path.ancestors().skip(1).map(|folder| folder.file_name().and_then(|name| name.to_str()));
+    let (folder, above) = (folders.next().flatten()?, folders.next().flatten().unwrap_or_default());
+    let name = path.file_name()?.to_str()?;
+    match (above, folder) {
+        ("libvirt", "qemu") | ("xen", "console") if name.contains(".log") => {
+            guest_of(path).map(|guest| (guest, Source::Console))
+        }
+        (_, "xen") => {
+            let name = name.strip_prefix("xl-").or_else(|| name.strip_prefix("qemu-dm-"))?;
+            let guest = guest_of(Path::new(name))?;
+            name.contains(".log").then_some((guest, Source::File))
+        }
+        _ => None,
     }
 }
 
@@ -81,6 +104,22 @@ fn guest_of(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_of_hypervisors_name_their_guests() {
+        for (path, expected) in [
+            ("/a/var/log/libvirt/qemu/web07.log.2.gz", Some(("web07", Source::Console))),
+            ("sos.tar/var/log/xen/console/guest-web07.log", Some(("web07", Source::Console))),
+            ("/var/log/xen/console/hypervisor.log", None),
+            ("/var/log/xen/xl-web07.log", Some(("web07", Source::File))),
+            ("/var/log/xen/xl.log", None),
+            ("/var/log/qemu/web07.log", None),
+            ("/var/log/libvirt/qemu/web07.xml", None),
+        ] {
+            let found = guest_at(Path::new(path));
+            assert_eq!(found.as_ref().map(|(name, source)| (name.as_str(), *source)), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_console_speaks_for_its_guest() {

@@ -3,6 +3,7 @@
 //!
 //! - `host`: `[host]`,
 //! - `collect`: `[collect]` and its sets of files,
+//! - `journal`: `[collect.journal]`,
 //! - `limits`: `[collect.limits]`,
 //! - `ship`: `[ship]` and `[ship.tls]`,
 //! - `file_rule`: which files are followed,
@@ -12,6 +13,7 @@
 mod collect;
 mod file_rule;
 mod host;
+mod journal;
 mod limits;
 mod machine;
 mod ship;
@@ -26,7 +28,9 @@ pub use collect::{
     Collect, CollectSettings, DEFAULT_CONSOLES, DEFAULT_EXCLUDE, DEFAULT_FILES, FileSettings, FileSource,
 };
 pub use file_rule::FileRule;
+pub(crate) use file_rule::guest_at;
 pub use host::HostSettings;
+pub use journal::{JournalOptions, JournalSettings};
 pub use lastwords_config::ConfigError;
 pub use limits::LimitSettings;
 pub use ship::{ShipSettings, ShipTlsSettings};

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use lastwords_record::Host;
 
-use super::{FileRule, LimitSettings};
+use super::{FileRule, JournalOptions, LimitSettings};
 use crate::sample::network::NetworkOptions;
 
 /// What a shipper does, checked.
@@ -18,6 +18,8 @@ pub struct ShipperConfig {
     pub files: Vec<FileRule>,
     /// systemd's journal.
     pub journald: bool,
+    /// What is read of it.
+    pub journal: JournalOptions,
     /// The kernel's ring.
     pub kmsg: bool,
     /// Network counters; none: not sampled.
@@ -46,6 +48,7 @@ impl ShipperConfig {
             state_dir,
             files: Vec::new(),
             journald: false,
+            journal: JournalOptions::default(),
             kmsg: false,
             samples: None,
             flush_interval: Duration::ZERO,

@@ -4,16 +4,27 @@
 //! is what lets a restarted shipper form a batch again: a stretch that was taken begins and ends between records,
 //! and at its beginning no group is open.
 
-use jiff::tz::TimeZone;
+mod blanks;
+mod dater;
+
 use lastwords_record::{
-    BatchBuilder, OriginId, RecordRef,
+    BatchBuilder, OriginId, RecordRef, TimeBasis,
+    encoding::{Encoding, decode},
+    fields::Fields,
     frame::{Lines, last_partial},
     group::{Gatherer, Grouper, Verdict},
     limits::{GROUP_LINES_MAX, RECORD_BYTES_MAX},
-    stamp::{StampRules, StampState, Stamper},
+    stamp::{StampState, Stamper},
 };
 
-use crate::plan::Voice;
+use blanks::Pieces;
+pub use dater::{Dater, time_zone};
+
+/// By which rules lines become rows. Batches that were planned by a program of other rules are formed again by theirs:
+///
+/// - 0: a line is a record's body and time,
+/// - 1: and says program, severity and fields; a run of NULs ends a line and is none.
+pub const FORMING: u8 = 1;
 
 /// What is done with lines that may still get company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +59,10 @@ pub struct Formed {
     pub records: u64,
     /// The batch has no room for the next record.
     pub full: bool,
+    /// Records whose line says nothing of its time and follows none that does.
+    pub undated: u64,
+    /// NULs that were left out.
+    pub blank_bytes: u64,
 }
 
 /// Forms records. Reusable.
@@ -75,6 +90,7 @@ struct Sink<'a, 'b> {
     builder: &'a mut BatchBuilder,
     origin: OriginId,
     stamper: &'a mut Stamper,
+    forming: u8,
     former: &'a mut Former,
     stretch: Stretch<'b>,
     formed: Formed,
@@ -91,10 +107,27 @@ impl Former {
         dater: &mut Dater,
         stretch: Stretch<'_>,
     ) -> Formed {
+        if dater.encoding == Encoding::Bytes {
+            return self.form_bytes(builder, origin, dater, stretch);
+        }
+        let decoded = decode(dater.encoding, stretch.bytes, stretch.ending == Ending::All);
+        let text = Stretch { bytes: decoded.text.as_bytes(), ..stretch };
+        let formed = self.form_bytes(builder, origin, dater, text);
+        Formed { taken: decoded.written_length(formed.taken), ..formed }
+    }
+
+    fn form_bytes(
+        &mut self,
+        builder: &mut BatchBuilder,
+        origin: OriginId,
+        dater: &mut Dater,
+        stretch: Stretch<'_>,
+    ) -> Formed {
         let mut sink = Sink {
             builder,
             origin,
             stamper: &mut dater.stamper,
+            forming: dater.forming,
             former: self,
             stretch,
             formed: Formed::default(),
@@ -115,10 +148,11 @@ impl<'b> Sink<'_, 'b> {
         let mut grouper = Grouper::new();
         // What was open at the end of another stretch is offered again.
         self.former.gatherer.clear();
+        let has_blanks = self.forming > 0 && memchr::memchr(0, bytes).is_some();
         let mut start = 0;
         for line in Lines::new(bytes) {
             let place = Place { start, text_end: start + line.text.len(), end: line.end };
-            if !self.line(&mut grouper, line.text, place) {
+            if !self.whole(&mut grouper, line.text, place, has_blanks) {
                 return;
             }
             start = line.end;
@@ -127,13 +161,47 @@ impl<'b> Sink<'_, 'b> {
             && let Some(text) = bytes.get(start..).and_then(last_partial)
         {
             let place = Place { start, text_end: start + text.len(), end: bytes.len() };
-            if !self.line(&mut grouper, text, place) {
+            if !self.whole(&mut grouper, text, place, has_blanks) {
                 return;
             }
         }
         if self.stretch.ending != Ending::Open {
             self.finish_group();
         }
+    }
+
+    /// Takes what stands between two line ends; whether there is room for more.
+    #[inline]
+    fn whole(&mut self, grouper: &mut Grouper, text: &[u8], place: Place, has_blanks: bool) -> bool {
+        if has_blanks && blanks::has_run(text) {
+            return self.pieces(grouper, text, place);
+        }
+        self.line(grouper, text, place)
+    }
+
+    /// Takes the pieces of a line between runs of NULs, each as a line of its own.
+    fn pieces(&mut self, grouper: &mut Grouper, text: &[u8], place: Place) -> bool {
+        let mut blank_bytes = text.len() as u64;
+        for piece in Pieces::new(text) {
+            let (start, text_end) = (place.start + piece.start, place.start + piece.end);
+            let is_last = piece.next == text.len();
+            let end = if is_last { place.end } else { place.start + piece.next };
+            blank_bytes -= (piece.end - piece.start) as u64;
+            let Some(text) = text.get(piece.start..piece.end) else { continue };
+            if !self.line(grouper, text, Place { start, text_end, end }) {
+                return false;
+            }
+        }
+        if blank_bytes == text.len() as u64 {
+            // Whatever was being written is over.
+            grouper.close();
+            if !self.finish_group() {
+                return false;
+            }
+            self.formed.taken = place.end;
+        }
+        self.formed.blank_bytes += blank_bytes;
+        true
     }
 
     /// Takes a line; whether there is room for more.
@@ -195,19 +263,21 @@ impl<'b> Sink<'_, 'b> {
         let body = self.body(group, joined);
         let before = self.stamper.state();
         let observed_ns = self.stretch.observed_ns;
+        let places = || group.iter().take(1).chain(others);
+        let fields: Vec<Fields<'_>> = places().map(|place| self.fields(self.text(*place))).collect();
+        let attributes: Vec<Vec<(&str, &str)>> = fields.iter().map(attributes).collect();
         let mut records = Vec::with_capacity(1 + others.len());
-        for (number, place) in group.iter().take(1).chain(others).enumerate() {
+        for (number, ((place, fields), attributes)) in places().zip(&fields).zip(&attributes).enumerate() {
             let text = self.text(*place);
             let (time_ns, time_basis) = self.stamper.stamp(text, observed_ns);
-            let body = if number == 0 { body } else { text };
             records.push(RecordRef {
                 time_ns,
                 observed_ns,
-                body,
-                severity: 0,
-                program: "",
+                body: if number == 0 { body } else { text },
+                severity: fields.severity,
+                program: &fields.program,
                 time_basis,
-                attributes: &[],
+                attributes,
             });
         }
         // Lines of many days are no crash's, and no batch takes them together.
@@ -267,8 +337,16 @@ impl<'b> Sink<'_, 'b> {
         let before = self.stamper.state();
         let observed_ns = self.stretch.observed_ns;
         let (time_ns, time_basis) = self.stamper.stamp(first, observed_ns);
-        let record =
-            RecordRef { time_ns, observed_ns, body, severity: 0, program: "", time_basis, attributes: &[] };
+        let fields = self.fields(first);
+        let record = RecordRef {
+            time_ns,
+            observed_ns,
+            body,
+            severity: fields.severity,
+            program: &fields.program,
+            time_basis,
+            attributes: &attributes(&fields),
+        };
         if self.builder.push(self.origin, &record).is_err() {
             self.formed.full = true;
             self.before = Some(before);
@@ -277,8 +355,21 @@ impl<'b> Sink<'_, 'b> {
         self.formed.taken = end;
         self.formed.lines += 1;
         self.formed.records += 1;
+        let is_undated = matches!(time_basis, TimeBasis::Observed | TimeBasis::FileModified);
+        self.formed.undated += u64::from(is_undated);
         true
     }
+
+    /// What a line says about itself.
+    #[inline]
+    fn fields<'a>(&self, line: &'a [u8]) -> Fields<'a> {
+        if self.forming == 0 { Fields::default() } else { Fields::of(line) }
+    }
+}
+
+/// Attributes as a batch takes them. Most lines have none, and nothing is allocated for them.
+fn attributes<'a>(fields: &'a Fields<'_>) -> Vec<(&'a str, &'a str)> {
+    fields.attributes.iter().map(|(key, value)| (&**key, &**value)).collect()
 }
 
 /// Days that a crash and the lines in between may have: fewer than a batch.
@@ -293,50 +384,6 @@ fn count_days(records: &[RecordRef<'_>]) -> usize {
         }
     }
     days.len()
-}
-
-/// Dates the lines of one voice, and can be put back.
-#[derive(Debug, Clone)]
-pub struct Dater {
-    rules: StampRules,
-    stamper: Stamper,
-}
-
-impl Dater {
-    /// For a voice; goes on with what was remembered. A zone that this machine's database does not know any more
-    /// counts as UTC.
-    pub fn new(voice: &Voice, memory: Option<StampState>) -> Dater {
-        Dater::in_zone(voice, time_zone(&voice.time_zone).unwrap_or(TimeZone::UTC), memory)
-    }
-
-    /// The same, in a zone that may have no name.
-    pub fn in_zone(voice: &Voice, time_zone: TimeZone, memory: Option<StampState>) -> Dater {
-        let rules = StampRules {
-            time_zone,
-            year: voice.year,
-            modified_ns: voice.modified_ns,
-            boots: voice.boots.clone(),
-        };
-        let stamper = match memory {
-            Some(memory) => Stamper::resume(rules.clone(), memory),
-            None => Stamper::new(rules.clone()),
-        };
-        Dater { rules, stamper }
-    }
-
-    /// What is remembered.
-    pub fn memory(&self) -> StampState {
-        self.stamper.state()
-    }
-
-    fn restore(&mut self, memory: StampState) {
-        self.stamper = Stamper::resume(self.rules.clone(), memory);
-    }
-}
-
-/// The zone of a name, in the database's or in POSIX form.
-pub fn time_zone(name: &str) -> Option<TimeZone> {
-    TimeZone::get(name).or_else(|_| TimeZone::posix(name)).ok()
 }
 
 #[cfg(test)]

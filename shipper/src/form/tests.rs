@@ -2,6 +2,7 @@ use lastwords_record::{Batch, BatchBuilder, BatchId, Clock, ShipperId, Source};
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::Voice;
 
 fn voice() -> Voice {
     Voice {
@@ -13,6 +14,8 @@ fn voice() -> Voice {
         year: None,
         modified_ns: None,
         boots: Vec::new(),
+        encoding: Encoding::Bytes,
+        forming: FORMING,
     }
 }
 
@@ -130,4 +133,63 @@ fn lines_of_many_days_are_no_crash_and_none_is_lost() {
         builder.finish(id, 1, Clock::default());
     }
     assert_eq!(lines, 41);
+}
+
+/// What lines become, by a voice.
+fn rows(voice: &Voice, bytes: &[u8], ending: Ending) -> (Vec<(String, String, u8)>, Formed) {
+    let mut builder = BatchBuilder::new();
+    let origin = builder.origin(&voice.origin());
+    let mut dater = Dater::new(voice, None);
+    let stretch = Stretch { bytes, ending, observed_ns: 7 };
+    let formed = Former::default().form(&mut builder, origin, &mut dater, stretch);
+    let id = BatchId { shipper: ShipperId::of("a", "b"), epoch: 1, sequence: 1 };
+    let batch = builder.finish(id, 1, Clock::default());
+    let word = |column: &[u32], row: usize| {
+        batch.dictionary[column.get(row).copied().unwrap_or_default() as usize].clone()
+    };
+    let rows = (0..batch.records.len()).map(|row| {
+        let body = String::from_utf8_lossy(batch.records.body(row)).into_owned();
+        let severity = batch.records.severity.get(row).copied().unwrap_or_default();
+        (body, word(&batch.records.program, row), severity)
+    });
+    (rows.collect(), formed)
+}
+
+fn texts(rows: &[(String, String, u8)]) -> Vec<&str> {
+    rows.iter().map(|(body, ..)| body.as_str()).collect()
+}
+
+#[test]
+fn utf_16_is_read_as_text_and_half_a_line_waits() {
+    let text = "\u{feff}2026-11-20T10:00:00Z Kernel panic - not syncing: x\r\nzweite ü\r\nhalf";
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let voice = Voice { encoding: Encoding::of(&bytes).unwrap(), ..voice() };
+    let (found, formed) = rows(&voice, &bytes, Ending::Groups);
+    assert_eq!(texts(&found), ["2026-11-20T10:00:00Z Kernel panic - not syncing: x", "zweite ü"]);
+    assert_eq!(formed.taken, bytes.len() - "half".len() * 2);
+    let (rest, formed) = rows(&voice, &bytes[formed.taken..], Ending::All);
+    assert_eq!((texts(&rest), formed.taken), (vec!["half"], 8));
+}
+
+#[test]
+fn a_run_of_nuls_ends_a_line_and_is_none() {
+    let hole = "\0".repeat(5_000);
+    let text = format!("one\nhalf a li{hole}2026-11-20T11:00:00Z kernel: next\n{hole}\nlast\n{hole}");
+    let (found, formed) = rows(&voice(), text.as_bytes(), Ending::All);
+    assert_eq!(texts(&found), ["one", "half a li", "2026-11-20T11:00:00Z kernel: next", "last"]);
+    assert_eq!((formed.taken, formed.blank_bytes), (text.len(), 15_000));
+    // As it was before, where the plan was made by a program that kept them.
+    let (found, _) = rows(&Voice { forming: 0, ..voice() }, text.as_bytes(), Ending::All);
+    assert_eq!(found.len(), 5);
+}
+
+#[test]
+fn lines_say_who_wrote_them_and_how_bad_it_is() {
+    let text = "Nov 20 15:02:11 web01 nginx[811]: [error] failed\n{\"level\":\"warn\",\"app\":\"shop\",\"msg\":\"x\"}\nplain\n";
+    let (found, _) = rows(&voice(), text.as_bytes(), Ending::All);
+    let said: Vec<(&str, u8)> =
+        found.iter().map(|(_, program, severity)| (program.as_str(), *severity)).collect();
+    assert_eq!(said, [("nginx", 17), ("shop", 13), ("", 0)]);
+    let (found, _) = rows(&Voice { forming: 0, ..voice() }, text.as_bytes(), Ending::All);
+    assert!(found.iter().all(|(_, program, severity)| program.is_empty() && *severity == 0));
 }

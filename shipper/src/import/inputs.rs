@@ -7,26 +7,40 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ImportError, Input};
-use crate::source::{content::Content, fingerprint::HEAD_BYTES_MAX};
+use lastwords_runtime::now_ns;
+
+use super::{
+    ImportError, Input,
+    kind::{self, Kind},
+};
+use crate::source::{content::Content, fingerprint::HEAD_BYTES_MAX, packed::Format};
+
+/// A file that was written to so lately may be in the middle of a line.
+const SETTLED_NS: i64 = 10_000_000_000;
 
 /// One content, not opened yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pending {
     /// None: standard input.
     pub path: Option<PathBuf>,
+    /// It was asked for by its own name, not found in a folder.
+    pub is_named: bool,
 }
 
 /// A content that is open.
 pub(super) struct Opened {
     /// For messages and the records' attributes; empty for standard input.
     pub path: String,
+    /// The file that it is; none for what is within another content, or comes through a pipe.
+    pub file: Option<PathBuf>,
     /// Where its bytes come from.
     pub bytes: Bytes,
     /// The first of them.
     pub head: Vec<u8>,
     /// When the file was last written, UTC nanoseconds.
     pub modified_ns: Option<i64>,
+    /// Its end is there: what stands behind the last line end is a line.
+    pub is_whole: bool,
 }
 
 /// Where bytes come from.
@@ -42,12 +56,13 @@ pub(super) fn expand(inputs: &[Input]) -> Result<Vec<Pending>, ImportError> {
     let mut all = Vec::new();
     for input in inputs {
         match input {
-            Input::Stdin => all.push(Pending { path: None }),
+            Input::Stdin => all.push(Pending { path: None, is_named: true }),
             Input::Path(path) => {
                 let mut files = Vec::new();
                 collect(path, &mut files).map_err(|source| read_error(path, source))?;
                 files.sort();
-                all.extend(files.into_iter().map(|path| Pending { path: Some(path) }));
+                let is_named = files.first() == Some(path);
+                all.extend(files.into_iter().map(|path| Pending { path: Some(path), is_named }));
             }
         }
     }
@@ -75,8 +90,10 @@ pub(super) fn bytes_total(inputs: &[Pending]) -> Option<u64> {
         .iter()
         .map(|input| {
             let path = input.path.as_ref()?;
-            let gzipped = path.extension().is_some_and(|extension| extension == "gz");
-            fs::metadata(path).ok().filter(|_| !gzipped).map(|metadata| metadata.len())
+            let is_packed = path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| {
+                ["gz", "tgz", "zst", "xz", "txz", "bz2", "lz4", "journal"].contains(&ending)
+            });
+            fs::metadata(path).ok().filter(|_| !is_packed).map(|metadata| metadata.len())
         })
         .sum()
 }
@@ -96,8 +113,13 @@ impl Pending {
                 .mtime()
                 .checked_mul(1_000_000_000)
                 .and_then(|ns| ns.checked_add(metadata.mtime_nsec()));
+            // One that is being written may not have its last line's rest yet.
+            let is_still = modified_ns.is_none_or(|modified_ns| now_ns() - modified_ns > SETTLED_NS);
+            let is_whole = is_still || content.plain().is_none();
             Ok(Opened {
                 path: path.to_string_lossy().into_owned(),
+                file: Some(path.clone()),
+                is_whole,
                 bytes: Bytes::File(content),
                 head,
                 modified_ns,
@@ -111,17 +133,19 @@ fn stdin() -> io::Result<Opened> {
     let mut head = Vec::new();
     io::stdin().take(HEAD_BYTES_MAX as u64).read_to_end(&mut head)?;
     let bytes = Bytes::Pipe(io::Cursor::new(head.clone()).chain(io::stdin()));
-    // A gzipped pipe is a file's content like any other once it lies on disk.
-    if head.starts_with(&[0x1f, 0x8b]) {
+    // A packed pipe is a file's content like any other once it lies on disk.
+    if Format::of(&head).is_some() || kind::of_head(&head) == Kind::Archive {
         let mut content = Content::open(spool(bytes)?)?;
         return Ok(Opened {
             path: String::new(),
+            file: None,
             head: content.head()?,
             bytes: Bytes::File(content),
             modified_ns: None,
+            is_whole: true,
         });
     }
-    Ok(Opened { path: String::new(), bytes, head, modified_ns: None })
+    Ok(Opened { path: String::new(), file: None, bytes, head, modified_ns: None, is_whole: true })
 }
 
 impl Opened {

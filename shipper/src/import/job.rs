@@ -1,12 +1,15 @@
 //! What is to be imported, and what came of it.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use jiff::tz::TimeZone;
 use lastwords_record::{Guest, Host, NameError, Source};
 use tokio::runtime::Handle;
 
-use crate::{plan::PlanError, shipper::OutboxError, uplink::Uplink};
+use crate::{config::guest_at, plan::PlanError, shipper::OutboxError, uplink::Uplink};
 
 /// What is imported, and what is known about it.
 #[derive(Debug, Clone)]
@@ -32,7 +35,7 @@ pub struct ImportOptions {
 /// Something to import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A file, gzipped or not, or a folder of such.
+    /// A file, compressed or not, an archive, or a folder of such.
     Path(PathBuf),
     /// Standard input.
     Stdin,
@@ -48,7 +51,7 @@ pub struct Progress {
 }
 
 /// What an import added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Imported {
     /// Lines.
     pub lines: u64,
@@ -60,6 +63,48 @@ pub struct Imported {
     pub bytes: u64,
     /// Batches that were set aside.
     pub quarantined: u64,
+    /// Records whose lines say nothing of their time and follow none that does.
+    pub undated: u64,
+    /// NULs that a crash has left, and that were left out.
+    pub blank_bytes: u64,
+    /// What was not imported, or not whole.
+    pub troubles: Vec<Trouble>,
+    /// Further ones.
+    pub more_troubles: u64,
+}
+
+/// A content that was not imported, or not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// The import has not done what it was asked to.
+    pub is_failure: bool,
+}
+
+/// Troubles that are told one by one.
+const TROUBLES_MAX: usize = 200;
+
+impl Imported {
+    /// Tells of a content; a pipe is called standard input.
+    pub(super) fn tell(&mut self, path: &str, why: impl Into<String>, is_failure: bool) {
+        let what = if path.is_empty() { "standard input" } else { path };
+        let trouble = Trouble { what: what.to_owned(), why: why.into(), is_failure };
+        tracing::debug!(?trouble, "not imported whole");
+        // What makes the import fail is always among them.
+        if self.troubles.len() < TROUBLES_MAX || (is_failure && !self.has_failed()) {
+            self.troubles.push(trouble);
+        } else {
+            self.more_troubles += 1;
+        }
+    }
+
+    /// Whether something was not done that was asked for.
+    pub fn has_failed(&self) -> bool {
+        self.troubles.iter().any(|trouble| trouble.is_failure)
+    }
 }
 
 /// Why an import ended early. What it had planned goes on when it is started again.
@@ -120,10 +165,29 @@ pub(super) struct About<'a> {
     pub(super) handle: &'a Handle,
 }
 
+/// For whom a content speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Whose {
+    pub(super) guest: Option<Guest>,
+    pub(super) source: Source,
+}
+
 impl About<'_> {
+    /// For whom the content at a path speaks: as was said, else as the places say where hypervisors keep their guests' logs.
+    pub(super) fn whose(&self, path: &Path) -> Whose {
+        let said = Whose { guest: self.guest.clone(), source: self.options.source };
+        if said.guest.is_some() || said.source != Source::File {
+            return said;
+        }
+        match guest_at(path) {
+            Some((name, source)) => Whose { guest: Some(Guest { name, uuid: String::new() }), source },
+            None => said,
+        }
+    }
+
     /// Contents are told apart by this first.
-    pub(super) fn subject(&self) -> String {
-        let guest = self.guest.as_ref().map_or("", |guest| guest.name.as_str());
-        format!("import\u{0}{}\u{0}{guest}\u{0}{}", self.host.name, self.options.source)
+    pub(super) fn subject(&self, whose: &Whose) -> String {
+        let guest = whose.guest.as_ref().map_or("", |guest| guest.name.as_str());
+        format!("import\u{0}{}\u{0}{guest}\u{0}{}", self.host.name, whose.source)
     }
 }

@@ -5,13 +5,19 @@
 //!
 //! - [`job`]: what is to be imported, and what came of it,
 //! - [`inputs`]: files, folders, standard input into contents,
+//! - [`kind`]: what a content is,
+//! - [`archive`]: what is in an archive,
 //! - [`known`]: which import a content belongs to,
 //! - [`stream`]: its bytes in order, hashed,
 //! - [`one`]: the batches of one content,
+//! - [`journal`]: those of a journal's export,
 //! - [`link`]: the uplink, waited for.
 
+mod archive;
 mod inputs;
 mod job;
+mod journal;
+mod kind;
 mod known;
 mod link;
 mod one;
@@ -22,15 +28,16 @@ mod work;
 use lastwords_record::{Guest, Host};
 use tokio::runtime::Handle;
 
-pub use job::{ImportError, ImportOptions, Imported, Input, Progress};
+pub use job::{ImportError, ImportOptions, Imported, Input, Progress, Trouble};
 
 use crate::uplink::Uplink;
 use job::About;
 
-/// Imports everything, in the order given. Returns when all is acknowledged.
+/// Imports everything, in the order given. Returns when all is acknowledged. What cannot be read, or holds no lines, is
+/// told in [`Imported::troubles`], and the next input comes all the same.
 ///
 /// # Errors
-/// Where an input cannot be read, or the state cannot be written, or a batch is rejected.
+/// Where an input is not there, or the state cannot be written, or a batch is rejected.
 pub async fn import(
     options: ImportOptions,
     uplink: Uplink,
@@ -60,14 +67,13 @@ fn all(
     };
     about.host.check()?;
     about.guest.as_ref().map_or(Ok(()), Guest::check)?;
-    let mut known = known::Known::read(&options.state_dir, &about.subject())?;
-    let mut added = Imported::default();
+    let mut importer = one::Importer::new(&about);
     let mut before = 0;
     for input in inputs {
         let told = |bytes: u64| progress(Progress { bytes: before + bytes, bytes_total });
-        before += one::import(&about, &mut known, input, &mut added, &told)?;
+        before += importer.take_input(input, &told)?;
     }
-    Ok(added)
+    Ok(importer.finish())
 }
 
 #[cfg(test)]

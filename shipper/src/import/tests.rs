@@ -20,13 +20,18 @@ use crate::uplink::{Deliver, DeliverFuture, Delivered};
 
 /// Keeps every batch once, as the store does; takes no more after so many (the process is then "killed").
 struct Sink {
-    batches: Mutex<BTreeMap<BatchId, Batch>>,
+    batches: Arc<Mutex<BTreeMap<BatchId, Batch>>>,
     left: AtomicUsize,
 }
 
 impl Sink {
     fn new(left: usize) -> Arc<Sink> {
-        Arc::new(Sink { batches: Mutex::default(), left: AtomicUsize::new(left) })
+        Arc::new(Sink { batches: Arc::default(), left: AtomicUsize::new(left) })
+    }
+
+    /// The same store, for another process: the first one's thread may still run.
+    fn for_another(&self) -> Arc<Sink> {
+        Arc::new(Sink { batches: Arc::clone(&self.batches), left: AtomicUsize::new(usize::MAX) })
     }
 
     fn lines(&self) -> Vec<String> {
@@ -144,6 +149,7 @@ async fn folders_and_gzip_are_read_and_odd_line_ends_understood() {
     let (state, logs) = (folder.path().join("state"), folder.path().join("logs"));
     fs::create_dir_all(logs.join("b")).unwrap();
     fs::write(logs.join("a.log"), "one\r\ntwo\nno end").unwrap();
+    age(&logs.join("a.log"));
     fs::write(logs.join("empty.log"), "").unwrap();
     let mut encoder = GzEncoder::new(fs::File::create(logs.join("b/c.gz")).unwrap(), Level::fast());
     encoder.write_all(b"three\n").unwrap();
@@ -173,6 +179,9 @@ async fn a_killed_import_goes_on_with_every_line_once() {
             import(console(&state, &log), uplink, |_| {}),
         );
         assert!(killed.await.is_err(), "it ended with {taken} batches taken");
+        while sink.left.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         // The thread of the dropped import still holds its plan's lock: another "process" sees a copy of the disk.
         let after = folder.path().join("after");
         for import in fs::read_dir(&state).unwrap() {
@@ -180,8 +189,7 @@ async fn a_killed_import_goes_on_with_every_line_once() {
             fs::create_dir_all(after.join(import.file_name())).unwrap();
             fs::copy(import.path().join("plan"), after.join(import.file_name()).join("plan")).unwrap();
         }
-        sink.left.store(usize::MAX, Ordering::Relaxed);
-        run(&sink, console(&after, &log)).await;
+        run(&sink.for_another(), console(&after, &log)).await;
         assert_eq!(sink.lines(), expected(60_000), "{taken} batches taken");
         let batches = sink.batches.lock().unwrap();
         assert!(batches.values().all(|batch| batch.placements.len() == 1), "where did the guest run?");
@@ -214,4 +222,126 @@ async fn recorded_samples_become_samples_and_events() {
         "{events:?}"
     );
     assert_eq!(run(&sink, job()).await, Imported::default());
+}
+
+/// Makes a file older than what may be in the middle of a line.
+fn age(path: &Path) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_last_line_waits_for_its_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, log) = (folder.path().join("state"), folder.path().join("a.log"));
+    fs::write(&log, "whole 1\nhalf").unwrap();
+    let sink = Sink::new(usize::MAX);
+    let first = run(&sink, options(&state, &[&log])).await;
+    assert_eq!((first.lines, first.troubles.len(), first.has_failed()), (1, 1, false));
+    fs::write(&log, "whole 1\nhalf and the rest\nwhole 3").unwrap();
+    age(&log);
+    assert_eq!(run(&sink, options(&state, &[&log])).await.lines, 2);
+    assert_eq!(sink.lines(), ["whole 1", "half and the rest", "whole 3"]);
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Level::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_gives_what_can_be_read_once_and_the_next_files_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, cut, next) =
+        (folder.path().join("state"), folder.path().join("cut.gz"), folder.path().join("next.log"));
+    let whole = gzip(&text(0, 20_000));
+    fs::write(&cut, &whole[..whole.len() * 2 / 3]).unwrap();
+    fs::write(&next, "next\n").unwrap();
+    let sink = Sink::new(usize::MAX);
+    let first = run(&sink, options(&state, &[&cut, &next])).await;
+    assert!(first.lines > 5_000 && first.has_failed(), "{} lines, {:?}", first.lines, first.troubles);
+    let again = run(&sink, options(&state, &[&cut, &next])).await;
+    assert_eq!((again.lines, again.has_failed()), (0, true));
+    fs::write(&cut, &whole).unwrap();
+    let rest = run(&sink, options(&state, &[&cut])).await;
+    assert_eq!((first.lines - 1 + rest.lines, rest.has_failed()), (20_000, false));
+    let mut lines = sink.lines();
+    lines.retain(|line| line != "next");
+    lines.sort();
+    let mut wanted = expected(20_000);
+    wanted.sort();
+    assert_eq!(lines, wanted);
+}
+
+fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(1_795_000_000);
+        builder.append_data(&mut header, path, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_an_archive_are_files_and_guests_have_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, path) = (folder.path().join("state"), folder.path().join("sos.tar.zst"));
+    let inner = archive(&[("deep.log", b"deep\n")]);
+    let messages = gzip("from gzip\n");
+    let bytes = archive(&[
+        ("sos/var/log/messages.gz", &messages),
+        ("sos/var/log/libvirt/qemu/web07.log", b"console\n"),
+        ("sos/bin", b"\x7fELF\x02\x01\x01\0\0\0"),
+        ("sos/inner.tar", &inner),
+        ("sos/empty", b""),
+    ]);
+    fs::write(&path, zstd::encode_all(&bytes[..], 1).unwrap()).unwrap();
+    let sink = Sink::new(usize::MAX);
+    let added = run(&sink, options(&state, &[&path])).await;
+    assert_eq!((added.lines, added.has_failed()), (3, false));
+    let refused: Vec<&str> =
+        added.troubles.iter().map(|trouble| trouble.what.rsplit('/').next().unwrap()).collect();
+    assert_eq!(refused, ["bin"]);
+    let mut lines = sink.lines();
+    lines.sort();
+    assert_eq!(lines, ["console", "deep", "from gzip"]);
+    {
+        let batches = sink.batches.lock().unwrap();
+        let origins = batches.values().flat_map(|batch| &batch.records.origins);
+        let guests: Vec<(&str, Source)> = origins
+            .filter_map(|origin| Some((origin.guest.as_ref()?.name.as_str(), origin.source)))
+            .collect();
+        assert_eq!(guests, [("web07", Source::Console)]);
+    }
+    // The same again adds nothing.
+    assert_eq!(run(&sink, options(&state, &[&path])).await.lines, 0);
+    // Asked for by its name, what holds no lines is a failure.
+    let program = folder.path().join("program");
+    fs::write(&program, b"\x7fELF\x02\x01\x01\0\0\0").unwrap();
+    assert!(run(&sink, options(&state, &[&program])).await.has_failed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journals_export_becomes_records_and_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, path) = (folder.path().join("state"), folder.path().join("journal.export"));
+    let entry = |number: u32| {
+        format!(
+            "__CURSOR=c{number}\n__REALTIME_TIMESTAMP=17950000000000{number:02}\nMESSAGE=entry {number}\nPRIORITY=3\nSYSLOG_IDENTIFIER=app\n\n"
+        )
+    };
+    fs::write(&path, (0..5).map(entry).collect::<String>()).unwrap();
+    let sink = Sink::new(usize::MAX);
+    assert_eq!(run(&sink, options(&state, &[&path])).await.records, 5);
+    assert_eq!(run(&sink, options(&state, &[&path])).await.records, 0);
+    fs::write(&path, (0..7).map(entry).collect::<String>()).unwrap();
+    assert_eq!(run(&sink, options(&state, &[&path])).await.records, 2);
+    assert_eq!(sink.lines(), (0..7).map(|number| format!("entry {number}")).collect::<Vec<_>>());
+    let batches = sink.batches.lock().unwrap();
+    assert!(batches.values().all(|batch| batch.records.origins[0].source == Source::Journald));
+    assert!(batches.values().all(|batch| batch.dictionary.contains(&"app".to_owned())));
 }

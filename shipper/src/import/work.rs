@@ -4,7 +4,7 @@ use lastwords_record::{BatchBuilder, Clock};
 use lastwords_runtime::now_ns;
 
 use super::{
-    job::{About, ImportError},
+    job::{About, ImportError, Whose},
     known::{FILE, hex},
     link::Link,
     stream::Stream,
@@ -18,6 +18,7 @@ use crate::{
 /// The work on one content.
 pub(super) struct Work<'a> {
     pub about: &'a About<'a>,
+    pub whose: Whose,
     pub outbox: Outbox,
     pub link: Link<'a>,
     pub builder: BatchBuilder,

@@ -16,6 +16,7 @@
 
 use lastwords_record::{
     Clock, Guest, Host, Origin, Source,
+    encoding::Encoding,
     stamp::{StampState, boots::Boot},
 };
 use serde::{Deserialize, Serialize};
@@ -181,6 +182,12 @@ pub struct Voice {
     /// When the kernel started, for a file whose lines have its clock alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "boots")]
     pub boots: Vec<Boot>,
+    /// How the text is written.
+    #[serde(default, skip_serializing_if = "Encoding::is_bytes")]
+    pub encoding: Encoding,
+    /// By which rules lines become rows ([`FORMING`](crate::form::FORMING)); 0: as the first programs did.
+    #[serde(default)]
+    pub forming: u8,
 }
 
 impl Voice {

@@ -258,6 +258,7 @@ impl Shipper {
             if whole && ready.content.plain().is_none() {
                 ready.size = position + length as u64;
             }
+            ready.learn_encoding(bytes);
             let ending = if whole { ready.ending(now, patience) } else { Ending::Open };
             let origin = self.builder.origin(&ready.voice.origin());
             let stamp_before = ready.dater.memory();

@@ -2,15 +2,18 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufReader, Read, Seek as _},
+    io::{self, Read},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
+    sync::Arc,
 };
 
-use flate2::bufread::MultiGzDecoder;
 use rustix::fs::OFlags;
 
-use super::fingerprint::{Fingerprint, HEAD_BYTES_MAX};
+use super::{
+    fingerprint::{Fingerprint, HEAD_BYTES_MAX},
+    packed::{Format, MAGIC_BYTES, Packed, Reopen},
+};
 
 /// An open file's content. A file that was renamed or deleted is still there.
 #[derive(Debug)]
@@ -22,25 +25,6 @@ pub enum Content {
     /// Closed for now, for want of descriptors: there is nothing to read.
     Parked,
 }
-
-/// A compressed file, read forward; going back begins anew.
-pub struct Packed {
-    file: File,
-    format: Format,
-    decoder: Box<dyn Read + Send>,
-    position: u64,
-}
-
-/// How a file is compressed, as its first bytes say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Gzip,
-    Zstd,
-}
-
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const PACKED_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Opens a regular file. Whatever else has a name in a folder of logs is left alone: opening a pipe waits for its writer,
 /// and is noticed by it.
@@ -64,17 +48,23 @@ impl Content {
     /// # Errors
     /// Where it cannot be read.
     pub fn open(file: File) -> io::Result<Content> {
-        let mut magic = [0; 4];
+        let mut magic = [0; MAGIC_BYTES];
         let length = file.read_at(&mut magic, 0)?;
-        let found = magic.get(..length).unwrap_or_default();
-        let format = if found.starts_with(&GZIP_MAGIC) {
-            Format::Gzip
-        } else if found.starts_with(&ZSTD_MAGIC) {
-            Format::Zstd
-        } else {
+        let Some(format) = Format::of(magic.get(..length).unwrap_or_default()) else {
             return Ok(Content::Plain(file));
         };
-        Ok(Content::Packed(Box::new(Packed::new(file, format)?)))
+        let file = Arc::new(file);
+        Content::read_forward(Arc::new(move || {
+            format.decoder(Box::new(Forward { file: Arc::clone(&file), position: 0 }))
+        }))
+    }
+
+    /// A content that can only be read forward, and begun anew.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn read_forward(reopen: Reopen) -> io::Result<Content> {
+        Ok(Content::Packed(Box::new(Packed::new(reopen)?)))
     }
 
     /// The content of the regular file at a path.
@@ -101,24 +91,49 @@ impl Content {
     /// # Errors
     /// Where it cannot be read or decompressed.
     pub fn read_at(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Content::Packed(packed) = self {
-            packed.go_to(position)?;
+        match self.read_readable(position, buffer) {
+            (length, Ok(())) => Ok(length),
+            (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// As [`Content::read_at`], and what was read before an error with it.
+    pub fn read_readable(&mut self, position: u64, buffer: &mut [u8]) -> (usize, io::Result<()>) {
+        if let Content::Packed(packed) = self
+            && let Err(error) = packed.go_to(position)
+        {
+            return (0, Err(error));
         }
         let mut length = 0;
         while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
             let read = match self {
                 Content::Plain(file) => file.read_at(rest, position + length as u64),
                 Content::Packed(packed) => packed.read(rest),
-                Content::Parked => return Err(io::ErrorKind::NotFound.into()),
+                Content::Parked => Err(io::ErrorKind::NotFound.into()),
             };
             match read {
                 Ok(0) => break,
                 Ok(read) => length += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (length, Err(error)),
             }
         }
-        Ok(length)
+        (length, Ok(()))
+    }
+
+    /// What reads it from its beginning on, as often as is wanted.
+    ///
+    /// # Errors
+    /// Where its descriptor cannot be duplicated, or it is closed.
+    pub fn reopen(&self) -> io::Result<Reopen> {
+        match self {
+            Content::Plain(file) => {
+                let file = Arc::new(file.try_clone()?);
+                Ok(Arc::new(move || Ok(Box::new(Forward { file: Arc::clone(&file), position: 0 }))))
+            }
+            Content::Packed(packed) => Ok(packed.reopen()),
+            Content::Parked => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// The bytes by which it is recognised.
@@ -156,56 +171,16 @@ impl Content {
     }
 }
 
-impl Packed {
-    fn new(file: File, format: Format) -> io::Result<Packed> {
-        let mut again = file.try_clone()?;
-        again.rewind()?;
-        let reader = BufReader::with_capacity(PACKED_BUFFER_BYTES, again);
-        let decoder: Box<dyn Read + Send> = match format {
-            Format::Gzip => Box::new(MultiGzDecoder::new(reader)),
-            Format::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
-        };
-        Ok(Packed { file, format, decoder, position: 0 })
-    }
-
-    fn go_to(&mut self, position: u64) -> io::Result<()> {
-        if position < self.position {
-            *self = Packed::new(self.file.try_clone()?, self.format)?;
-        }
-        let skipped = position - self.position;
-        let found = io::copy(&mut self.by_ref().take(skipped), &mut io::sink())?;
-        if found < skipped {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the content is shorter than what was read of it before",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Reads to the end; an error where it is cut off, as one that is still being compressed is.
-    ///
-    /// # Errors
-    /// Where it cannot be decompressed whole.
-    pub fn check(&mut self) -> io::Result<()> {
-        self.go_to(0)?;
-        io::copy(self, &mut io::sink()).map(drop)
-    }
+/// A file that is read forward, whatever place others have in it.
+struct Forward {
+    file: Arc<File>,
+    position: u64,
 }
 
-impl Read for Packed {
+impl Read for Forward {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.decoder.read(buffer)?;
+        let read = self.file.read_at(buffer, self.position)?;
         self.position += read as u64;
         Ok(read)
-    }
-}
-
-impl std::fmt::Debug for Packed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Packed")
-            .field("format", &self.format)
-            .field("position", &self.position)
-            .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use lastwords_record::encoding::Encoding;
+
 use super::{content::Content, fingerprint::Fingerprint, identity::FileState};
 use crate::{
     form::{Dater, Ending},
@@ -42,6 +44,8 @@ pub struct Followed {
     pub deleted: bool,
     /// The plan knows that it has no name any more and was read to its end: after a restart nobody looks for it.
     pub settled: bool,
+    /// How its text is written is known.
+    knows_encoding: bool,
     /// Nothing will be added: it was truncated or is a finished copy. What is left is read to the end.
     pub finished: bool,
 }
@@ -77,6 +81,7 @@ impl Followed {
             left: false,
             deleted: false,
             settled: false,
+            knows_encoding: false,
             finished: false,
         }
     }
@@ -129,6 +134,22 @@ impl Followed {
             if self.is_itself().unwrap_or_default() {
                 self.note_beginning();
             }
+        }
+    }
+
+    /// Finds out how its text is written, from its beginning: of `read`, where that stands there.
+    pub fn learn_encoding(&mut self, read: &[u8]) {
+        if self.knows_encoding {
+            return;
+        }
+        let found = match self.state.position {
+            0 => Encoding::of(read),
+            _ => self.content.head().ok().and_then(|head| Encoding::of(&head)),
+        };
+        if let Some(encoding) = found {
+            self.knows_encoding = true;
+            self.voice.encoding = encoding;
+            self.dater.read_as(encoding);
         }
     }
 

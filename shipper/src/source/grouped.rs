@@ -119,6 +119,11 @@ impl Grouped {
         self.cursor.clone_from(&self.seen);
     }
 
+    /// Whether a crash is open.
+    pub fn is_open(&self) -> bool {
+        self.pending.is_open()
+    }
+
     /// Whether a feed should be sent at once.
     pub fn is_full(&self) -> bool {
         self.bytes >= FEED_BYTES_MAX / 2

@@ -1,5 +1,6 @@
 //! systemd's journal, read through `journalctl --output=export`: a static binary cannot link libsystemd. All fields
-//! of an entry are kept; the cursor is the journal's own.
+//! of an entry are kept; the cursor is the journal's own, with what finds the way where that leads nowhere
+//! ([`journal_cursor`](super::journal_cursor)).
 
 use std::{
     io::Read,
@@ -8,52 +9,71 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lastwords_record::{Host, Origin, Source, TimeBasis};
+use lastwords_record::{Host, Origin, Source};
 use lastwords_runtime::now_ns;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::{
-    FedRecord, FeedSender, FeedSource, SourceError, Stop,
-    export::{Entry, next_entry},
+    FeedSender, FeedSource, SourceError, Stop,
+    export::{Entry, EntryBuffer},
     grouped::Grouped,
-    kernel_entry::severity_number,
+    journal_cursor::Cursor,
+    journal_entry, loss_event,
 };
+use crate::config::JournalOptions;
 
 /// Reads the journal of this machine.
 #[derive(Debug)]
 pub struct Journald {
     program: String,
     host: Host,
+    options: JournalOptions,
 }
 
 const POLL: Duration = Duration::from_millis(100);
 const READ_BYTES: usize = 256 * 1024;
-/// Longer values are cut as an attribute; the message itself is not.
-const ATTRIBUTE_BYTES_MAX: usize = 4 * 1024;
-/// Fields that become the record itself, or that differ from entry to entry and say nothing else.
-const NOT_ATTRIBUTES: [&str; 6] = [
-    "MESSAGE",
-    "PRIORITY",
-    "SYSLOG_IDENTIFIER",
-    "SYSLOG_TIMESTAMP",
-    "_SOURCE_REALTIME_TIMESTAMP",
-    "_SOURCE_MONOTONIC_TIMESTAMP",
-];
+/// How far back is read where nothing tells where to go on.
+const LOST_WAY_S: u64 = 7 * 86_400;
+
+/// Where reading begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Begin {
+    /// The first time.
+    First,
+    /// With the entry that was read last, which is there to be compared.
+    At,
+    /// By time: the entry that was read last is ahead of the clock.
+    Since(u64),
+}
 
 impl Journald {
     /// The journal of this machine.
-    pub fn new(host: Host) -> Self {
-        Journald { program: "journalctl".to_owned(), host }
+    pub fn new(host: Host, options: JournalOptions) -> Self {
+        Journald { program: "journalctl".to_owned(), host, options }
     }
 
-    fn spawn(&self, cursor: Option<&[u8]>) -> Result<Reader, SourceError> {
+    fn spawn(&self, begin: &Begin, place: Option<&Cursor>) -> Result<Reader, SourceError> {
         let mut command = Command::new(&self.program);
-        command.args(["--output=export", "--follow", "--all", "--no-pager", "--quiet"]);
-        match cursor.and_then(|cursor| std::str::from_utf8(cursor).ok()) {
-            Some(cursor) => command.arg(format!("--after-cursor={cursor}")).arg("--no-tail"),
-            // The first time: this boot, not years.
-            None => command.arg("--boot").arg("--no-tail"),
-        };
+        command.args(["--output=export", "--follow", "--no-tail", "--all", "--no-pager", "--quiet"]);
+        match (begin, place) {
+            (Begin::Since(seconds), _) => {
+                command.arg(format!("--since=@{seconds}"));
+            }
+            (Begin::At, Some(place)) => {
+                command.arg(format!("--cursor={}", place.text));
+            }
+            // This boot, not years, unless that was asked for.
+            _ if !self.options.all_boots => {
+                command.arg("--boot");
+            }
+            _ => {}
+        }
+        if !self.options.namespace.is_empty() {
+            command.arg(format!("--namespace={}", self.options.namespace));
+        }
+        for unit in &self.options.units {
+            command.arg(format!("--unit={unit}"));
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let child = child
             .map_err(|source| SourceError::Io { what: format!("cannot start {}", self.program), source })?;
@@ -79,22 +99,40 @@ impl FeedSource for Journald {
     }
 
     fn run(&mut self, cursor: Option<&[u8]>, feed: &FeedSender, stop: &Stop) -> Result<(), SourceError> {
-        let mut reader = self.spawn(cursor)?;
+        let now_us = now_us();
+        let place = cursor.and_then(|cursor| Cursor::parse(cursor, now_us));
+        let begin = match &place {
+            None => Begin::First,
+            Some(place) if place.is_ahead(now_us) => {
+                tracing::warn!(cursor = %place.text, "the journal's last entry that was read is ahead of the clock; reading goes on by time");
+                match place.right_us / 1_000_000 {
+                    0 => Begin::Since((now_us / 1_000_000).saturating_sub(LOST_WAY_S)),
+                    seconds => Begin::Since(seconds),
+                }
+            }
+            Some(_) => Begin::At,
+        };
+        let mut reader = self.spawn(&begin, place.as_ref())?;
         let Some(mut output) = reader.child.stdout.take() else {
             return Err(SourceError::Unreadable("journalctl has no output".to_owned()));
         };
         let origin =
             Origin { host: self.host.clone(), guest: None, source: Source::Journald, attributes: Vec::new() };
-        let mut grouped = Grouped::new(self.name(), origin);
-        let mut buffer = Vec::new();
+        let grouped = Grouped::new(self.name(), origin);
+        let mut taker = Taker {
+            journald: self,
+            begin,
+            began_at: place.clone(),
+            place: place.unwrap_or_default(),
+            grouped,
+        };
+        let mut buffer = EntryBuffer::default();
         let mut chunk = vec![0; READ_BYTES];
         let mut last_sent = Instant::now();
         while !stop.is_set() {
             if !is_readable(&output)? {
-                grouped.end_silent_group(Instant::now());
-                if let Some(rows) = grouped.take() {
-                    feed.send(rows)?;
-                }
+                taker.grouped.end_silent_group(Instant::now());
+                taker.send(feed)?;
                 continue;
             }
             let length = output.read(&mut chunk).map_err(|source| SourceError::Io {
@@ -102,85 +140,112 @@ impl FeedSource for Journald {
                 source,
             })?;
             if length == 0 {
-                grouped.end_group();
-                if let Some(rows) = grouped.take() {
-                    feed.send(rows)?;
-                }
+                taker.grouped.end_group();
+                taker.send(feed)?;
                 return Err(SourceError::Unreadable(format!(
                     "{} ended: is there a journal here?",
                     self.program
                 )));
             }
-            buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
-            let taken = take_entries(&buffer, &mut grouped, feed)?;
-            buffer.drain(..taken);
-            grouped.end_silent_group(Instant::now());
+            let mut rest = chunk.get(..length).unwrap_or_default();
+            while !rest.is_empty() {
+                let (taken, is_complete) = buffer.push(rest).map_err(|error| {
+                    SourceError::Unreadable(format!("journalctl's output cannot be read: {error}"))
+                })?;
+                rest = rest.get(taken..).unwrap_or_default();
+                if is_complete {
+                    taker.take(&buffer.entry());
+                    buffer.clear();
+                    if taker.grouped.is_full() {
+                        taker.send(feed)?;
+                    }
+                }
+            }
+            taker.grouped.end_silent_group(Instant::now());
             // A steady stream of small reads must not wait for a pause.
             if last_sent.elapsed() >= POLL {
                 last_sent = Instant::now();
-                if let Some(rows) = grouped.take() {
-                    feed.send(rows)?;
-                }
+                taker.send(feed)?;
             }
         }
         Ok(())
     }
 }
 
-/// Pushes every whole entry of the buffer; gives the bytes that they took.
-fn take_entries(buffer: &[u8], grouped: &mut Grouped, feed: &FeedSender) -> Result<usize, SourceError> {
-    let mut taken = 0;
-    while let Some((entry, length)) = next_entry(buffer.get(taken..).unwrap_or_default())
-        .map_err(|error| SourceError::Unreadable(format!("journalctl's output cannot be read: {error}")))?
-    {
-        taken += length;
-        if let Some(cursor) = entry.get("__CURSOR") {
-            let kernel = entry.text("_TRANSPORT") == Some("kernel");
-            grouped.push(fed_record(&entry), cursor.to_vec(), kernel, Instant::now());
-        }
-        if grouped.is_full()
-            && let Some(rows) = grouped.take()
-        {
+/// Takes entries that were not read before.
+struct Taker<'a> {
+    journald: &'a Journald,
+    begin: Begin,
+    /// Up to where was read before.
+    began_at: Option<Cursor>,
+    place: Cursor,
+    grouped: Grouped,
+}
+
+impl Taker<'_> {
+    fn send(&mut self, feed: &FeedSender) -> Result<(), SourceError> {
+        if let Some(rows) = self.grouped.take() {
             feed.send(rows)?;
         }
+        Ok(())
     }
-    Ok(taken)
+
+    fn take(&mut self, entry: &Entry<'_>) {
+        let Some(cursor) = entry.text("__CURSOR") else { return };
+        let time_us = journal_entry::realtime_us(entry);
+        if !self.is_new(cursor, time_us) {
+            return;
+        }
+        self.place.pass(cursor, time_us, now_us());
+        let unit = entry.text("_SYSTEMD_UNIT").unwrap_or_default();
+        if self.journald.options.exclude_units.iter().any(|excluded| excluded == unit) {
+            return;
+        }
+        if entry.cut_bytes > 0 {
+            let title = format!("{} bytes of a message in the journal were too many", entry.cut_bytes);
+            self.lose(cursor, title, &[("bytes", entry.cut_bytes)]);
+        }
+        let is_kernels = journal_entry::is_kernels(entry);
+        for record in journal_entry::records(entry, now_ns()) {
+            self.grouped.push(record, self.place.to_bytes(), is_kernels, Instant::now());
+        }
+    }
+
+    /// Whether an entry was not read before. The first one says whether the place is there at which reading goes on.
+    fn is_new(&mut self, cursor: &str, time_us: Option<u64>) -> bool {
+        let Some(began_at) = &self.began_at else { return true };
+        if let Begin::Since(_) = self.begin {
+            let is_earlier = time_us.is_some_and(|time_us| time_us <= began_at.right_us);
+            return !is_earlier && !began_at.has_passed(cursor);
+        }
+        let began_at = self.began_at.take().unwrap_or_default();
+        if began_at.text == cursor {
+            return false;
+        }
+        match began_at.missing_before(cursor) {
+            Some(missing) if missing > 0 => {
+                let title =
+                    format!("up to {missing} entries of the journal were vacuumed before they were read");
+                tracing::warn!(missing, "{title}");
+                self.lose(cursor, title, &[("records", missing)]);
+            }
+            Some(_) => {}
+            None => tracing::warn!(
+                after = %began_at.text,
+                "the journal was begun anew: the entry that was read last is gone, and so is what was not read behind it"
+            ),
+        }
+        true
+    }
+
+    fn lose(&mut self, cursor: &str, title: String, lost: &[(&str, u64)]) {
+        let key = format!("journald {cursor}");
+        self.grouped.push_event(loss_event(&self.journald.host, now_ns(), key, title, lost));
+    }
 }
 
-fn fed_record(entry: &Entry<'_>) -> FedRecord {
-    let now_ns = now_ns();
-    let written_us =
-        entry.number("_SOURCE_REALTIME_TIMESTAMP").or_else(|| entry.number("__REALTIME_TIMESTAMP"));
-    let written_ns = written_us.and_then(|us| i64::try_from(us).ok()).and_then(|us| us.checked_mul(1_000));
-    let named = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.text("_COMM")).unwrap_or_default();
-    // What the kernel says is the kernel's, whatever it is called.
-    let program = if entry.text("_TRANSPORT") == Some("kernel") { "kernel" } else { named };
-    FedRecord {
-        time_ns: written_ns.unwrap_or(now_ns),
-        observed_ns: now_ns,
-        // An entry may have several lines; the last line's end belongs to none.
-        body: entry
-            .get("MESSAGE")
-            .map(|text| text.strip_suffix(b"\n").unwrap_or(text))
-            .unwrap_or_default()
-            .to_vec(),
-        severity: entry
-            .number("PRIORITY")
-            .and_then(|level| u8::try_from(level).ok())
-            .map_or(0, severity_number),
-        program: program.to_owned(),
-        time_basis: if written_ns.is_some() { TimeBasis::Journal } else { TimeBasis::Observed },
-        attributes: entry.fields().filter_map(attribute).collect(),
-    }
-}
-
-fn attribute((name, value): (&[u8], &[u8])) -> Option<(String, String)> {
-    let name = std::str::from_utf8(name).ok()?;
-    if name.starts_with("__") || NOT_ATTRIBUTES.contains(&name) {
-        return None;
-    }
-    let value = value.get(..ATTRIBUTE_BYTES_MAX.min(value.len()))?;
-    Some((name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+fn now_us() -> u64 {
+    u64::try_from(now_ns() / 1_000).unwrap_or_default()
 }
 
 fn is_readable(output: &impl AsFd) -> Result<bool, SourceError> {
@@ -199,7 +264,9 @@ fn is_readable(output: &impl AsFd) -> Result<bool, SourceError> {
 mod tests {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
 
-    use super::*;
+    use lastwords_record::TimeBasis;
+
+    use super::{super::FedRecord, *};
 
     const ENTRIES: &str = "__CURSOR=c1\n__REALTIME_TIMESTAMP=1000001\nMESSAGE=one\nPRIORITY=3\nSYSLOG_IDENTIFIER=sshd\n_PID=7\n_TRANSPORT=syslog\n\n\
 __CURSOR=c2\n__REALTIME_TIMESTAMP=2000002\nMESSAGE=Kernel panic - not syncing: x\n_TRANSPORT=kernel\n\n\
@@ -225,6 +292,7 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
         Journald {
             program: program.display().to_string(),
             host: Host { name: "h".into(), machine_id: String::new() },
+            options: JournalOptions::default(),
         }
     }
 
@@ -235,7 +303,7 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
         let mut journald = journald;
         let reader = std::thread::spawn(move || journald.run(cursor, &sender, &stopping));
         let mut feeds = Vec::new();
-        while feeds.last().is_none_or(|feed: &super::super::Feed| feed.cursor != b"c3") {
+        while feeds.last().is_none_or(|feed: &super::super::Feed| !feed.cursor.starts_with(b"c3")) {
             feeds.push(receiver.blocking_recv().unwrap());
         }
         stop.set();
@@ -263,11 +331,71 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
     #[test]
     fn reading_goes_on_after_the_cursor() {
         let folder = tempfile::tempdir().unwrap();
-        run(journald(folder.path()), Some(b"s=1;i=2"));
-        assert!(
-            std::fs::read_to_string(folder.path().join("arguments"))
-                .unwrap()
-                .contains("--after-cursor=s=1;i=2")
+        // The entry that was read last is shown again, and is not read twice.
+        let feeds = run(journald(folder.path()), Some(b"c1 right=1"));
+        let rows: Vec<FedRecord> =
+            feeds.iter().flat_map(|feed| &feed.records).flat_map(|(_, rows)| rows.clone()).collect();
+        assert_eq!((rows.len(), rows[0].program.as_str()), (1, "kernel"));
+        assert_eq!(feeds.last().unwrap().cursor, b"c3 right=2000003");
+        let arguments = std::fs::read_to_string(folder.path().join("arguments")).unwrap();
+        assert!(arguments.contains("--cursor=c1") && !arguments.contains("right"), "{arguments}");
+    }
+
+    const BEHIND: &str = "__CURSOR=s=a;i=9;t=5\n__REALTIME_TIMESTAMP=5\nMESSAGE=behind\n\n\
+                          __CURSOR=c3\n__REALTIME_TIMESTAMP=6\nMESSAGE=last\n\n";
+
+    fn losses(feeds: &[super::super::Feed]) -> Vec<(&str, &str)> {
+        let attributes = feeds.iter().flat_map(|feed| &feed.events).flat_map(|event| &event.attributes);
+        attributes.map(|(name, amount)| (name.as_str(), amount.as_str())).collect()
+    }
+
+    #[test]
+    fn entries_that_were_vacuumed_are_told_as_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let journald = journald(folder.path());
+        std::fs::write(folder.path().join("entries"), BEHIND).unwrap();
+        let feeds = run(journald, Some(b"s=a;i=5;t=1 right=1"));
+        assert_eq!(losses(&feeds), [("records", "3")]);
+        assert_eq!(feeds.iter().map(|feed| feed.records.len()).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn a_place_that_is_ahead_of_the_clock_is_left_for_the_latest_right_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let journald = journald(folder.path());
+        // Entry 4 was read; 9 is new, though its time is far before that of the place.
+        let entries = format!(
+            "__CURSOR=s=a;i=4;t=7\n__REALTIME_TIMESTAMP=4000007\nMESSAGE=read\n\n{}",
+            BEHIND.replace("TIMESTAMP=5", "TIMESTAMP=5000000").replace("TIMESTAMP=6", "TIMESTAMP=6000000")
         );
+        std::fs::write(folder.path().join("entries"), entries).unwrap();
+        let feeds = run(journald, Some(b"s=a;i=4;t=7ffffffffffffff right=4000001"));
+        let arguments = std::fs::read_to_string(folder.path().join("arguments")).unwrap();
+        assert!(arguments.contains("--since=@4") && !arguments.contains("--cursor"), "{arguments}");
+        let rows = feeds.iter().flat_map(|feed| &feed.records).flat_map(|(_, rows)| rows);
+        let bodies: Vec<String> = rows.map(|row| String::from_utf8_lossy(&row.body).into_owned()).collect();
+        assert_eq!((bodies, losses(&feeds)), (vec!["behind".to_owned(), "last".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn what_is_read_can_be_chosen() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journald = journald(folder.path());
+        journald.options = JournalOptions {
+            namespace: "*".to_owned(),
+            all_boots: true,
+            units: vec!["a.service".to_owned()],
+            exclude_units: vec!["b.service".to_owned()],
+        };
+        let entries = format!("__CURSOR=c1\n_SYSTEMD_UNIT=b.service\nMESSAGE=left out\n\n{ENTRIES}");
+        std::fs::write(folder.path().join("entries"), entries).unwrap();
+        let feeds = run(journald, None);
+        let arguments = std::fs::read_to_string(folder.path().join("arguments")).unwrap();
+        assert!(
+            arguments.contains("--namespace=* --unit=a.service") && !arguments.contains("--boot"),
+            "{arguments}"
+        );
+        let rows = feeds.iter().flat_map(|feed| &feed.records).flat_map(|(_, rows)| rows);
+        assert!(rows.clone().count() == 2 && rows.clone().all(|row| row.body != b"left out"));
     }
 }

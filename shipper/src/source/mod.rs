@@ -47,10 +47,13 @@ pub mod fingerprint;
 pub mod followed;
 pub mod grouped;
 pub mod identity;
+pub mod journal_cursor;
+pub mod journal_entry;
 pub mod journald;
 pub mod kernel_entry;
 pub mod kin;
 pub mod kmsg;
+pub mod packed;
 pub mod trace;
 
 /// Bytes of rows in one feed, at most.

@@ -354,3 +354,65 @@ proptest! {
         }
     }
 }
+
+const FREEBSD: &str = "\
+Fatal trap 12: page fault while in kernel mode
+cpuid = 2; apic id = 04
+fault virtual address\t= 0x18
+fault code\t\t= supervisor read data, page not present
+instruction pointer\t= 0x20:0xffffffff80b2a5d1
+stack pointer\t        = 0x28:0xfffffe00b7e1a8f0
+processor eflags\t= interrupt enabled, resume, IOPL = 0
+current process\t\t= 1234 (nginx)
+trap number\t\t= 12
+panic: page fault
+cpuid = 2
+time = 1795186931
+KDB: stack backtrace:
+#0 0xffffffff80c7c5a5 at kdb_backtrace+0x65
+#1 0xffffffff80c2e5d1 at vpanic+0x181
+Uptime: 3d4h5m6s
+";
+const OPENBSD: &str = "\
+panic: kernel diagnostic assertion \"x\" failed: file \"/usr/src/sys/x.c\", line 7
+Stopped at      db_enter+0x10:  popq    %rbp
+db_enter() at db_enter+0x10
+panic(ffffffff81e5a5d1) at panic+0xbf
+ddb{0}> 
+";
+const NETBSD: &str = "\
+panic: trap
+cpu0: Begin traceback...
+vpanic() at netbsd:vpanic+0x140
+snprintf() at netbsd:snprintf
+cpu0: End traceback...
+";
+const ILLUMOS: &str = "\
+panic[cpu3]/thread=fffffe0012345c40: BAD TRAP: type=e (#pf Page fault) rp=fffffe00 addr=18
+fffffe00123456a0 unix:die+df ()
+fffffe00123457b0 unix:trap+e08 ()
+fffffe0012345910 genunix:vnode_lookup+3c ()
+syncing file systems... done
+dumping to /dev/zvol/dsk/rpool/dump, offset 65536, content: kernel
+";
+
+#[test]
+fn panics_of_the_bsds_and_of_illumos_are_one_record_each() {
+    for (name, report) in
+        [("FreeBSD", FREEBSD), ("OpenBSD", OPENBSD), ("NetBSD", NETBSD), ("illumos", ILLUMOS)]
+    {
+        let lines = report.lines().count();
+        let text = format!("before\n{report}---<<BOOT>>---\nafter\n");
+        assert_eq!(records(&text), [1, lines, 1, 1], "{name}: {:#?}", grouped(&text));
+        let tagged: String =
+            report.lines().map(|line| format!("Nov 20 15:02:11 bsd1 kernel: {line}\n")).collect();
+        assert_eq!(records(&tagged), [lines], "{name}");
+    }
+}
+
+#[test]
+fn a_programs_words_about_a_panic_open_no_group() {
+    let text =
+        "Nov 20 15:02:11 hv01 app[7]: panic: runtime error\nNov 20 15:02:11 hv01 app[7]:  more\nother\n";
+    assert_eq!(records(text), [1, 1, 1]);
+}

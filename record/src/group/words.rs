@@ -73,6 +73,9 @@ const OPENINGS: &[&str] = &[
     "Call trace:",
 ];
 
+/// Words with which the BSDs and illumos begin theirs. A program's own panic (Go's) is one record by them, too.
+const FOREIGN_OPENINGS: &[&str] = &["Fatal trap ", "Fatal double fault", "panic: ", "panic[cpu"];
+
 /// Words that within a report belong to it.
 const BODY: &[&str] = &[
     "Call Trace",
@@ -201,6 +204,42 @@ const BODY: &[&str] = &[
     "is freeing memory",
     "locks still held",
     "held by",
+    // The BSDs' and illumos'.
+    "cpuid = ",
+    "apic id = ",
+    "fault virtual address",
+    "fault code",
+    "instruction pointer",
+    "stack pointer",
+    "frame pointer",
+    "code segment",
+    "processor eflags",
+    "current process",
+    "trap number",
+    "KDB: ",
+    "/frame 0x",
+    " 0xffffffff8",
+    "--- trap 0x",
+    "--- syscall",
+    "--- interrupt",
+    "Uptime: ",
+    "Automatic reboot in ",
+    "Stopped at ",
+    "ddb>",
+    "ddb{",
+    "db_enter(",
+    "panic() at ",
+    ") at netbsd:",
+    ": Begin traceback",
+    ": End traceback",
+    "fatal page fault in ",
+    "genunix:",
+    "unix:",
+    "%rsp: ",
+    "syncing file systems",
+    "dumping to /",
+    "goroutine ",
+    "[recovered]",
 ];
 
 /// Words after which nothing more comes.
@@ -208,7 +247,8 @@ const LAST_WORDS: &[&str] = &["---[ end Kernel panic", "Rebooting in ", "Reboot 
 /// Words with which a report says that it is over: what follows may still belong to it.
 const CLOSINGS: &[&str] = &["---[ end trace", "oom_reaper: reaped", "Killed process"];
 /// Words of a kernel that starts.
-const BOOT: &[&str] = &["Linux version ", "Command line: ", "Booting Linux on", "Xen version "];
+const BOOT: &[&str] =
+    &["Linux version ", "Command line: ", "Booting Linux on", "Xen version ", "---<<BOOT>>---"];
 /// Openings that within a report are a part of it, even of one that has said that it is over.
 const SEQUELS: &[&str] = &["Kernel panic", "kernel BUG at", "Call Trace:", "Call trace:"];
 
@@ -217,13 +257,23 @@ const PANICS: &[&str] = &["Kernel panic - not syncing"];
 
 pub(super) struct Words {
     /// Every line goes through this search: by vectors where the machine has them.
-    pub openings: Search,
+    pub openings: Openings,
     pub body: AhoCorasick,
     pub last_words: AhoCorasick,
     pub closings: AhoCorasick,
     pub boot: AhoCorasick,
     pub sequels: AhoCorasick,
     pub panics: AhoCorasick,
+}
+
+/// The search of every line: two, since one takes no more words.
+pub(super) struct Openings(Search, Search);
+
+impl Openings {
+    #[inline]
+    pub fn is_match(&self, line: &[u8]) -> bool {
+        self.0.is_match(line) || self.1.is_match(line)
+    }
 }
 
 pub(super) enum Search {
@@ -243,11 +293,12 @@ impl Search {
 pub(super) static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
     let automaton =
         |words: &[&str]| AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words).ok();
+    let search = |words: &[&str]| match packed::Searcher::new(words) {
+        Some(vectors) => Some(Search::Vectors(vectors)),
+        None => automaton(words).map(Search::Automaton),
+    };
     Some(Words {
-        openings: match packed::Searcher::new(OPENINGS) {
-            Some(vectors) => Search::Vectors(vectors),
-            None => Search::Automaton(automaton(OPENINGS)?),
-        },
+        openings: Openings(search(OPENINGS)?, search(FOREIGN_OPENINGS)?),
         body: automaton(BODY)?,
         last_words: automaton(LAST_WORDS)?,
         closings: automaton(CLOSINGS)?,

@@ -10,10 +10,16 @@ use crate::config::Config;
 /// # Errors
 /// Where the state folder is not ours alone.
 pub fn shipper(config: &Config) -> anyhow::Result<ShipperConfig> {
-    let mut shipper = config.collect.shipper(config.host.clone(), config.data.shipper());
+    let mut shipper = unfitted(config);
     shipper.fit_machine();
     if config.collect.state_dir.is_some() {
         shipper.close_state().context("the shipper's state folder (collect.state_dir) cannot be used")?;
     }
     Ok(shipper)
+}
+
+/// The same as it is configured, whatever this machine has of it.
+#[must_use]
+pub fn unfitted(config: &Config) -> ShipperConfig {
+    config.collect.shipper(config.host.clone(), config.data.shipper())
 }

@@ -9,7 +9,8 @@ use lastwords_config::{Schema, environment, shown};
 use lastwords_runtime::{private, shutdown::stop_signal};
 use lastwords_shipper::{
     config::{self, Flags, Loaded, ShipperSettings},
-    run,
+    run_with_status, serve_status,
+    status::Status,
 };
 
 use arguments::{Command, USAGE};
@@ -75,6 +76,12 @@ fn ship(flags: &Flags) -> anyhow::Result<()> {
         let shutdown = async move {
             stop.await;
         };
-        run(loaded.shipper, loaded.uplink, shutdown).await.map_err(anyhow::Error::from)
+        let status = Status::default();
+        let shipping = run_with_status(loaded.shipper, loaded.uplink, status.clone(), shutdown);
+        let Some(address) = loaded.listen else { return shipping.await.map_err(anyhow::Error::from) };
+        tokio::select! {
+            ended = shipping => ended.map_err(anyhow::Error::from),
+            () = serve_status(address, status, std::future::pending()) => Ok(()),
+        }
     })
 }

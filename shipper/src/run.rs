@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lastwords_record::Compression;
+use lastwords_record::{Compression, Source};
 use lastwords_runtime::{Backoff, now_ns};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -23,6 +23,7 @@ use crate::{
     sample::network::Network,
     shipper::{OutboxError, Shipper, settle},
     source::{Feed, FeedSender, FeedSource, Stop, journald::Journald, kmsg::Kmsg},
+    status::{Notice, Status},
     uplink::{self, Identity, Outgoing, Report, Uplink},
 };
 
@@ -35,6 +36,13 @@ const DRAIN: Duration = Duration::from_secs(5);
 const DELETED_BATCHES_MAX: usize = 64;
 /// How often files are looked at that inotify says nothing about (rotated away, waiting for a line's rest).
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How soon names that changed are looked at.
+const SOON: Duration = Duration::from_millis(20);
+/// How often files in folders are looked at that nobody watches.
+const UNWATCHED_SCAN: Duration = Duration::from_secs(2);
+/// Looking at all files takes at most this part of the time: where names change, and where nothing does.
+const BUSY_SHARE: u32 = 3;
+const IDLE_SHARE: u32 = 400;
 /// Batches that become durable together.
 const SYNC_TOGETHER: usize = 8;
 
@@ -61,10 +69,23 @@ pub async fn run(
     uplink: Uplink,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ShipperError> {
+    run_with_status(config, uplink, Status::default(), shutdown).await
+}
+
+/// The same, telling how it goes.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_status(
+    config: ShipperConfig,
+    uplink: Uplink,
+    status: Status,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ShipperError> {
     let (end, ending) = watch::channel(false);
     let (ready, opened) = tokio::sync::oneshot::channel();
     let handle = Handle::current();
-    let worker = tokio::task::spawn_blocking(move || work(config, uplink, &ending, &handle, ready));
+    let worker = tokio::task::spawn_blocking(move || work(config, uplink, status, &ending, &handle, ready));
     tokio::pin!(worker);
     // Started or failed: a failure to start is an error at once, not at the end.
     let _ = opened.await;
@@ -84,6 +105,7 @@ struct Worker {
     way: Way,
     config: ShipperConfig,
     uplink: Uplink,
+    status: Status,
     next_scan: Instant,
     next_look: Instant,
     next_flush: Instant,
@@ -91,6 +113,8 @@ struct Worker {
     seal_after: Duration,
     /// Something has come that does not wait for that.
     urgent: Arc<Notify>,
+    /// How long no folder is looked at after the last look: looking at many files takes no more than a part of the time.
+    scan_pause: Duration,
 }
 
 /// The way to the uplink, and back. A new epoch takes a new one.
@@ -114,6 +138,7 @@ impl Way {
 fn work(
     config: ShipperConfig,
     uplink: Uplink,
+    status: Status,
     ending: &watch::Receiver<bool>,
     handle: &Handle,
     ready: tokio::sync::oneshot::Sender<()>,
@@ -129,17 +154,22 @@ fn work(
         Some(opened) => opened,
         None => return Ok(()),
     };
+    status.keep_in(&config.state_dir);
+    shipper.set_status(status.clone());
+    if matches!(uplink, Uplink::InProcess(_)) {
+        status.lock().is_connected = true;
+    }
     let giving_up = Stop::default();
     shipper.wait_for_room(giving_up.clone());
     let _watcher = AbortOnDrop(handle.spawn(set_at_end(ending.clone(), giving_up)));
     let way = Way::open(&uplink, &shipper, &config, handle);
     let (sender, feeds) = FeedSender::channel();
     let stop = Stop::default();
-    let sources = start_sources(&config, &shipper, &sender, &stop);
+    let sources = start_sources(&config, &shipper, &sender, &stop, &status);
     let urgent = sender.urgent();
     drop(sender);
     let watch = Watch::new()
-        .inspect_err(|error| tracing::warn!(%error, "no inotify; files are looked at every few moments"))
+        .inspect_err(|error| status.notice("inotify", vec![unwatched("inotify", error)], now_ns()))
         .ok();
     let now = Instant::now();
     let (next_scan, next_look, next_flush) = (now, now, now);
@@ -151,11 +181,13 @@ fn work(
         way,
         config,
         uplink,
+        status,
         next_scan,
         next_look,
         next_flush,
         seal_after,
         urgent,
+        scan_pause: Duration::ZERO,
     };
     let _ = ready.map(|ready| ready.send(()));
     let outcome = worker.follow(ending, handle);
@@ -233,15 +265,32 @@ impl Worker {
         let changes = self.watch.as_mut().map(Watch::changes).unwrap_or_default();
         if changes.names {
             // Renames come in groups: look once for all of them, soon.
-            self.next_scan = self.next_scan.min(now + Duration::from_millis(20));
+            self.next_scan = self.next_scan.min(now + SOON.max(self.scan_pause));
         }
         self.shipper.touched(&changes.written);
         if now >= self.next_scan {
-            self.next_scan = now + self.config.rescan_interval;
             let folders = self.shipper.scan(Moment::now())?;
-            if let Some(watch) = &mut self.watch {
-                watch.add(&folders);
-            }
+            let unwatched = match &mut self.watch {
+                Some(watch) => {
+                    let unwatched = watch.add(&folders);
+                    let notices = unwatched
+                        .first()
+                        .map(|(folder, error)| unwatched_notice(folder, error, unwatched.len()));
+                    self.status.notice("inotify", notices.into_iter().collect(), now_ns());
+                    !unwatched.is_empty()
+                }
+                None => true,
+            };
+            let took = now.elapsed();
+            self.scan_pause = took * BUSY_SHARE;
+            // What nobody tells of is looked at more often.
+            let interval = if unwatched {
+                self.config.rescan_interval.min(UNWATCHED_SCAN)
+            } else {
+                self.config.rescan_interval
+            };
+            self.next_scan = now + interval.max(took * IDLE_SHARE);
+            self.status.save();
         }
         Ok(())
     }
@@ -401,12 +450,16 @@ fn start_sources(
     shipper: &Shipper,
     feed: &FeedSender,
     stop: &Stop,
+    status: &Status,
 ) -> Vec<std::thread::JoinHandle<()>> {
     let mut sources: Vec<Box<dyn FeedSource>> = Vec::new();
     if config.kmsg {
         match Kmsg::new(config.host.clone()) {
             Ok(source) => sources.push(Box::new(source)),
-            Err(error) => tracing::warn!(%error, "the kernel's ring is not read"),
+            Err(error) => {
+                status.failed(Source::Kmsg, &error.to_string(), now_ns());
+                tracing::warn!(%error, "the kernel's ring is not read");
+            }
         }
     }
     if config.journald {
@@ -418,19 +471,52 @@ fn start_sources(
     let start = |source: Box<dyn FeedSource>| {
         let name = source.name().to_owned();
         let cursor = shipper.cursor(&name).map(<[u8]>::to_vec);
-        let (feed, stop) = (feed.clone(), stop.clone());
+        let (feed, stop, status) = (feed.clone(), stop.clone(), status.clone());
         let thread = std::thread::Builder::new().name(name.clone());
         thread
-            .spawn(move || keep_running(source, cursor, &feed, &stop))
+            .spawn(move || keep_running(source, cursor, &feed, &stop, &status))
             .inspect_err(|error| tracing::error!(source = %name, %error, "cannot be started"))
             .ok()
     };
     sources.into_iter().filter_map(start).collect()
 }
 
+/// The kind of a feed's rows.
+fn kind_of(name: &str) -> Source {
+    match name {
+        "kmsg" => Source::Kmsg,
+        "journald" => Source::Journald,
+        _ => Source::Sample,
+    }
+}
+
+fn unwatched(about: &str, error: &std::io::Error) -> Notice {
+    Notice::new(
+        about,
+        format!(
+            "changes in folders are not told by the kernel ({error}): files are looked at every few seconds"
+        ),
+        "raise fs.inotify.max_user_instances and fs.inotify.max_user_watches (sysctl)",
+    )
+}
+
+fn unwatched_notice(folder: &std::path::Path, error: &std::io::Error, count: usize) -> Notice {
+    let about = folder.display().to_string();
+    let notice = unwatched(&about, error);
+    Notice { found: format!("{about} and {} more folders: {}", count - 1, notice.found), ..notice }
+}
+
 /// Runs a source again after a pause where it failed: with the cursor of the last feed that it handed over, or that of
 /// its first start where it handed over none.
-fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: &FeedSender, stop: &Stop) {
+fn keep_running(
+    mut source: Box<dyn FeedSource>,
+    cursor: Option<Vec<u8>>,
+    feed: &FeedSender,
+    stop: &Stop,
+    status: &Status,
+) {
+    let kind = kind_of(source.name());
+    status.begin(kind);
     let mut backoff = Backoff::default();
     while !stop.is_set() {
         let cursor = feed.last_cursor(source.name()).or_else(|| cursor.clone());
@@ -439,6 +525,10 @@ fn keep_running(mut source: Box<dyn FeedSource>, cursor: Option<Vec<u8>>, feed: 
             Err(crate::source::SourceError::Closed(_)) => return,
             Err(error) => {
                 let pause = backoff.pause();
+                status.failed(kind, &error.to_string(), now_ns());
+                let way_out = "see what the message says; the source is started again by itself";
+                let found = format!("{} cannot be read: {error}", source.name());
+                status.happened(Notice::new(source.name(), found, way_out), now_ns());
                 tracing::warn!(source = source.name(), %error, ?pause, "a source failed; starting it again");
                 let until = Instant::now() + pause;
                 while !stop.is_set() && Instant::now() < until {
@@ -487,7 +577,9 @@ mod tests {
         {
             let (feed, mut feeds) = FeedSender::channel();
             let (started_with, starts) = std::sync::mpsc::channel();
-            keep_running(Box::new(Counting { failures: 1, started_with }), first, &feed, &Stop::default());
+            let status = Status::default();
+            let source = Box::new(Counting { failures: 1, started_with });
+            keep_running(source, first, &feed, &Stop::default(), &status);
             drop(feed);
             assert_eq!(starts.iter().collect::<Vec<_>>(), expected);
             let mut cursors = Vec::new();

@@ -290,7 +290,7 @@ impl Shipper {
         let next = async {
             loop {
                 match self.reports.recv().await.expect("the uplink goes on") {
-                    Report::Clock(_) => {}
+                    Report::Clock(_) | Report::Connection { .. } => {}
                     report => return report,
                 }
             }

@@ -8,6 +8,7 @@ use crate::{
 };
 use lastwords_config::environment;
 use lastwords_runtime::shutdown::stop_signal;
+use lastwords_shipper::{run_with_status, serve_status, status::Status};
 
 /// Runs until a signal.
 ///
@@ -29,6 +30,14 @@ pub async fn run(ship: &ShipArgs) -> anyhow::Result<Outcome> {
         let signal = stop.await;
         tracing::info!(signal, "stopping");
     };
-    lastwords_shipper::run(collect::shipper(&config)?, uplink, stopped).await?;
+    let status = Status::default();
+    let shipping = run_with_status(collect::shipper(&config)?, uplink, status.clone(), stopped);
+    match config.ship_listen() {
+        None => shipping.await?,
+        Some(address) => tokio::select! {
+            ended = shipping => ended?,
+            () = serve_status(address, status, std::future::pending()) => {}
+        },
+    }
     Ok(Outcome::Done)
 }

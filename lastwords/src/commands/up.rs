@@ -12,7 +12,7 @@ use lastwords_api::{
     server::{self, Listener, bind_unix},
 };
 use lastwords_ingester::{Speakers, audit::watch, connections, serve_grpc};
-use lastwords_shipper::Uplink;
+use lastwords_shipper::{Uplink, run_with_status, status::Status};
 use tokio::{
     net::{TcpListener, UnixListener},
     task::JoinSet,
@@ -51,9 +51,10 @@ pub async fn run(up: &UpArgs) -> anyhow::Result<Outcome> {
 
     let shutdown = CancellationToken::new();
     let mut parts = Parts::new();
-    let api = Arc::new(api(&pipeline, &config, &gate));
+    let collected = Status::default();
+    let api = Arc::new(api(&pipeline, &config, &gate, &collected));
     serve(listeners, &config, &pipeline, &api, gate, &shutdown, &mut parts)?;
-    collect(&config, &pipeline, &shutdown, &mut parts)?;
+    collect(&config, &pipeline, collected, &shutdown, &mut parts)?;
     audit(&pipeline, &shutdown, &mut parts);
     api.set_ready(true);
     tracing::info!(data = %config.data.root().display(), host = config.host.name, "up");
@@ -132,10 +133,12 @@ fn why(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>
     }
 }
 
-fn api(pipeline: &Pipeline, config: &Config, gate: &Gate) -> Api {
-    let (direct, gate) = (pipeline.direct.clone(), gate.metrics());
+fn api(pipeline: &Pipeline, config: &Config, gate: &Gate, collected: &Status) -> Api {
+    let (direct, gate, collected) = (pipeline.direct.clone(), gate.metrics(), collected.clone());
     let (store, known, rules) = (pipeline.open.store.clone(), config.known.clone(), config.rules.clone());
-    let api = Api::new(Service::new(store, known, rules), move || direct.metrics() + &gate());
+    let api = Api::new(Service::new(store, known, rules), move || {
+        direct.metrics() + &gate() + &collected.metrics()
+    });
     api.known_as(config.listen.http_names.clone())
 }
 
@@ -205,6 +208,7 @@ fn audit(pipeline: &Pipeline, shutdown: &CancellationToken, parts: &mut Parts) {
 fn collect(
     config: &Config,
     pipeline: &Pipeline,
+    collected: Status,
     shutdown: &CancellationToken,
     parts: &mut Parts,
 ) -> anyhow::Result<()> {
@@ -215,7 +219,10 @@ fn collect(
     let (shipper, uplink) = (collect::shipper(config)?, Uplink::InProcess(pipeline.deliver()));
     let stop = shutdown.clone().cancelled_owned();
     parts.spawn(async move {
-        ("this machine's shipper", lastwords_shipper::run(shipper, uplink, stop).await.map_err(Into::into))
+        (
+            "this machine's shipper",
+            run_with_status(shipper, uplink, collected, stop).await.map_err(Into::into),
+        )
     });
     Ok(())
 }

@@ -21,6 +21,7 @@ mod store;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -173,6 +174,7 @@ pub struct Config {
     pub known: Known,
     /// Where `ship` sends to.
     pub uplink: Option<Uplink>,
+    ship_listen: Option<SocketAddr>,
     /// Kafka, where `ingest` and `write` meet.
     pub kafka: Option<KafkaOptions>,
     /// The ClickHouse server; none: the engine in the data folder.
@@ -245,6 +247,7 @@ impl Settings {
             known: Known { memory_bytes_max: self.query.memory_max.map(|size| size.0), ..known },
             rules,
             uplink: self.ship.check()?,
+            ship_listen: self.ship.check_listen()?,
             kafka: self.kafka.check(environment)?,
             store: self.store.check(environment)?,
             grace: Duration::from_secs(self.grace_seconds),
@@ -284,6 +287,12 @@ impl Config {
     /// File, line and key of what cannot be used.
     pub fn listen_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
         self.listen.security.load().map_err(|invalid| self.layers.place(invalid))
+    }
+
+    /// Where `ship` serves its status; none: nowhere.
+    #[must_use]
+    pub fn ship_listen(&self) -> Option<SocketAddr> {
+        self.ship_listen
     }
 
     /// `[ship.tls]`, also where a flag names the ingester.

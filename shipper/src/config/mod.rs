@@ -33,7 +33,7 @@ pub use host::HostSettings;
 pub use journal::{JournalOptions, JournalSettings};
 pub use lastwords_config::ConfigError;
 pub use limits::LimitSettings;
-pub use ship::{ShipSettings, ShipTlsSettings};
+pub use ship::{DEFAULT_LISTEN, ShipSettings, ShipTlsSettings};
 pub use shipper::ShipperConfig;
 
 use crate::uplink::Uplink;
@@ -75,6 +75,8 @@ pub struct Loaded {
     pub shipper: ShipperConfig,
     /// Where it sends to.
     pub uplink: Uplink,
+    /// Where its status is served; none: nowhere.
+    pub listen: Option<std::net::SocketAddr>,
     /// The settings, with what nobody said.
     pub settings: ShipperSettings,
     /// The file, the variables and the flags.
@@ -105,7 +107,8 @@ pub fn load(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Resu
     }
     let mut settings: ShipperSettings = layers.read(&schema)?;
     let (shipper, uplink) = resolve(&mut settings, environment).map_err(|invalid| layers.place(invalid))?;
-    Ok(Loaded { shipper, uplink, settings, layers })
+    let listen = settings.ship.check_listen().map_err(|invalid| layers.place(invalid))?;
+    Ok(Loaded { shipper, uplink, listen, settings, layers })
 }
 
 /// Opens a file that may have been written with former names. It goes on meaning what it meant: then no files were
@@ -141,6 +144,7 @@ fn resolve(
         return Err(Invalid::new("ship", message));
     };
     settings.ship.check_files()?;
+    settings.ship.listen.get_or_insert_with(|| DEFAULT_LISTEN.to_owned());
     Ok((collect.shipper(host, DEFAULT_STATE_DIR.into()), uplink))
 }
 

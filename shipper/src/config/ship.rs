@@ -1,5 +1,7 @@
 //! `[ship]`: where batches are sent to.
 
+use std::net::SocketAddr;
+
 use lastwords_config::{FilePath, Invalid};
 use lastwords_runtime::{
     address::{carries_secrets, redacted},
@@ -19,6 +21,8 @@ pub struct ShipSettings {
     pub socket: Option<FilePath>,
     /// TLS to the ingester; none: plain text.
     pub tls: Option<ShipTlsSettings>,
+    /// Where `/metrics`, `/healthz` and `/readyz` of the shipper are served, or `off`.
+    pub listen: Option<String>,
 }
 
 /// `[ship.tls]`
@@ -36,7 +40,23 @@ pub struct ShipTlsSettings {
 
 const INGESTER: &str = "ship.ingester";
 
+/// Where a shipper serves what it tells about itself.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:4321";
+const OFF: &str = "off";
+
 impl ShipSettings {
+    /// Where the shipper's own status is served; none: nowhere.
+    ///
+    /// # Errors
+    /// Where the address cannot be used.
+    pub fn check_listen(&self) -> Result<Option<SocketAddr>, Invalid> {
+        let text = self.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
+        if text == OFF {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| Invalid::wanted("ship.listen", "ADDRESS:PORT or off", text))
+    }
+
     /// Where to send to; none: nowhere. Reads no file.
     ///
     /// # Errors

@@ -7,5 +7,5 @@
 mod pattern;
 mod watch;
 
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Pattern, PatternError, Refused, Walked};
 pub use watch::{Changes, Watch};

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fs, io,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     str::FromStr,
@@ -115,10 +115,30 @@ impl Pattern {
         segments_match(&self.segments, &names)
     }
 
-    /// Finds the files that are meant, and the folders that were looked into. What cannot be read is left out.
-    pub fn walk(&self, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) {
-        walk(Path::new("/"), &self.segments, files, folders);
+    /// Finds the files that are meant, and the folders that were looked into.
+    pub fn walk(&self, walked: &mut Walked) {
+        walk(Path::new("/"), &self.segments, walked);
     }
+}
+
+/// What globs have led to.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// Files.
+    pub files: Vec<PathBuf>,
+    /// Folders that were looked into.
+    pub folders: Vec<PathBuf>,
+    /// What may not be looked into.
+    pub refused: Vec<Refused>,
+}
+
+/// What is there and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why.
+    pub why: String,
 }
 
 fn segments_match(segments: &[Segment], names: &[&OsStr]) -> bool {
@@ -132,40 +152,71 @@ fn segments_match(segments: &[Segment], names: &[&OsStr]) -> bool {
     }
 }
 
-fn walk(folder: &Path, segments: &[Segment], files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) {
+fn walk(folder: &Path, segments: &[Segment], walked: &mut Walked) {
     match segments.split_first() {
         None => {}
         Some((Segment::Literal(name), [])) => {
-            folders.push(folder.to_owned());
+            walked.folders.push(folder.to_owned());
             let path = folder.join(name);
-            if path.is_file() {
-                files.push(path);
+            match fs::metadata(&path) {
+                Ok(found) if found.is_file() => walked.files.push(path),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    walked.refuse(folder, &error)
+                }
+                _ => {}
             }
         }
-        Some((Segment::Literal(name), rest)) => walk(&folder.join(name), rest, files, folders),
+        Some((Segment::Literal(name), rest)) => walk(&folder.join(name), rest, walked),
         Some((Segment::AnyFolders, rest)) => {
-            walk(folder, rest, files, folders);
-            for entry in entries(folder).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-                walk(&entry.path(), segments, files, folders);
+            walk(folder, rest, walked);
+            let entries = walked.entries(folder);
+            for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+                walk(&entry.path(), segments, walked);
             }
-            folders.push(folder.to_owned());
+            walked.folders.push(folder.to_owned());
         }
         Some((glob, rest)) => {
-            folders.push(folder.to_owned());
-            for entry in entries(folder).filter(|entry| glob.matches(&entry.file_name())) {
+            walked.folders.push(folder.to_owned());
+            let entries = walked.entries(folder);
+            for entry in entries.filter(|entry| glob.matches(&entry.file_name())) {
                 let path = entry.path();
-                if rest.is_empty() && path.is_file() {
-                    files.push(path);
-                } else if !rest.is_empty() && path.is_dir() {
-                    walk(&path, rest, files, folders);
+                let Ok(kind) = entry.file_type() else { continue };
+                let (is_file, is_dir) = match kind.is_symlink() {
+                    true => (path.is_file(), path.is_dir()),
+                    false => (kind.is_file(), kind.is_dir()),
+                };
+                if rest.is_empty() && is_file {
+                    walked.files.push(path);
+                } else if !rest.is_empty() && is_dir {
+                    walk(&path, rest, walked);
                 }
             }
         }
     }
 }
 
-fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
-    fs::read_dir(folder).into_iter().flatten().flatten()
+impl Walked {
+    fn entries(&mut self, folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => Some(entries),
+            Err(error) => {
+                // What is not there may come.
+                let is_absent =
+                    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+                if !is_absent {
+                    self.refuse(folder, &error);
+                }
+                None
+            }
+        };
+        entries.into_iter().flatten().flatten()
+    }
+
+    fn refuse(&mut self, path: &Path, error: &io::Error) {
+        if self.refused.iter().all(|refused| refused.path != path) {
+            self.refused.push(Refused { path: path.to_owned(), why: error.to_string() });
+        }
+    }
 }
 
 #[cfg(test)]
@@ -253,10 +304,10 @@ mod tests {
             fs::write(path, "x").unwrap();
         }
         let pattern: Pattern = format!("{}/**/*.log", root.path().display()).parse().unwrap();
-        let (mut files, mut folders) = (Vec::new(), Vec::new());
-        pattern.walk(&mut files, &mut folders);
-        files.sort();
-        assert_eq!(files, ["a.log", "b/c.log", "b/d/e.log"].map(|path| root.path().join(path)));
-        assert!(folders.contains(&root.path().join("b/d")));
+        let mut walked = Walked::default();
+        pattern.walk(&mut walked);
+        walked.files.sort();
+        assert_eq!(walked.files, ["a.log", "b/c.log", "b/d/e.log"].map(|path| root.path().join(path)));
+        assert!(walked.folders.contains(&root.path().join("b/d")) && walked.refused.is_empty());
     }
 }

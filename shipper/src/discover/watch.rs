@@ -1,8 +1,9 @@
 //! What changes in folders, as inotify tells. It only saves time: a slow rescan finds what it misses.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ffi::OsStr,
+    io,
     mem::MaybeUninit,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -18,6 +19,8 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 pub struct Watch {
     inotify: OwnedFd,
     folders: HashMap<i32, PathBuf>,
+    /// Folders that are watched already.
+    watched: HashSet<PathBuf>,
 }
 
 /// What has changed since the last look.
@@ -38,27 +41,31 @@ impl Watch {
         Ok(Watch {
             inotify: inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?,
             folders: HashMap::new(),
+            watched: HashSet::new(),
         })
     }
 
-    /// Watches these folders; those that are watched already stay so.
-    pub fn add(&mut self, folders: &[PathBuf]) {
+    /// Watches these folders; those that are watched already stay so. Gives those that cannot be watched.
+    pub fn add(&mut self, folders: &[PathBuf]) -> Vec<(PathBuf, io::Error)> {
         let flags = WatchFlags::MODIFY
             | WatchFlags::CREATE
             | WatchFlags::DELETE
             | WatchFlags::MOVED_FROM
             | WatchFlags::MOVED_TO
             | WatchFlags::ONLYDIR;
-        for folder in folders {
+        let mut unwatched = Vec::new();
+        for folder in folders.iter().filter(|folder| !self.watched.contains(*folder)).collect::<Vec<_>>() {
             match inotify::add_watch(&self.inotify, folder.as_path(), flags) {
                 Ok(watch) => {
                     self.folders.insert(watch, folder.clone());
+                    self.watched.insert(folder.clone());
                 }
-                Err(error) => {
-                    tracing::debug!(folder = %folder.display(), %error, "not watched; the rescan sees it");
-                }
+                // One that is not there, or may not be read, is told by who looks into it.
+                Err(error) if is_none(error) => {}
+                Err(error) => unwatched.push((folder.clone(), error.into())),
             }
         }
+        unwatched
     }
 
     /// What has changed; does not wait.
@@ -70,6 +77,12 @@ impl Watch {
             let flags = event.events();
             if flags != ReadFlags::MODIFY {
                 changes.names = true;
+                if flags.intersects(ReadFlags::IGNORED | ReadFlags::UNMOUNT)
+                    && let Some(folder) = self.folders.remove(&event.wd())
+                {
+                    // A folder of this name may come again.
+                    self.watched.remove(&folder);
+                }
                 continue;
             }
             if let (Some(folder), Some(name)) = (self.folders.get(&event.wd()), event.file_name()) {
@@ -81,6 +94,11 @@ impl Watch {
         }
         changes
     }
+}
+
+fn is_none(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::ACCESS)
 }
 
 impl AsFd for Watch {
@@ -101,7 +119,7 @@ mod tests {
         let (path, other) = (folder.path().join("a.log"), folder.path().join("b.log"));
         fs::write(&path, "").unwrap();
         let mut watch = Watch::new().unwrap();
-        watch.add(&[folder.path().to_owned()]);
+        assert!(watch.add(&[folder.path().to_owned(), folder.path().join("none")]).is_empty());
         assert_eq!(watch.changes(), Changes::default());
         fs::write(&path, "line\n").unwrap();
         assert!(watch.changes().written.contains(&path));

@@ -101,7 +101,7 @@ impl<'a> Link<'a> {
                 }
             }
             // What is imported again gets the same numbers for the same content.
-            Report::Clock(_) | Report::Ahead { .. } | Report::SealAfter(_) => {}
+            Report::Clock(_) | Report::Ahead { .. } | Report::SealAfter(_) | Report::Connection { .. } => {}
         }
         Ok(())
     }

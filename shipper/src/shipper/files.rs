@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     config::{FileRule, ShipperConfig},
+    discover::{Refused, Walked},
     moment::{Moment, nanoseconds},
     plan::{Entry, PlanError},
     source::{
@@ -28,10 +29,14 @@ use crate::{
         loss_event,
         trace::Trace,
     },
+    survey,
 };
 
 /// How long a file waits for an earlier generation that is still being written.
 const EARLIER_PATIENCE_NS: i64 = 5 * 1_000_000_000;
+
+/// New files that are taken up before any is read.
+const MET_AT_ONCE: usize = 1_000;
 
 /// A path that a rule means.
 struct Found<'a> {
@@ -143,6 +148,7 @@ impl Files {
         let id = state.id;
         outbox.remember(Entry::File(state.clone()))?;
         self.by_path.insert(state.path.clone(), id);
+        self.add_kin(id, path);
         self.by_id.insert(id, Followed::new(state, content, voice, now));
         Ok(id)
     }
@@ -155,7 +161,10 @@ impl Files {
         now: Moment,
     ) -> Result<Vec<PathBuf>, PlanError> {
         self.scan_due = false;
-        let (found, folders) = find(config);
+        self.kinship = None;
+        let Finds { found, folders, unmatched, refused } = find(config);
+        self.refused = refused;
+        self.unmatched = unmatched;
         for followed in self.by_id.values_mut() {
             followed.left = true;
             followed.touched = true;
@@ -175,10 +184,16 @@ impl Files {
                 outbox.remember(Entry::File(followed.state.clone()))?;
             }
         }
+        self.kinship = None;
         // Older generations first: their lines come first.
         let unclear = self.earlier(config, &folders, outbox, now)?;
         self.has_deferred = false;
-        for found in unknown {
+        for (met, found) in unknown.into_iter().enumerate() {
+            if met >= MET_AT_ONCE {
+                // What was met is read first: the others come with the next look.
+                self.has_deferred = true;
+                break;
+            }
             if unclear.contains(&found.path) && self.waits_for_earlier(&found, now) {
                 self.scan_due = true;
                 continue;
@@ -234,6 +249,9 @@ impl Files {
         let stranger = Stranger { path: &path, device, inode, is_meant: true };
         let place = self.place(&stranger, now).unwrap_or_else(|error| {
             tracing::debug!(file = %path.display(), %error, "cannot be read yet");
+            if error.kind() != std::io::ErrorKind::NotFound {
+                self.refused.push(Refused { path: path.clone(), why: error.to_string() });
+            }
             Place::Unclear
         });
         match place {
@@ -261,6 +279,7 @@ impl Files {
     ) -> Result<(), PlanError> {
         let Some(followed) = self.by_id.get_mut(&id) else { return Ok(()) };
         tracing::info!(file = %followed.state.path, other = %path.display(), position, "goes on in another file of the same content");
+        self.kinship = None;
         let finished = !is_live || content.plain().is_none();
         followed.go_on_in(path, content, finished);
         // What it was before may be another generation by now.
@@ -380,29 +399,44 @@ pub(super) fn has_extents(outbox: &Outbox, file: u64) -> bool {
     outbox.memory().open.iter().any(|open| open.planned.extents.iter().any(|extent| extent.file == file))
 }
 
-/// Every file that a rule means, once, by the first rule that means it; and the folders that were looked into.
-fn find(config: &ShipperConfig) -> (Vec<Found<'_>>, Vec<PathBuf>) {
-    let (mut found, mut folders) = (Vec::new(), Vec::new());
+/// What there is to collect.
+#[derive(Default)]
+struct Finds<'a> {
+    /// Every file that a rule means, once, by the first rule that means it.
+    found: Vec<Found<'a>>,
+    /// Folders that were looked into.
+    folders: Vec<PathBuf>,
+    /// Globs that lead nowhere.
+    unmatched: Vec<String>,
+    /// What may not be looked into.
+    refused: Vec<Refused>,
+}
+
+fn find(config: &ShipperConfig) -> Finds<'_> {
+    let mut finds = Finds::default();
     let mut inodes = BTreeSet::new();
     for rule in &config.files {
-        let mut paths = Vec::new();
-        rule.patterns.iter().for_each(|pattern| pattern.walk(&mut paths, &mut folders));
+        let mut walked = Walked::default();
+        finds.unmatched.extend(survey::walk(rule, &mut walked));
+        finds.folders.append(&mut walked.folders);
+        finds.refused.append(&mut walked.refused);
+        let mut paths = walked.files;
         paths.sort();
         paths.dedup();
         for path in paths.into_iter().filter(|path| !rule.excludes(path)) {
             let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
             let (device, inode) = (metadata.dev(), metadata.ino());
             if inodes.insert((device, inode)) {
-                found.push(Found { path, rule, device, inode });
+                finds.found.push(Found { path, rule, device, inode });
             }
         }
     }
-    folders.sort();
-    folders.dedup();
-    (found, folders)
+    finds.folders.sort();
+    finds.folders.dedup();
+    finds
 }
 
 /// The paths of all files that rules mean, with device and inode.
 pub(super) fn find_paths(config: &ShipperConfig) -> Vec<(PathBuf, u64, u64)> {
-    find(config).0.into_iter().map(|found| (found.path, found.device, found.inode)).collect()
+    find(config).found.into_iter().map(|found| (found.path, found.device, found.inode)).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -75,8 +75,9 @@ impl Files {
         // What was written before this shipper began is none of its business.
         let since_ns = outbox.memory().began_ns.saturating_sub(CLOCK_SLACK_NS);
         let mut there = BTreeSet::new();
+        let mut known: HashSet<(u64, u64)> = self.inodes().into_keys().collect();
         for sibling in siblings(config, folders) {
-            if sibling.modified_ns < since_ns || self.has_inode(sibling.device, sibling.inode) {
+            if sibling.modified_ns < since_ns || known.contains(&(sibling.device, sibling.inode)) {
                 continue;
             }
             let key = (sibling.device, sibling.inode, sibling.size, sibling.modified_ns);
@@ -89,6 +90,9 @@ impl Files {
                 Verdict::Later
             });
             let voice = sibling.rule.voice(&config.host, &sibling.base);
+            if !matches!(verdict, Verdict::Later | Verdict::Read(_)) {
+                known.insert((sibling.device, sibling.inode));
+            }
             match verdict {
                 Verdict::Later => drop(unclear.insert(sibling.base)),
                 Verdict::Read(id) => {
@@ -118,10 +122,6 @@ impl Files {
         }
         self.forget_done(config, &there, outbox, now)?;
         Ok(unclear)
-    }
-
-    fn has_inode(&self, device: u64, inode: u64) -> bool {
-        self.by_id.values().any(|followed| (followed.state.device, followed.state.inode) == (device, inode))
     }
 
     fn judge_sibling(&mut self, sibling: &Sibling<'_>, now: Moment) -> io::Result<Verdict> {

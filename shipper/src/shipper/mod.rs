@@ -13,12 +13,14 @@ mod done;
 mod files;
 mod generations;
 mod identity;
+mod kinship;
 mod lookup;
 mod outbox;
 mod parking;
 mod placing;
 mod reform;
 mod registry;
+mod standing;
 mod waiting;
 
 use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent};
@@ -33,6 +35,7 @@ use crate::{
     moment::{Moment, nanoseconds},
     plan::{Extent, PlanError, Planned},
     source::{Feed, Stop, followed::Patience, loss_event, trace::Trace},
+    status::Status,
     uplink::{Outgoing, Report},
 };
 use registry::Files;
@@ -55,6 +58,7 @@ pub struct Shipper {
     clock: Clock,
     /// Told with the next batch.
     losses: Vec<ShipperEvent>,
+    status: Status,
 }
 
 impl Shipper {
@@ -78,6 +82,7 @@ impl Shipper {
             buffer: vec![0; READ_BYTES],
             clock: Clock::default(),
             losses: Vec::new(),
+            status: Status::default(),
             config,
         };
         if let Some(damage) = this.outbox.damage().map(str::to_owned) {
@@ -102,6 +107,7 @@ impl Shipper {
             return Ok(false);
         };
         let (old, again) = (memory.epoch, memory.refused.len());
+        self.tell_epoch();
         self.outbox.begin_epoch(now.wall_ns.unsigned_abs())?;
         let epoch = self.outbox.memory().epoch;
         tracing::warn!(old, epoch, %why, again, "the shipper begins a new epoch");
@@ -160,6 +166,7 @@ impl Shipper {
     /// Where it cannot be remembered.
     pub fn scan(&mut self, now: Moment) -> Result<Vec<std::path::PathBuf>, OutboxError> {
         let folders = self.files.scan(&self.config, &mut self.outbox, now)?;
+        self.tell_files(now);
         self.keep_deleted()?;
         Ok(folders)
     }
@@ -269,6 +276,11 @@ impl Shipper {
                 return Ok(formed.full);
             }
             let taken = bytes.get(..formed.taken).unwrap_or_default();
+            self.status.read(ready.voice.source, formed.records, formed.taken as u64, now_ns);
+            if formed.blank_bytes > 0 {
+                self.status.lock().files.blank_bytes += formed.blank_bytes;
+                tracing::warn!(file = %ready.state.path, bytes = formed.blank_bytes, "NULs that a crash has left, or a writer that goes on behind a hole, are left out");
+            }
             // Read after the bytes: where the file was written anew meanwhile, its beginning is another one.
             let identity = match ready.identity_after(taken) {
                 Ok(identity) => identity,
@@ -309,6 +321,7 @@ impl Shipper {
     /// Where they cannot be planned.
     pub fn feed(&mut self, feeds: Vec<Feed>, now_ns: i64) -> Result<(), OutboxError> {
         for feed in feeds {
+            self.tell_feed(&feed, now_ns);
             let has_cursor = !feed.cursor.is_empty();
             for (origin, records) in &feed.records {
                 let origin = self.builder.origin(origin);
@@ -374,7 +387,9 @@ impl Shipper {
     /// # Errors
     /// Where the disk does not.
     pub fn sync(&mut self) -> Result<(), PlanError> {
-        self.outbox.sync()
+        self.outbox.sync()?;
+        self.tell_in_flight();
+        Ok(())
     }
 
     /// The next batch to send.
@@ -391,7 +406,14 @@ impl Shipper {
             Report::Clock(clock) => self.clock = clock,
             // Whoever drives it asks for batches at that pace.
             Report::SealAfter(_) => {}
-            Report::Acknowledged { sequence, .. } => self.outbox.acknowledged(sequence)?,
+            Report::Connection { is_up } => self.status.lock().is_connected = is_up,
+            Report::Acknowledged { sequence, .. } => {
+                let before = self.outbox.in_flight();
+                self.outbox.acknowledged(sequence)?;
+                let mut state = self.status.lock();
+                state.acknowledged += (before - self.outbox.in_flight()) as u64;
+                state.is_connected = true;
+            }
             Report::Ahead { sequence } => {
                 tracing::warn!(
                     known = sequence,

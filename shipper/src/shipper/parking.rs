@@ -78,7 +78,7 @@ impl Files {
 }
 
 impl Followed {
-    fn is_parked(&self) -> bool {
+    pub(super) fn is_parked(&self) -> bool {
         matches!(self.content, Content::Parked)
     }
 

@@ -145,7 +145,8 @@ impl Files {
         };
         let waited_ns = self.waiting.since(stranger, size, now);
         let mut unclear = false;
-        for (id, followed) in &mut self.by_id {
+        for id in self.candidates(stranger.path) {
+            let Some(followed) = self.by_id.get_mut(&id) else { continue };
             let known = PathBuf::from(&followed.state.path);
             let same_path = known == stranger.path;
             if !(same_path || head.may_be(&followed.state)) {
@@ -164,7 +165,6 @@ impl Files {
             };
             match judge(&evidence) {
                 Verdict::Its(position) => {
-                    let id = *id;
                     self.waiting.forget(stranger);
                     return Ok(Place::Known { id, content, position });
                 }
@@ -201,14 +201,24 @@ fn gather(followed: &mut Followed, content: &mut Content, size: u64, now: Moment
 
 /// Whether a generation's own file begins with all of a content.
 fn begins_with(followed: &mut Followed, content: &mut Content, size: u64) -> io::Result<bool> {
+    let (mut one, mut other) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     if content.plain().is_none() {
-        // A compressed one is complete, or ends with an error.
+        // How long it is shows at its end.
+        for position in (0..COMPARED_BYTES_MAX).step_by(one.len()) {
+            let read = content.read_some(position, &mut one)?;
+            let there = followed.content.read_some(position, other.get_mut(..read).unwrap_or_default())?;
+            if there < read || one.get(..read) != other.get(..read) {
+                return Ok(false);
+            }
+            if read < one.len() {
+                break;
+            }
+        }
         return Ok(true);
     }
     if size > followed.size {
         return Ok(false);
     }
-    let (mut one, mut other) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let mut position = 0;
     while position < size {
         let length = usize::try_from(size - position).unwrap_or(usize::MAX).min(one.len());

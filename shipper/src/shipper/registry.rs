@@ -7,8 +7,9 @@ use std::{
 
 use lastwords_record::ShipperEvent;
 
-use super::{done::Done, waiting::Waiting};
+use super::{done::Done, kinship::Kinship, waiting::Waiting};
 use crate::{
+    discover::Refused,
     plan::Voice,
     source::{content::Content, followed::Followed, identity::FileState},
 };
@@ -21,6 +22,10 @@ pub(super) struct Files {
     /// Generations whose folders are away.
     pub(super) absent: BTreeMap<u64, FileState>,
     pub(super) waiting: Waiting,
+    /// Files and folders that are meant and could not be read at the last look.
+    pub(super) refused: Vec<Refused>,
+    /// Globs that lead to no file.
+    pub(super) unmatched: Vec<String>,
     /// What had to be given up and is not told yet.
     pub(super) losses: Vec<ShipperEvent>,
     /// Names mean other files than they did: the globs have to be looked at before anything more is read.
@@ -34,6 +39,8 @@ pub(super) struct Files {
     /// Since when files wait for an earlier generation to be clear.
     pub(super) held_back: HashMap<(u64, u64), i64>,
     pub(super) by_path: HashMap<String, u64>,
+    /// None: to be found out anew.
+    pub(super) kinship: Option<Kinship>,
     /// Whose turn it is: the files take turns, so that a fast one does not starve the others.
     pub(super) turn: u64,
 }
@@ -55,6 +62,8 @@ impl Files {
             done: Done::default(),
             absent: BTreeMap::new(),
             waiting: Waiting::default(),
+            refused: Vec::new(),
+            unmatched: Vec::new(),
             losses: Vec::new(),
             scan_due: false,
             open_max,
@@ -62,6 +71,7 @@ impl Files {
             has_deferred: false,
             held_back: HashMap::new(),
             by_path: HashMap::new(),
+            kinship: None,
             turn: 0,
         }
     }

@@ -46,9 +46,13 @@ fn is_mark(part: &str) -> bool {
 /// Whether two files may be generations of one another: one name is the other's with a mark of rotation, or both are of a
 /// third one.
 pub fn are_kin(first: &str, second: &str) -> bool {
-    let roots = |name: &str| std::iter::once(name.to_owned()).chain(stems(name)).collect::<Vec<_>>();
-    let others = roots(second);
-    roots(first).iter().any(|root| others.contains(root))
+    let others: Vec<String> = roots(second).collect();
+    roots(first).any(|root| others.contains(&root))
+}
+
+/// A name, and those that it may have had before: files are kin where they have one of them in common.
+pub fn roots(name: &str) -> impl Iterator<Item = String> {
+    std::iter::once(name.to_owned()).chain(stems(name))
 }
 
 /// Whether what stands at two paths may be generations of one another.

@@ -45,14 +45,20 @@ fn tell(status: &Status, looked: &mut Looked<'_>) {
     }
     let files = &state.files;
     let in_flight = &state.in_flight;
-    let lag = in_flight.oldest_ns.map_or(0.0, |oldest_ns| seconds(lastwords_runtime::now_ns() - oldest_ns).max(0.0));
+    let lag = in_flight
+        .oldest_ns
+        .map_or(0.0, |oldest_ns| seconds(lastwords_runtime::now_ns() - oldest_ns).max(0.0));
     for (name, help, value) in [
         ("files_followed", "Generations of files that are followed", number(files.followed)),
         ("files_open", "Of these, those with an open descriptor", number(files.open)),
         ("files_open_max", "Files that may be open at once", number(files.open_max)),
         ("files_refused", "Files and folders that are meant and cannot be read", number(files.refused)),
         ("unread_bytes", "Bytes of files that are there and were not read", number(files.unread_bytes)),
-        ("blank_bytes", "NULs of files that a crash has left and that were left out", number(files.blank_bytes)),
+        (
+            "blank_bytes",
+            "NULs of files that a crash has left and that were left out",
+            number(files.blank_bytes),
+        ),
         ("in_flight_batches", "Batches that are not acknowledged", number(in_flight.batches)),
         ("in_flight_bytes", "Their bytes", number(in_flight.bytes)),
         ("lag_seconds", "Age of the oldest batch that is not acknowledged", lag),
@@ -60,7 +66,11 @@ fn tell(status: &Status, looked: &mut Looked<'_>) {
     ] {
         looked.gauge(&format!("lastwords_shipper_{name}"), help, value);
     }
-    looked.counter("lastwords_shipper_acknowledged_batches", "Batches that are durable on the other side", state.acknowledged);
+    looked.counter(
+        "lastwords_shipper_acknowledged_batches",
+        "Batches that are durable on the other side",
+        state.acknowledged,
+    );
     looked.counter("lastwords_shipper_losses", "Losses that were told as lastwords.loss", state.losses);
     let kinds = state.notices.kinds();
     let labelled: Vec<([(&str, &str); 1], f64)> =

@@ -188,12 +188,12 @@ mod tests {
         status.notice("unreadable", vec![Notice::new("/a", "cannot be read", "chmod")], 0);
         let text = status.metrics();
         for line in [
-            "lastwords_shipper_records{source=\"file\"} 3",
-            "lastwords_shipper_bytes{source=\"file\"} 70",
+            "lastwords_shipper_records{source=\"file\"} 3.0",
+            "lastwords_shipper_bytes{source=\"file\"} 70.0",
             "lastwords_shipper_last_read_seconds{source=\"file\"} 5.0",
-            "lastwords_shipper_source_errors{source=\"kmsg\"} 1",
-            "lastwords_shipper_notices{kind=\"unreadable\"} 1",
-            "lastwords_shipper_connected 0",
+            "lastwords_shipper_source_errors{source=\"kmsg\"} 1.0",
+            "lastwords_shipper_notices{kind=\"unreadable\"} 1.0",
+            "lastwords_shipper_connected 0.0",
         ] {
             assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{line} in {text}");
         }

@@ -38,7 +38,13 @@ pub struct Notice {
 impl Notice {
     /// About something, with what is wrong and what to do.
     pub fn new(about: impl Into<String>, found: impl Into<String>, way_out: impl Into<String>) -> Notice {
-        Notice { about: about.into(), found: found.into(), way_out: way_out.into(), since_ns: 0, until_ns: None }
+        Notice {
+            about: about.into(),
+            found: found.into(),
+            way_out: way_out.into(),
+            since_ns: 0,
+            until_ns: None,
+        }
     }
 }
 
@@ -63,7 +69,8 @@ const HAPPENED: &str = "happened";
 impl Notices {
     /// Goes on with what an earlier process has left: only what has happened; what stands in the way is looked for anew.
     pub(super) fn begin_with(&mut self, left: Vec<(String, Notice)>) {
-        let happened = left.into_iter().filter(|(kind, _)| kind == HAPPENED).map(|(_, notice)| notice).collect();
+        let happened =
+            left.into_iter().filter(|(kind, _)| kind == HAPPENED).map(|(_, notice)| notice).collect();
         self.by_kind.insert(HAPPENED.to_owned(), Kind { notices: happened, more: 0 });
         self.is_changed = true;
     }
@@ -76,7 +83,8 @@ impl Notices {
         let more = found.len().saturating_sub(NOTICES_MAX) as u64;
         let mut notices = Vec::with_capacity(found.len().min(NOTICES_MAX));
         for mut notice in found.into_iter().take(NOTICES_MAX) {
-            let known = before.and_then(|before| before.notices.iter().find(|known| known.about == notice.about));
+            let known =
+                before.and_then(|before| before.notices.iter().find(|known| known.about == notice.about));
             match known {
                 Some(known) => notice.since_ns = known.since_ns,
                 None => {
@@ -109,7 +117,10 @@ impl Notices {
 
     /// How many there are of each kind.
     pub fn kinds(&self) -> Vec<(String, u64)> {
-        self.by_kind.iter().map(|(kind, found)| (kind.clone(), found.notices.len() as u64 + found.more)).collect()
+        self.by_kind
+            .iter()
+            .map(|(kind, found)| (kind.clone(), found.notices.len() as u64 + found.more))
+            .collect()
     }
 
     pub(super) fn save(&mut self, folder: &Path) -> Result<(), NoticeError> {
@@ -145,7 +156,8 @@ pub fn read_notices(folder: &Path) -> Result<Vec<(String, Notice)>, NoticeError>
         Ok(_) => {}
     }
     let text = fs::read(&path).map_err(failed)?;
-    let by_kind: BTreeMap<String, Kind> = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+    let by_kind: BTreeMap<String, Kind> =
+        serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
     let each = by_kind.into_iter().flat_map(|(kind, found)| {
         found.notices.into_iter().map(move |notice| (kind.clone(), notice)).collect::<Vec<_>>()
     });
@@ -166,8 +178,10 @@ mod tests {
         notices.add(notice("a clone"), 9);
         notices.save(folder.path()).unwrap();
         let found = read_notices(folder.path()).unwrap();
-        let told: Vec<(&str, &str, i64)> =
-            found.iter().map(|(kind, notice)| (kind.as_str(), notice.about.as_str(), notice.since_ns)).collect();
+        let told: Vec<(&str, &str, i64)> = found
+            .iter()
+            .map(|(kind, notice)| (kind.as_str(), notice.about.as_str(), notice.since_ns))
+            .collect();
         assert_eq!(told, [("happened", "a clone", 9), ("unreadable", "/b", 5)]);
 
         let mut next = Notices::default();

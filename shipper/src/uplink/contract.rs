@@ -118,4 +118,9 @@ pub enum Report {
     SealAfter(Duration),
     /// The clock was measured.
     Clock(Clock),
+    /// The other side is reached, or is not any more.
+    Connection {
+        /// Whether it is.
+        is_up: bool,
+    },
 }

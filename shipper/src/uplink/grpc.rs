@@ -119,6 +119,7 @@ pub(super) async fn drive(
             Ok(()) => return,
             Err(error) => {
                 let pause = backoff.pause();
+                let _ = link.reports.send(Report::Connection { is_up: false }).await;
                 tracing::warn!(%error, unacknowledged = link.kept.len(), ?pause, "not connected to the ingester; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
@@ -167,6 +168,7 @@ impl Link {
         let welcome = welcome(&mut responses).await?;
         tracing::info!(ingester = %welcome.agent, resent = self.kept.len(), "connected to the ingester");
         backoff.reset();
+        let _ = self.reports.send(Report::Connection { is_up: true }).await;
         if let Some(sequence) = welcome.highest_sequence.filter(|known| *known > self.identity.given) {
             let _ = self.reports.send(Report::Ahead { sequence }).await;
         }

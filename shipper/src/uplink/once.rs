@@ -52,7 +52,9 @@ pub async fn send(uplink: Uplink, host: Host, batches: Vec<Batch>) -> Result<Del
                 break Err(SendError::Rejected(reason));
             }
             // Whoever made them makes the same ones under the same numbers again.
-            Some(Report::Clock(_) | Report::Ahead { .. } | Report::SealAfter(_)) => {}
+            Some(
+                Report::Clock(_) | Report::Ahead { .. } | Report::SealAfter(_) | Report::Connection { .. },
+            ) => {}
             None => break Err(SendError::Interrupted),
         }
     };

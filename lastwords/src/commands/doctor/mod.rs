@@ -1,9 +1,10 @@
 //! `lastwords doctor`: everything that Lastwords needs on this machine, each with the way out.
 //!
-//! `machine` looks at clock, disk and logs, `guests` at what hypervisors keep of their guests' consoles, `security`
+//! `machine` looks at clock, disk and logs, `collection` at what is meant to be collected, `guests` at what hypervisors keep of their guests' consoles, `security`
 //! at who may send batches, `kafka` at topics and how far writers are, `store` at the engine, the data folder and
 //! what is in it, `engine` at the engine's process and its cage; `finding` is what they give. Nothing is changed.
 
+mod collection;
 mod engine;
 mod finding;
 mod guests;
@@ -44,6 +45,7 @@ pub async fn run(doctor: &DoctorArgs) -> anyhow::Result<Outcome> {
     findings.extend(security::check(&config));
     findings.extend(kafka::check(&config).await);
     findings.extend(machine::check(&config).await);
+    findings.extend(collection::check(&config));
     findings.extend(guests::check());
 
     let format = Format::or_default(doctor.format.format);

@@ -309,3 +309,21 @@ fn a_generation_that_nobody_saw_is_read_from_a_folder_for_old_ones() {
     found.sort_by_key(|line| line.trim_start_matches("line ").parse::<u32>().unwrap());
     assert_eq!(found, expected(0..20));
 }
+
+#[test]
+fn a_packed_generation_that_nobody_knows_is_read_before_what_follows_it() {
+    let mut world = World::new();
+    world.append("a.log", "");
+    world.settle();
+    // While it was away, or between two looks, a whole generation came and went.
+    let packed = fs::File::create(world.path("a.log.1.gz")).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    encoder.write_all(lines(0..4).as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    world.append("a.log", &lines(4..8));
+    world.scan();
+    while world.form() {}
+    world.shipper().sync().unwrap();
+    world.send();
+    assert_eq!(world.lines(), expected(0..8));
+}

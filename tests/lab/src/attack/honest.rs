@@ -66,7 +66,7 @@ pub async fn ship(address: SocketAddr, name: String, until: Instant) -> Account 
                     sent.remove(&sequence);
                     account.lost += 1;
                 }
-                Some(Report::Clock(_) | Report::Ahead { .. } | Report::SealAfter(_)) => {}
+                Some(Report::Clock(_) | Report::Ahead { .. } | Report::SealAfter(_) | Report::Connection { .. }) => {}
                 None => break,
             },
         }

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use lastwords_config::{FilePath, Invalid};
+use lastwords_config::{FilePath, Invalid, Size};
 use lastwords_record::{Host, Source};
 use serde::{Deserialize, Serialize};
 
-use super::{FileRule, JournalOptions, JournalSettings, LimitSettings, ShipperConfig};
+use super::{FileRule, JournalOptions, JournalSettings, LimitSettings, ShipperConfig, file_rule::Start};
 use crate::{
     discover::Pattern,
-    form,
+    form::{self, shaping::Shaping},
     sample::{network::NetworkOptions, saturation::Thresholds},
     zone,
 };
@@ -30,6 +30,9 @@ pub const DEFAULT_EXCLUDE: &[&str] = &[
 /// Guests' console logs of libvirt and Xen.
 pub const DEFAULT_CONSOLES: &[&str] = &["/var/log/libvirt/qemu/*.log", "/var/log/xen/console/*.log"];
 
+/// Labels of a set, and bytes of one.
+const LABELS_MAX: usize = 32;
+const LABEL_BYTES_MAX: usize = 1024;
 /// Calm is this much below the share that begins a saturation.
 const HYSTERESIS: f64 = 0.1;
 
@@ -76,6 +79,23 @@ pub struct FileSettings {
     pub source: FileSource,
     /// Zone of times that name none; none: as `collect.time_zone`.
     pub time_zone: Option<String>,
+    /// Where a file is begun that was there before the shipper: `beginning`, `end`, or how young it has to be (`7d`).
+    pub start: Option<String>,
+    /// Attributes of all records, each `name=value`.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Lines in which one of these regular expressions is found are left out.
+    #[serde(default)]
+    pub drop: Vec<String>,
+    /// What matches one of these regular expressions is made unreadable.
+    #[serde(default)]
+    pub redact: Vec<String>,
+    /// How lines that belong together are known: `java`, `python`, `go`, `coredump`, or a regular expression of a
+    /// record's first line.
+    #[serde(default)]
+    pub multiline: String,
+    /// Bytes a second that are read of each file, at most; none: as much as comes.
+    pub bytes_per_second_max: Option<Size>,
 }
 
 /// What a file is.
@@ -183,11 +203,25 @@ impl CollectSettings {
                 FileSource::File => Source::File,
                 FileSource::Console => Source::Console,
             };
+            let shaping = Shaping {
+                drop: set.drop.clone(),
+                redact: set.redact.clone(),
+                multiline: set.multiline.clone(),
+            };
+            shaping.compile().map_err(|error| Invalid::new(key(error.key), &error))?;
             rules.push(FileRule {
                 patterns: patterns(&key("paths"), &set.paths)?,
                 exclude: patterns(&key("exclude"), &set.exclude)?,
                 source,
                 time_zone: zone.to_owned(),
+                start: set.start.as_deref().map_or(Ok(Start::default()), |text| {
+                    text.parse().map_err(|()| {
+                        Invalid::wanted(&key("start"), "beginning, end, or a time such as 7d or 12h", text)
+                    })
+                })?,
+                labels: labels(&key("labels"), &set.labels)?,
+                shaping,
+                bytes_per_second_max: set.bytes_per_second_max.as_ref().map_or(0, |size| size.0),
             });
         }
         for (key, source, globs, exclude) in [
@@ -197,7 +231,13 @@ impl CollectSettings {
             let exclude = patterns("collect.exclude", exclude.unwrap_or_default())?;
             let patterns = patterns(key, globs.as_deref().unwrap_or_default())?;
             if !patterns.is_empty() {
-                rules.push(FileRule { patterns, exclude, source, time_zone: zone.to_owned() });
+                rules.push(FileRule {
+                    patterns,
+                    exclude,
+                    time_zone: zone.to_owned(),
+                    start: Start::default(),
+                    ..FileRule::of_source(source)
+                });
             }
         }
         Ok(rules)
@@ -223,6 +263,20 @@ impl Collect {
         shipper.limit(&self.limits);
         shipper
     }
+}
+
+/// `name=value`, each.
+fn labels(key: &str, texts: &[String]) -> Result<Vec<(String, String)>, Invalid> {
+    let parse = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && text.len() <= LABEL_BYTES_MAX => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err(Invalid::wanted(key, "name=value, up to 1 KiB", text)),
+    };
+    if texts.len() > LABELS_MAX {
+        return Err(Invalid::new(key, format!("wanted at most {LABELS_MAX} labels, found {}", texts.len())));
+    }
+    texts.iter().map(parse).collect()
 }
 
 fn patterns(key: &str, globs: &[FilePath]) -> Result<Vec<Pattern>, Invalid> {

@@ -1,12 +1,12 @@
 //! Which files are followed, and for whom each speaks.
 
-use std::path::Path;
+use std::{path::Path, str::FromStr, time::Duration};
 
 use lastwords_record::{Host, Source, encoding::Encoding};
 
 use crate::{
     discover::{Pattern, PatternError},
-    form::FORMING,
+    form::{FORMING, shaping::Shaping},
     plan::Voice,
 };
 
@@ -21,6 +21,65 @@ pub struct FileRule {
     pub source: Source,
     /// Zone of times that name none, as the time zone database calls it.
     pub time_zone: String,
+    /// Where a file is begun that was there before the shipper.
+    pub start: Start,
+    /// Attributes of all records.
+    pub labels: Vec<(String, String)>,
+    /// What is done to lines before they are records.
+    pub shaping: Shaping,
+    /// Bytes a second that are read of each file, at most; 0: as much as comes.
+    pub bytes_per_second_max: u64,
+}
+
+/// Where a file is begun that was there before the shipper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At its beginning.
+    Beginning,
+    /// At its end.
+    End,
+    /// At its beginning, where it was written to within this time; else at its end.
+    Younger(Duration),
+}
+
+impl Default for Start {
+    /// Within the last week.
+    fn default() -> Start {
+        Start::Younger(Duration::from_secs(7 * 86_400))
+    }
+}
+
+impl FromStr for Start {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Start, ()> {
+        match text {
+            "beginning" => return Ok(Start::Beginning),
+            "end" => return Ok(Start::End),
+            _ => {}
+        }
+        let unit = text.chars().next_back().ok_or(())?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return Err(()),
+        };
+        let count: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(drop)?;
+        count.checked_mul(seconds).map(|seconds| Start::Younger(Duration::from_secs(seconds))).ok_or(())
+    }
+}
+
+impl Start {
+    /// Whether a file is begun at its end that was written to so long ago.
+    pub fn is_at_end(self, age: Duration) -> bool {
+        match self {
+            Start::Beginning => false,
+            Start::End => true,
+            Start::Younger(limit) => age > limit,
+        }
+    }
 }
 
 impl FileRule {
@@ -37,9 +96,23 @@ impl FileRule {
         Ok(FileRule {
             patterns: patterns.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
             exclude: exclude.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
-            source,
             time_zone: time_zone.to_owned(),
+            ..FileRule::of_source(source)
         })
+    }
+
+    /// A rule that means no file yet.
+    pub fn of_source(source: Source) -> FileRule {
+        FileRule {
+            patterns: Vec::new(),
+            exclude: Vec::new(),
+            source,
+            time_zone: String::new(),
+            start: Start::Beginning,
+            labels: Vec::new(),
+            shaping: Shaping::default(),
+            bytes_per_second_max: 0,
+        }
     }
 
     /// Whether a file is meant.
@@ -59,13 +132,16 @@ impl FileRule {
             host: (host.name.clone(), host.machine_id.clone()),
             guest: guest.map(|name| (name, String::new())),
             source: self.source,
-            attributes: vec![("log.file.path".to_owned(), path.to_string_lossy().into_owned())],
+            attributes: std::iter::once(("log.file.path".to_owned(), path.to_string_lossy().into_owned()))
+                .chain(self.labels.iter().cloned())
+                .collect(),
             time_zone: self.time_zone.clone(),
             year: None,
             modified_ns: None,
             boots: Vec::new(),
             encoding: Encoding::Bytes,
             forming: FORMING,
+            shaping: self.shaping.clone(),
         }
     }
 }
@@ -104,6 +180,24 @@ fn guest_of(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_file_begins_is_a_word_or_a_time() {
+        for (text, expected) in [
+            ("beginning", Ok(Start::Beginning)),
+            ("end", Ok(Start::End)),
+            ("12h", Ok(Start::Younger(Duration::from_secs(43_200)))),
+            ("7d", Ok(Start::default())),
+            ("d", Err(())),
+            ("7", Err(())),
+            ("", Err(())),
+            ("99999999999999999d", Err(())),
+        ] {
+            assert_eq!(text.parse::<Start>(), expected, "{text}");
+        }
+        let age = Duration::from_secs;
+        assert!(Start::default().is_at_end(age(8 * 86_400)) && !Start::default().is_at_end(age(86_400)));
+    }
 
     #[test]
     fn places_of_hypervisors_name_their_guests() {

@@ -1,11 +1,14 @@
 //! What a source's lines are read by: their zone, their boots, how their text is written.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use lastwords_record::{
     encoding::Encoding,
     stamp::{StampRules, StampState, Stamper},
 };
 
+use super::shaping::Shaper;
 use crate::plan::Voice;
 
 /// Dates the lines of one voice, and can be put back.
@@ -17,6 +20,8 @@ pub struct Dater {
     pub(super) encoding: Encoding,
     /// By which rules lines become rows.
     pub(super) forming: u8,
+    /// What is done to lines before they are records.
+    pub(super) shaper: Option<Arc<Shaper>>,
 }
 
 impl Dater {
@@ -38,7 +43,8 @@ impl Dater {
             Some(memory) => Stamper::resume(rules.clone(), memory),
             None => Stamper::new(rules.clone()),
         };
-        Dater { rules, stamper, encoding: voice.encoding, forming: voice.forming }
+        let shaper = Shaper::of(&voice.shaping);
+        Dater { rules, stamper, encoding: voice.encoding, forming: voice.forming, shaper }
     }
 
     /// What is remembered.

@@ -6,6 +6,9 @@
 
 mod blanks;
 mod dater;
+pub mod shaping;
+
+use std::{borrow::Cow, sync::Arc};
 
 use lastwords_record::{
     BatchBuilder, OriginId, RecordRef, TimeBasis,
@@ -19,6 +22,7 @@ use lastwords_record::{
 
 use blanks::Pieces;
 pub use dater::{Dater, time_zone};
+use shaping::Shaper;
 
 /// By which rules lines become rows. Batches that were planned by a program of other rules are formed again by theirs:
 ///
@@ -63,6 +67,10 @@ pub struct Formed {
     pub undated: u64,
     /// NULs that were left out.
     pub blank_bytes: u64,
+    /// Records that a rule leaves out.
+    pub dropped: u64,
+    /// Records in which something was made unreadable.
+    pub redacted: u64,
 }
 
 /// Forms records. Reusable.
@@ -91,6 +99,7 @@ struct Sink<'a, 'b> {
     origin: OriginId,
     stamper: &'a mut Stamper,
     forming: u8,
+    shaper: Option<Arc<Shaper>>,
     former: &'a mut Former,
     stretch: Stretch<'b>,
     formed: Formed,
@@ -128,6 +137,7 @@ impl Former {
             origin,
             stamper: &mut dater.stamper,
             forming: dater.forming,
+            shaper: dater.shaper.clone(),
             former: self,
             stretch,
             formed: Formed::default(),
@@ -207,11 +217,23 @@ impl<'b> Sink<'_, 'b> {
     /// Takes a line; whether there is room for more.
     #[inline]
     fn line(&mut self, grouper: &mut Grouper, text: &[u8], place: Place) -> bool {
-        let verdict = grouper.push(text);
+        let verdict = self.verdict(grouper, text);
         if verdict == Verdict::Alone && !self.former.gatherer.is_open() {
             return self.push(text, text, place.end);
         }
         self.line_of_group(verdict, text, place)
+    }
+
+    /// What a line is to the lines before it.
+    #[inline]
+    fn verdict(&self, grouper: &mut Grouper, text: &[u8]) -> Verdict {
+        let begins = self.shaper.as_ref().and_then(|shaper| shaper.begins(text));
+        match begins {
+            None => grouper.push(text),
+            Some(true) => Verdict::Begins,
+            Some(false) if self.former.gatherer.is_open() => Verdict::Continues,
+            Some(false) => Verdict::Alone,
+        }
     }
 
     /// Takes a line that stands in a group, or right behind one.
@@ -261,6 +283,9 @@ impl<'b> Sink<'_, 'b> {
 
     fn push_group(&mut self, group: &[Place], others: &[Place], joined: &mut Vec<u8>) -> bool {
         let body = self.body(group, joined);
+        if let Some(shaper) = self.shaper.clone() {
+            return self.push_shaped_group(&shaper, body, group, others);
+        }
         let before = self.stamper.state();
         let observed_ns = self.stretch.observed_ns;
         let places = || group.iter().take(1).chain(others);
@@ -288,6 +313,54 @@ impl<'b> Sink<'_, 'b> {
         if self.builder.push_all(self.origin, &records).is_err() {
             if self.builder.is_empty() {
                 self.stamper.restore(before);
+                return self.push_each(group, others);
+            }
+            self.formed.full = true;
+            self.before = Some(before);
+            return false;
+        }
+        let ends = group.iter().chain(others).map(|place| place.end);
+        self.formed.taken = ends.max().unwrap_or(self.formed.taken);
+        self.formed.lines += (group.len() + others.len()) as u64;
+        self.formed.records += records.len() as u64;
+        true
+    }
+
+    /// The same where rules change lines: the group, and each line that came in between, is a record of its own that is left
+    /// out or changed. Where the batch is full in between, all of it is offered again.
+    fn push_shaped_group(&mut self, shaper: &Shaper, body: &[u8], group: &[Place], others: &[Place]) -> bool {
+        let before = self.stamper.state();
+        let observed_ns = self.stretch.observed_ns;
+        let mut texts = Vec::with_capacity(1 + others.len());
+        for (number, place) in group.iter().take(1).chain(others).enumerate() {
+            let text = self.text(*place);
+            let (time_ns, time_basis) = self.stamper.stamp(text, observed_ns);
+            let body = if number == 0 { body } else { text };
+            if shaper.drops(body) {
+                self.formed.dropped += 1;
+            } else {
+                texts.push((time_ns, time_basis, shaper.redact(body)));
+            }
+        }
+        let fields: Vec<Fields<'_>> = texts.iter().map(|(.., body)| self.fields(first_line(body))).collect();
+        let attributes: Vec<Vec<(&str, &str)>> = fields.iter().map(attributes).collect();
+        let records: Vec<RecordRef<'_>> = texts
+            .iter()
+            .zip(&fields)
+            .zip(&attributes)
+            .map(|(((time_ns, time_basis, body), fields), attributes)| RecordRef {
+                time_ns: *time_ns,
+                observed_ns,
+                body,
+                severity: fields.severity,
+                program: &fields.program,
+                time_basis: *time_basis,
+                attributes,
+            })
+            .collect();
+        if count_days(&records) > GROUP_DAYS_MAX || self.builder.push_all(self.origin, &records).is_err() {
+            self.stamper.restore(before);
+            if count_days(&records) > GROUP_DAYS_MAX || self.builder.is_empty() {
                 return self.push_each(group, others);
             }
             self.formed.full = true;
@@ -337,7 +410,19 @@ impl<'b> Sink<'_, 'b> {
         let before = self.stamper.state();
         let observed_ns = self.stretch.observed_ns;
         let (time_ns, time_basis) = self.stamper.stamp(first, observed_ns);
-        let fields = self.fields(first);
+        let mut redacted = Cow::Borrowed(body);
+        if let Some(shaper) = &self.shaper {
+            if shaper.drops(body) {
+                self.formed.taken = end;
+                self.formed.lines += 1;
+                self.formed.dropped += 1;
+                return true;
+            }
+            redacted = shaper.redact(body);
+            self.formed.redacted += u64::from(matches!(redacted, Cow::Owned(_)));
+        }
+        let body = &*redacted;
+        let fields = self.fields(first_line(body));
         let record = RecordRef {
             time_ns,
             observed_ns,
@@ -365,6 +450,11 @@ impl<'b> Sink<'_, 'b> {
     fn fields<'a>(&self, line: &'a [u8]) -> Fields<'a> {
         if self.forming == 0 { Fields::default() } else { Fields::of(line) }
     }
+}
+
+/// A record's first line: what says who wrote it.
+fn first_line(body: &[u8]) -> &[u8] {
+    body.get(..memchr::memchr(b'\n', body).unwrap_or(body.len())).unwrap_or_default()
 }
 
 /// Attributes as a batch takes them. Most lines have none, and nothing is allocated for them.

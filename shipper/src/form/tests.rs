@@ -16,6 +16,7 @@ fn voice() -> Voice {
         boots: Vec::new(),
         encoding: Encoding::Bytes,
         forming: FORMING,
+        shaping: shaping::Shaping::default(),
     }
 }
 
@@ -192,4 +193,25 @@ fn lines_say_who_wrote_them_and_how_bad_it_is() {
     assert_eq!(said, [("nginx", 17), ("shop", 13), ("", 0)]);
     let (found, _) = rows(&Voice { forming: 0, ..voice() }, text.as_bytes(), Ending::All);
     assert!(found.iter().all(|(_, program, severity)| program.is_empty() && *severity == 0));
+}
+
+#[test]
+fn lines_are_left_out_joined_and_made_unreadable_before_they_are_records() {
+    let shaping = shaping::Shaping {
+        drop: vec!["DEBUG".to_owned()],
+        redact: vec![r"token=\w+".to_owned()],
+        multiline: "java".to_owned(),
+    };
+    let voice = Voice { shaping, ..voice() };
+    let text = "2026-11-20 DEBUG x\n2026-11-20 ERROR token=abc\n\tat a.B.c(D.java:1) token=d\n{\"level\":\"info\",\"a\":\"token=e\"}\n2026-11-20 last\n";
+    let (found, formed) = rows(&voice, text.as_bytes(), Ending::All);
+    assert_eq!(
+        texts(&found),
+        [
+            "2026-11-20 ERROR [redacted]\n\tat a.B.c(D.java:1) [redacted]",
+            "{\"level\":\"info\",\"a\":\"[redacted]\"}",
+            "2026-11-20 last"
+        ]
+    );
+    assert_eq!((formed.taken, formed.lines, formed.dropped), (text.len(), 5, 1));
 }

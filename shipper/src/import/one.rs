@@ -24,7 +24,7 @@ use super::{
     work::{Failed, Work},
 };
 use crate::{
-    form::{Dater, Ending, FORMING, Former, Stretch},
+    form::{Dater, Ending, FORMING, Former, Stretch, shaping::Shaping},
     plan::{self, Voice},
     shipper::Outbox,
     source::{boots, content::Content, fingerprint::Fingerprint, identity::FileState, trace::Trace},
@@ -269,6 +269,7 @@ fn voice(about: &About<'_>, whose: &Whose, opened: &Opened) -> Voice {
         boots: Vec::new(),
         encoding: Encoding::of(&opened.head).unwrap_or_default(),
         forming: FORMING,
+        shaping: Shaping::default(),
     }
 }
 

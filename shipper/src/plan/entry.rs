@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
+    form::shaping::Shaping,
     source::{fingerprint::Fingerprint, identity::FileState, trace::Trace},
     stamp_memory::Memory,
 };
@@ -188,6 +189,9 @@ pub struct Voice {
     /// By which rules lines become rows ([`FORMING`](crate::form::FORMING)); 0: as the first programs did.
     #[serde(default)]
     pub forming: u8,
+    /// What is done to lines before they are records.
+    #[serde(default, skip_serializing_if = "Shaping::is_empty")]
+    pub shaping: Shaping,
 }
 
 impl Voice {

@@ -44,6 +44,8 @@ pub use memory::{Open, Remembered};
 pub(crate) const FILE_NAME: &str = "plan";
 /// A plan longer than this, and longer than twice what counts in it, is written anew.
 const REWRITE_BYTES: u64 = 4 << 20;
+/// Damaged plans of one epoch that are kept.
+const ASIDE_MAX: u32 = 100;
 /// How often a full disk is tried again.
 const ROOM_POLL: Duration = Duration::from_millis(200);
 
@@ -94,7 +96,7 @@ impl Plan {
     /// # Errors
     /// Where the folder cannot be used. Damage is no error: see [`Plan::damage`].
     pub fn open(folder: &Path, shipper: ShipperId, epoch: u64) -> Result<Plan, PlanError> {
-        fs::create_dir_all(folder).map_err(|source| io_error("made", folder, source))?;
+        make_folder(folder)?;
         let lock = lock(folder)?;
         let path = folder.join(FILE_NAME);
         let (mut memory, damage) = match fs::read(&path) {
@@ -257,9 +259,29 @@ pub fn is_full(error: &io::Error) -> bool {
 
 /// Moves a plan that cannot be used out of the way; says what was wrong, and where it is.
 fn move_aside(folder: &Path, path: &Path, epoch: u64, why: &str) -> Result<String, PlanError> {
-    let aside = folder.join(format!("plan.damaged-{epoch}"));
-    fs::rename(path, &aside).map_err(|source| io_error("moved aside", path, source))?;
+    let aside = set_aside(path, &folder.join(format!("plan.damaged-{epoch}")))?;
     Ok(format!("{why}; it was moved to {}", aside.display()))
+}
+
+/// Moves what is in the way to a name that nothing has.
+fn set_aside(path: &Path, name: &Path) -> Result<PathBuf, PlanError> {
+    let numbered = |number: u32| match number {
+        0 => name.to_owned(),
+        number => PathBuf::from(format!("{}.{number}", name.display())),
+    };
+    let free = (0..ASIDE_MAX).map(numbered).find(|aside| aside.symlink_metadata().is_err());
+    let aside = free.unwrap_or_else(|| numbered(ASIDE_MAX));
+    fs::rename(path, &aside).map_err(|source| io_error("moved aside", path, source))?;
+    Ok(aside)
+}
+
+/// Makes the state folder; a file of its name is set aside.
+fn make_folder(folder: &Path) -> Result<(), PlanError> {
+    if folder.symlink_metadata().is_ok() && !folder.is_dir() {
+        let aside = set_aside(folder, &PathBuf::from(format!("{}.damaged-{}", folder.display(), now_ns())))?;
+        tracing::error!(aside = %aside.display(), "the shipper's state folder was none; what was there was moved aside");
+    }
+    fs::create_dir_all(folder).map_err(|source| io_error("made", folder, source))
 }
 
 /// A plan that is whole, to be gone on with as it is.
@@ -288,6 +310,9 @@ fn rewrite(folder: &Path, memory: &Remembered) -> Result<(File, u64), PlanError>
     let (path, fresh) = (folder.join(FILE_NAME), folder.join("plan.new"));
     let mut bytes = MAGIC.to_vec();
     memory.write(&mut bytes)?;
+    if fresh.is_dir() {
+        set_aside(&fresh, &folder.join(format!("plan.new.damaged-{}", now_ns())))?;
+    }
     let failed = |source| io_error("written", folder, source);
     let mut file = OpenOptions::new()
         .write(true)
@@ -304,11 +329,10 @@ fn rewrite(folder: &Path, memory: &Remembered) -> Result<(File, u64), PlanError>
 
 fn lock(folder: &Path) -> Result<File, PlanError> {
     let path = folder.join("lock");
-    if path.is_dir() {
+    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
         // Whatever made it: no lock can be taken on it.
-        let aside = folder.join(format!("lock.damaged-{}", now_ns()));
-        fs::rename(&path, &aside).map_err(|source| io_error("moved aside", &path, source))?;
-        tracing::error!(aside = %aside.display(), "the lock of the shipper's state was a folder; it was moved aside");
+        let aside = set_aside(&path, &folder.join(format!("lock.damaged-{}", now_ns())))?;
+        tracing::error!(aside = %aside.display(), "the lock of the shipper's state was no file; it was moved aside");
     }
     let file = OpenOptions::new()
         .write(true)

@@ -209,3 +209,39 @@ fn what_is_no_file_where_plan_and_lock_should_be_is_moved_aside() {
     drop(plan);
     assert_eq!(Plan::open(folder.path(), shipper(), 8).unwrap().memory().epoch, 7);
 }
+
+#[test]
+fn whatever_stands_in_place_of_the_state_is_set_aside_and_the_start_goes_on() {
+    let spoil: [(&str, fn(&std::path::Path)); 6] = [
+        ("the folder is a file", |state| {
+            fs::remove_dir_all(state).unwrap();
+            fs::write(state, "x").unwrap();
+        }),
+        ("the plan is a folder", |state| {
+            fs::remove_file(state.join("plan")).unwrap();
+            fs::create_dir(state.join("plan")).unwrap();
+        }),
+        ("what is written anew is a folder", |state| fs::create_dir(state.join("plan.new")).unwrap()),
+        ("the lock is a folder", |state| {
+            fs::remove_file(state.join("lock")).unwrap();
+            fs::create_dir(state.join("lock")).unwrap();
+        }),
+        ("the lock leads nowhere", |state| {
+            fs::remove_file(state.join("lock")).unwrap();
+            std::os::unix::fs::symlink("/nowhere/at/all", state.join("lock")).unwrap();
+        }),
+        ("an older damaged plan has the name", |state| {
+            fs::create_dir(state.join("plan.damaged-9")).unwrap();
+            fs::write(state.join("plan"), "nonsense").unwrap();
+        }),
+    ];
+    for (name, spoil) in spoil {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state");
+        let shipper = ShipperId::of("hv01", "");
+        drop(Plan::open(&state, shipper, 7).unwrap());
+        spoil(&state);
+        let plan = Plan::open(&state, shipper, 9).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(plan.memory().epoch > 0, "{name}");
+    }
+}

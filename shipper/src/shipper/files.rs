@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lastwords_record::stamp::StampState;
+use lastwords_record::{limits::RECORD_BYTES_MAX, stamp::StampState};
 
 use super::{
     Outbox,
@@ -35,6 +35,8 @@ use crate::{
 /// How long a file waits for an earlier generation that is still being written.
 const EARLIER_PATIENCE_NS: i64 = 5 * 1_000_000_000;
 
+/// Files that were begun at their ends and are named.
+const SKIPPED_NAMED: usize = 50;
 /// New files that are taken up before any is read.
 const MET_AT_ONCE: usize = 1_000;
 
@@ -262,9 +264,31 @@ impl Files {
             }
             Place::New(content) => {
                 let voice = rule.voice(&config.host, &path);
-                self.take_up(Opened { path: &path, device, inode, content, voice }, outbox, now).map(Some)
+                let began_ns = outbox.memory().began_ns;
+                let bytes_per_second_max = rule.bytes_per_second_max;
+                let skipped = skipped(rule, &content, began_ns, now.wall_ns);
+                let id = self.take_up(Opened { path: &path, device, inode, content, voice }, outbox, now)?;
+                if let Some(followed) = self.by_id.get_mut(&id) {
+                    followed.bytes_per_second_max = bytes_per_second_max;
+                }
+                if let Some(position) = skipped {
+                    self.begin_at(id, position, outbox)?;
+                }
+                Ok(Some(id))
             }
         }
+    }
+
+    /// Begins a new generation at its end: it was there before the shipper, and its set says so.
+    fn begin_at(&mut self, id: u64, position: u64, outbox: &mut Outbox) -> Result<(), PlanError> {
+        let Some(followed) = self.by_id.get_mut(&id) else { return Ok(()) };
+        tracing::info!(file = %followed.state.path, skipped_bytes = position, "was there before this shipper; it is followed from its end on (collect.file.start)");
+        if self.skipped.len() < SKIPPED_NAMED {
+            self.skipped.push((followed.state.path.clone(), position));
+        }
+        followed.state.position = position;
+        followed.state.go_back(&mut followed.content, position).unwrap_or_default();
+        outbox.remember(Entry::File(followed.state.clone()))
     }
 
     /// Goes on with a generation in another file. `is_live`: a rule means it, so that it may still grow.
@@ -381,6 +405,26 @@ pub(super) fn go_back(followed: &mut Followed, position: u64) {
     if let Err(error) = followed.state.go_back(&mut followed.content, position) {
         tracing::warn!(%file, %error, "cannot be compared");
     }
+}
+
+/// Up to where a new file is passed over: to its last line end, where it was there before the shipper and is too old.
+fn skipped(rule: &FileRule, content: &Content, began_ns: i64, now_ns: i64) -> Option<u64> {
+    let file = content.plain()?;
+    let metadata = file.metadata().ok()?;
+    let written_ns = modified_ns(&metadata);
+    let made = metadata.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let made_ns = made.and_then(|time| i64::try_from(time.as_nanos()).ok()).unwrap_or(written_ns);
+    let age = std::time::Duration::from_nanos(now_ns.saturating_sub(written_ns).max(0).unsigned_abs());
+    // What came later, were it a copy of something old, is new.
+    let was_there = made_ns.min(written_ns) < began_ns;
+    if !was_there || !rule.start.is_at_end(age) {
+        return None;
+    }
+    let mut tail = vec![0; RECORD_BYTES_MAX];
+    let start = metadata.len().saturating_sub(tail.len() as u64);
+    let length = std::os::unix::fs::FileExt::read_at(file, &mut tail, start).ok()?;
+    let end = memchr::memrchr(b'\n', tail.get(..length)?).map_or(0, |at| at as u64 + 1);
+    Some(start + end)
 }
 
 /// What a stamper knows of a file before it reads it: when the kernel started whose lines were there already.

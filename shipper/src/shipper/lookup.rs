@@ -96,6 +96,7 @@ impl Files {
         let is_live = rule.means(&again.path) && again.content.plain().is_some();
         let mut followed = Followed::new(state, again.content, rule.voice(&config.host, &named), now);
         followed.left = again.path != known && !is_live;
+        followed.bytes_per_second_max = rule.bytes_per_second_max;
         if !is_itself {
             tracing::info!(file = %known.display(), now = %again.path.display(), "was moved, copied or mounted anew; known by its content");
             followed.state.path = again.path.to_string_lossy().into_owned();

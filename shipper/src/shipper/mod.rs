@@ -251,6 +251,10 @@ impl Shipper {
                 group_ns: nanoseconds(self.config.group_timeout),
                 partial_ns: nanoseconds(self.config.partial_timeout),
             };
+            if ready.allowed(now) == 0 {
+                self.status.lock().files.throttled += 1;
+                return Ok(false);
+            }
             let position = ready.state.position;
             let length = match ready.content.read_at(position, &mut self.buffer) {
                 Ok(length) => length,
@@ -277,6 +281,11 @@ impl Shipper {
             }
             let taken = bytes.get(..formed.taken).unwrap_or_default();
             self.status.read(ready.voice.source, formed.records, formed.taken as u64, now_ns);
+            if formed.dropped + formed.redacted > 0 {
+                let mut state = self.status.lock();
+                state.files.dropped += formed.dropped;
+                state.files.redacted += formed.redacted;
+            }
             if formed.blank_bytes > 0 {
                 self.status.lock().files.blank_bytes += formed.blank_bytes;
                 tracing::warn!(file = %ready.state.path, bytes = formed.blank_bytes, "NULs that a crash has left, or a writer that goes on behind a hole, are left out");
@@ -305,6 +314,7 @@ impl Shipper {
                 trace,
                 digest: String::new(),
             };
+            ready.use_up(formed.taken as u64);
             ready.state.position = extent.end;
             ready.state.stamp = extent.stamp_after;
             ready.state.identity = identity;

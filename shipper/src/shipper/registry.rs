@@ -24,6 +24,8 @@ pub(super) struct Files {
     pub(super) waiting: Waiting,
     /// Files and folders that are meant and could not be read at the last look.
     pub(super) refused: Vec<Refused>,
+    /// Files that were begun at their ends, and the bytes passed over.
+    pub(super) skipped: Vec<(String, u64)>,
     /// Globs that lead to no file.
     pub(super) unmatched: Vec<String>,
     /// What had to be given up and is not told yet.
@@ -63,6 +65,7 @@ impl Files {
             absent: BTreeMap::new(),
             waiting: Waiting::default(),
             refused: Vec::new(),
+            skipped: Vec::new(),
             unmatched: Vec::new(),
             losses: Vec::new(),
             scan_due: false,

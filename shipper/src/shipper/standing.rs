@@ -21,7 +21,7 @@ impl Shipper {
     }
 
     /// Tells what was found out by looking at all globs.
-    pub(super) fn tell_files(&self, now: Moment) {
+    pub(super) fn tell_files(&mut self, now: Moment) {
         let files = &self.files;
         let refused =
             files.refused.iter().map(|refused| refused_notice(&refused.path, &refused.why)).collect();
@@ -31,6 +31,14 @@ impl Shipper {
             files.unmatched.iter().map(|glob| unmatched_notice(glob)).collect(),
             now.wall_ns,
         );
+        for (path, bytes) in std::mem::take(&mut self.files.skipped) {
+            let found = format!(
+                "{path} was there before the shipper and is old: {bytes} bytes of it were passed over"
+            );
+            let way_out = "to read it, import it, or set start = \"beginning\" in a [[collect.file]] of its own before the first start";
+            self.status.happened(Notice::new(path, found, way_out), now.wall_ns);
+        }
+        let files = &self.files;
         let crowded = files.is_crowded.then(|| {
             Notice::new(
                 "descriptors",
@@ -57,7 +65,7 @@ impl Shipper {
                 .filter(|followed| followed.size < u64::MAX)
                 .map(|followed| followed.unread())
                 .sum(),
-            blank_bytes: state.files.blank_bytes,
+            ..state.files
         };
     }
 

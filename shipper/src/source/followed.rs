@@ -44,6 +44,10 @@ pub struct Followed {
     pub deleted: bool,
     /// The plan knows that it has no name any more and was read to its end: after a restart nobody looks for it.
     pub settled: bool,
+    /// Bytes a second that may be read of it, at most; 0: as much as comes.
+    pub bytes_per_second_max: u64,
+    /// Bytes that may be read of it, by when.
+    allowance: (u64, i64),
     /// How its text is written is known.
     knows_encoding: bool,
     /// Nothing will be added: it was truncated or is a finished copy. What is left is read to the end.
@@ -58,6 +62,8 @@ pub struct Patience {
     /// A partial line for its rest.
     pub partial_ns: i64,
 }
+
+const SECOND_NS: i64 = 1_000_000_000;
 
 /// When a file was last written, UTC nanoseconds.
 pub fn modified_ns(metadata: &Metadata) -> i64 {
@@ -81,6 +87,8 @@ impl Followed {
             left: false,
             deleted: false,
             settled: false,
+            bytes_per_second_max: 0,
+            allowance: (0, i64::MIN),
             knows_encoding: false,
             finished: false,
         }
@@ -135,6 +143,25 @@ impl Followed {
                 self.note_beginning();
             }
         }
+    }
+
+    /// Bytes that may be read of it now: what its set allows it of a second; all where it sets no bound.
+    pub fn allowed(&mut self, now: Moment) -> u64 {
+        if self.bytes_per_second_max == 0 {
+            return u64::MAX;
+        }
+        let (left, since_ns) = self.allowance;
+        let passed_ns = now.steady_ns.saturating_sub(since_ns).clamp(0, SECOND_NS).unsigned_abs();
+        let more = self.bytes_per_second_max.saturating_mul(passed_ns) / SECOND_NS.unsigned_abs();
+        if more > 0 {
+            self.allowance = (left.saturating_add(more).min(self.bytes_per_second_max), now.steady_ns);
+        }
+        self.allowance.0
+    }
+
+    /// So many bytes were read.
+    pub fn use_up(&mut self, bytes: u64) {
+        self.allowance.0 = self.allowance.0.saturating_sub(bytes);
     }
 
     /// Finds out how its text is written, from its beginning: of `read`, where that stands there.

@@ -64,6 +64,12 @@ pub struct FilesState {
     pub unread_bytes: u64,
     /// NULs that were left out.
     pub blank_bytes: u64,
+    /// Records that rules left out, and those in which something was made unreadable.
+    pub dropped: u64,
+    /// Records in which something was made unreadable.
+    pub redacted: u64,
+    /// How often a file had to wait for its share of bytes.
+    pub throttled: u64,
 }
 
 /// What is planned and not acknowledged.

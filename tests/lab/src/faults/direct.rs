@@ -234,20 +234,29 @@ impl Fleet {
     pub(super) fn query(
         &self,
         sql: &str,
-    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<serde_json::Value>>> {
-        let output = tempfile::tempfile()?;
-        let status = Command::new(&self.lastwords)
-            .args(["query", "--format", "jsonl", "--data"])
-            .arg(&self.data)
-            .arg(sql)
-            .stdout(output.try_clone()?)
-            .stderr(Stdio::null())
-            .status()?;
-        ensure!(status.success(), "the query failed: {sql}");
-        let mut output = output;
-        std::io::Seek::rewind(&mut output)?;
-        Ok(BufReader::new(output).lines().map(|line| Ok(serde_json::from_str(&line?)?)))
+    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<serde_json::Value>> + use<>> {
+        query(&self.lastwords, &self.data, sql)
     }
+}
+
+/// Runs SQL by the command line, as a user would; one object per row.
+pub(super) fn query(
+    lastwords: &Path,
+    data: &Path,
+    sql: &str,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<serde_json::Value>> + use<>> {
+    let output = tempfile::tempfile()?;
+    let status = Command::new(lastwords)
+        .args(["query", "--format", "jsonl", "--data"])
+        .arg(data)
+        .arg(sql)
+        .stdout(output.try_clone()?)
+        .stderr(Stdio::null())
+        .status()?;
+    ensure!(status.success(), "the query failed: {sql}");
+    let mut output = output;
+    std::io::Seek::rewind(&mut output)?;
+    Ok(BufReader::new(output).lines().map(|line| Ok(serde_json::from_str(&line?)?)))
 }
 
 /// Collects the growing files and nothing else.

@@ -5,6 +5,7 @@
 //! - `compare`: what is stored against what was written
 //! - `direct`: `lastwords up` and `lastwords import`
 //! - `engine`: the engine's process under them, alone
+//! - `machine`: a machine whose shipper is killed, and which is reverted, cloned, and started without its logs
 //! - `kafka`: shippers, ingesters, Kafka, writers and the store
 
 mod compare;
@@ -12,6 +13,7 @@ mod direct;
 mod engine;
 mod files;
 mod kafka;
+mod machine;
 mod rotation;
 
 use crate::figures::Figures;
@@ -42,6 +44,8 @@ enum Way {
     Direct,
     /// Through Kafka: every process, connection and disk on the way may fail.
     Kafka,
+    /// From `ship` to `up`: the shipper's machine is killed, reverted to a snapshot, cloned, started without its logs.
+    Ship,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -66,6 +70,7 @@ pub fn run(options: &Options) -> anyhow::Result<Figures> {
         Way::Direct if options.kill == Victim::Engine => engine::run(&root, options.seed, options.count),
         Way::Direct => direct::run(&root, options.seed, options.count),
         Way::Kafka => kafka::run(&root, options.seed, options.count),
+        Way::Ship => machine::run(&root, options.seed, options.count),
     };
     if !options.keep && !figures.as_ref().is_ok_and(Figures::met) {
         eprintln!(

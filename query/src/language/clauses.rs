@@ -142,7 +142,7 @@ impl Parser<'_> {
             return Ok(true);
         }
         match words.as_slice() {
-            ["around" | "about", rest @ ..]
+            ["around" | "about" | "near" | "at", rest @ ..]
                 if let Some((at_ns, taken)) = moment::instant(rest, self.asker) =>
             {
                 let said = words.get(..=taken).unwrap_or_default().join(" ");

@@ -1,6 +1,7 @@
 //! The forms of questions: one pass over the pieces of one.
 
 use super::{
+    calendar::time_of_day,
     error::SyntaxError,
     lexer::{Piece, Token, tokens},
     moment,
@@ -328,7 +329,15 @@ impl<'a> Parser<'a> {
         if matches!(self.words().as_slice(), ["before", "and", "after", ..]) {
             return Ok(false);
         }
-        if self.clock(&mut found.bounds)? {
+        // "around 15:25 on 2026-11-10" is one stretch of time, and not an hour of every day.
+        let is_instant = match self.words().as_slice() {
+            ["around" | "about" | "near" | "at", rest @ ..] => {
+                let instant = moment::instant(rest, self.asker).map(|(_, taken)| taken);
+                instant > time_of_day(rest).map(|(_, taken)| taken)
+            }
+            _ => false,
+        };
+        if !is_instant && self.clock(&mut found.bounds)? {
             return Ok(true);
         }
         if self.period(&mut found.bounds)? {

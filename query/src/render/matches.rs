@@ -49,13 +49,14 @@ impl Page {
             let note = self.faint(&wrapped(&on_a_line(note), self.look.width, ""));
             self.line(&note);
         }
+        // What is counted by something is asked for its counts.
+        self.groups(answer);
         if answer.header.matched > 0 {
             self.matches(answer);
             self.lags(&answer.lag_histogram);
             self.hours(answer);
             self.hosts(answer);
         }
-        self.groups(answer);
         self.out
     }
 

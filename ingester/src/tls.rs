@@ -210,6 +210,15 @@ impl ServerTls {
         (Arc::clone(&state.current.config), state.current.trust.clone())
     }
 
+    /// What a new connection of HTTP/1.1 uses: the same files, for another listener.
+    #[must_use]
+    pub fn for_http(&self) -> Arc<ServerConfig> {
+        let (config, _) = self.current();
+        let mut config = ServerConfig::clone(&config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
     /// When what is in use ends.
     #[must_use]
     pub fn expiries(&self) -> Vec<Expiry> {

@@ -10,15 +10,24 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use lastwords_api::Known;
+use lastwords_ingester::ServerTls;
+use lastwords_query::{AskOptions, Catalog, sql::matches_table};
 use lastwords_store::{
-    Port, Store,
-    http::{PortLimits, Role, User},
+    Lane, Port, Store,
+    http::{Matches, Matching, PortLimits, Role, TlsNow, User},
     serve_port,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 use crate::{
     config::{ClickHouseConfig, READER, WRITER},
@@ -27,6 +36,8 @@ use crate::{
 
 /// A password file is not longer.
 const FILE_BYTES_MAX: u64 = 4096;
+/// How often changed certificate files are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Random bytes of a password that is made.
 const RANDOM_BYTES: usize = 24;
 
@@ -59,17 +70,65 @@ pub async fn serve(
     listener: TcpListener,
     store: Store,
     users: Vec<User>,
+    known: Known,
+    tls: Option<Arc<ServerTls>>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && tls.is_none() {
         tracing::warn!(
             %address,
-            "the ClickHouse port speaks plain text: whoever listens in between reads its passwords; put a proxy with TLS in front of it"
+            "the ClickHouse port speaks plain text: whoever listens in between reads its passwords; set [clickhouse.tls], or put a proxy with TLS in front of it"
         );
     }
-    serve_port(listener, Port { store, users, limits: PortLimits::default() }, shutdown).await;
+    let questions = Questions { store: store.in_lane(Lane::Question), known, catalog: Arc::default() };
+    let matches: Option<Arc<dyn Matches>> = Some(Arc::new(questions));
+    let now: Option<TlsNow> = tls.clone().map(|tls| -> TlsNow { Arc::new(move || tls.for_http()) });
+    let port = Port { store, users, limits: PortLimits::default(), matches, tls: now };
+    tokio::select! {
+        () = serve_port(listener, port, shutdown) => {}
+        () = renew(tls) => {}
+    }
     Ok(())
+}
+
+/// Takes changed certificate files, every ten seconds and on SIGHUP. Never ends.
+async fn renew(tls: Option<Arc<ServerTls>>) {
+    let Some(tls) = tls else { return std::future::pending().await };
+    let mut hangup = signal(SignalKind::hangup()).ok();
+    loop {
+        let asked = async {
+            match &mut hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = asked => {}
+        }
+        let tls = Arc::clone(&tls);
+        // Reading files may take its time.
+        let _ = tokio::task::spawn_blocking(move || tls.refresh()).await;
+    }
+}
+
+/// Answers `correlate(…)` of readers.
+struct Questions {
+    store: Store,
+    known: Known,
+    catalog: Arc<Catalog>,
+}
+
+impl Matches for Questions {
+    fn table(&self, arguments: Vec<String>) -> Matching {
+        let store = self.store.clone();
+        let options = AskOptions { catalog: Arc::clone(&self.catalog), ..self.known.options(TimeZone::UTC) };
+        Box::pin(async move {
+            let table = matches_table(&store, &arguments, &options).await;
+            table.map_err(|error| error.to_string())
+        })
+    }
 }
 
 /// The password in a user's file; made where there is none yet.

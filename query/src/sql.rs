@@ -89,6 +89,24 @@ pub async fn sql(store: &Store, text: &str, format: &str, options: &AskOptions) 
     statement.run(store, &tables, format).await.map(Rows).map_err(refused)
 }
 
+/// The matches of a call of `correlate(…)` as a table, for a statement that somebody else runs.
+///
+/// # Errors
+/// Where the question is wrong or no question about events, or the store fails.
+pub async fn matches_table(
+    store: &Store,
+    arguments: &[String],
+    options: &AskOptions,
+) -> Result<MatchesTable, AskError> {
+    let answer = matches_of(store, arguments, options).await?.ok_or_else(|| {
+        AskError::Refused(
+            "correlate takes a question about events, such as panics within 5m of network saturation."
+                .to_owned(),
+        )
+    })?;
+    Ok(MatchesTable::new(answer.matches.iter().map(row)))
+}
+
 /// All matches of a call's question; none where it is not about events.
 async fn matches_of(
     store: &Store,

@@ -3,7 +3,7 @@
 //!
 //! `cargo run -p lastwords-store --example open_port -- FOLDER PORT`
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a program of the laboratory")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a program of the laboratory")]
 
 use std::path::Path;
 use std::sync::Arc;

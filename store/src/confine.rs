@@ -11,6 +11,7 @@
 mod check;
 mod formats;
 mod functions;
+mod identifiers;
 mod lexer;
 pub mod limits;
 mod names;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use formats::FORMATS;
 pub use functions::listed as listed_functions;
+pub use identifiers::put_identifiers;
 pub use policy::{Audience, MatchesCall, Policy};
 pub use predicate::{Predicate, confine_predicate};
 pub use refusal::Refusal;
@@ -108,18 +110,56 @@ pub fn confine(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
 /// # Errors
 /// As `confine`.
 pub fn confine_within(text: &str, policy: &Policy<'_>, bytes_max: usize) -> Result<Confined, Refusal> {
-    bounded(text, bytes_max)?;
-    stack::with_room(|| confine_here(text, policy))
+    confine_beside(text, policy, bytes_max, &[])
 }
 
-fn confine_here(text: &str, policy: &Policy<'_>) -> Result<Confined, Refusal> {
+/// The same where tables come with the statement, by their names, which are looked up before ours.
+///
+/// # Errors
+/// As `confine`.
+pub fn confine_beside(
+    text: &str,
+    policy: &Policy<'_>,
+    bytes_max: usize,
+    tables: &[String],
+) -> Result<Confined, Refusal> {
+    bounded(text, bytes_max)?;
+    stack::with_room(|| confine_here(text, policy, tables))
+}
+
+/// Columns of a table that comes with a statement, written anew.
+///
+/// # Errors
+/// Where they are not understood, or of a type that is not listed.
+pub fn confine_columns(text: &str) -> Result<String, Refusal> {
+    bounded(text, limits::TEXT_BYTES_MAX)?;
+    stack::with_room(|| {
+        let columns = parse::structure(text)?;
+        let written = columns.iter().map(|(name, kind)| {
+            kind.check()?;
+            Ok(format!("{} {kind}", quoted_name(&name.text)))
+        });
+        Ok(written.collect::<Result<Vec<String>, Refusal>>()?.join(", "))
+    })
+}
+
+fn confine_here(text: &str, policy: &Policy<'_>, tables: &[String]) -> Result<Confined, Refusal> {
     let parsed = parse::statement(text)?;
     let format = parsed.format.as_ref().map(checked_format).transpose()?;
-    let mut checker = Checker::new(policy, parsed.names, parsed.aliases);
+    // What stands behind the statement changes nothing of DESCRIBE and SHOW, but has to be on the list.
+    parsed
+        .settings
+        .iter()
+        .filter(|one| !settings::is_without_effect(&one.name.text))
+        .try_for_each(settings::check)?;
+    let mut checker = Checker::new(policy, parsed.names, parsed.aliases, tables);
     let (prefix, query) = match parsed.statement {
         Statement::Select(query) => ("", query),
         Statement::DescribeQuery(query) => ("DESCRIBE TABLE ", query),
-        Statement::DescribeTable(parts) => return describe(&checker.our_table(&parts)?, format),
+        Statement::DescribeTable(parts) => match tables::named_view(&parts, policy.database) {
+            Some(view) => ("DESCRIBE TABLE ", view?),
+            None => return describe(&checker.our_table(&parts)?, format),
+        },
         Statement::ShowDatabases => {
             return Ok(confined("", &tables::show_databases(policy.database)?, format, Vec::new()));
         }

@@ -11,13 +11,15 @@
 //!
 //! Before that, for everybody else: [`front`], which is what listens on a port.
 //!
-//! Sessions are not kept: each statement stands for itself, and `session_id` is accepted without effect.
+//! Before the engine each statement stands for itself; sessions are the port's.
 
+mod cors;
 mod counts;
 mod encoding;
 mod failure;
 mod front;
 mod lanes;
+mod multipart;
 mod request;
 mod response;
 mod serve;
@@ -38,7 +40,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use failure::Failure;
-pub use front::{Port, PortLimits, Role, User, serve_port};
+pub use front::{Matches, Matching, Port, PortLimits, Role, TlsNow, User, serve_port};
 pub(crate) use lanes::LANE_HEADER;
 pub use lanes::Lane;
 use request::{Bounds, Call};
@@ -79,7 +81,8 @@ where
 
 async fn handle(request: Request<Incoming>, served: &Arc<Served>) -> Reply {
     let plain = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::POST, "/") => None,
+        (&Method::GET | &Method::HEAD | &Method::POST, "/") => None,
+        (&Method::OPTIONS, _) => Some(cors::preflight()),
         (&Method::GET | &Method::HEAD, "/ping") => Some(response::text(StatusCode::OK, "Ok.\n")),
         (&Method::GET | &Method::HEAD, "/readyz") => Some(ready(&served.engine).await),
         _ => Some(response::text(StatusCode::NOT_FOUND, "There is nothing here; statements go to /.\n")),

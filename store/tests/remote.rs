@@ -268,6 +268,34 @@ async fn only_a_server_with_a_valid_certificate_of_our_authority_is_spoken_to() 
     assert_eq!(count(&embedded, "logs WHERE Body = 'blind'").await, 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn our_port_speaks_tls_and_takes_a_new_certificate_for_new_connections() {
+    let (folder, embedded) = fresh().await;
+    let (first, second) = (Authority::new(folder.path(), "first"), Authority::new(folder.path(), "second"));
+    let current = Arc::new(std::sync::Mutex::new(tls::server(first.certify("localhost", false))));
+    let now = Arc::clone(&current);
+    let secured = lastwords_store::Port {
+        tls: Some(Arc::new(move || Arc::clone(&now.lock().unwrap()))),
+        ..port_of(&embedded)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(serve_port(listener, secured, std::future::pending()));
+    let ask = async |authority: &Authority| {
+        let urls = vec![format!("https://localhost:{port}")];
+        let ca_file = Some(authority.file.clone());
+        let store = Store::remote(&RemoteOptions { urls, ca_file, ..options(&[]) }).unwrap();
+        store.rows::<serde_json::Value>("SELECT 1 AS one").await.map_err(|error| error.to_string())
+    };
+    assert!(ask(&first).await.is_ok());
+    assert!(ask(&second).await.is_err());
+    *current.lock().unwrap() = tls::server(second.certify("localhost", false));
+    assert!(ask(&second).await.is_ok());
+    assert!(ask(&first).await.is_err());
+    // Whoever speaks plain text gets no answer.
+    assert!(Store::remote(&options(&[port])).unwrap().execute("SELECT 1").await.is_err());
+}
+
 /// An insert that needs no answer before.
 async fn insert_blindly(store: &Store) -> Result<(), InsertError> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();

@@ -103,12 +103,13 @@ pub async fn serve(serve: &StoreServeArgs) -> anyhow::Result<Outcome> {
         .with_context(|| format!("--listen: cannot listen on {}; is something else there?", serve.listen))?;
     let open = OpenStore::open(&config, lock).await?;
     let users = port::users(&config.clickhouse, &config.data)?;
+    let tls = config.clickhouse_tls()?;
     let address = listener.local_addr()?;
     tracing::info!(what = "clickhouse", %address, data = %config.data.root().display(), "serving");
     let stopped = async {
         let signal = stop.await;
         tracing::info!(signal, "stopping");
     };
-    port::serve(listener, open.store.clone(), users, stopped).await?;
+    port::serve(listener, open.store.clone(), users, config.known.clone(), tls, stopped).await?;
     Ok(Outcome::Done)
 }

@@ -189,7 +189,10 @@ fn serve(
         told("clickhouse", listener.local_addr()?);
         let users = port::users(&config.clickhouse, &config.data)?;
         let (store, stop) = (pipeline.open.store.clone(), shutdown.clone().cancelled_owned());
-        parts.spawn(async move { ("the ClickHouse port", port::serve(listener, store, users, stop).await) });
+        let (known, tls) = (config.known.clone(), config.clickhouse_tls()?);
+        parts.spawn(async move {
+            ("the ClickHouse port", port::serve(listener, store, users, known, tls, stop).await)
+        });
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! `[clickhouse]`: the port for ClickHouse's clients, and who may use it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use lastwords_config::{FilePath, Invalid};
+use lastwords_ingester::{ServerTls, TlsFiles};
 use serde::{Deserialize, Serialize};
 
 use super::secrets::password;
@@ -22,6 +23,15 @@ pub struct ClickHouseSettings {
     pub user: Option<String>,
     /// File with that user's password.
     pub password_file: Option<FilePath>,
+    /// TLS of the port; none: plain text.
+    pub tls: Option<ClickHouseTlsSettings>,
+}
+
+/// `[clickhouse.tls]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClickHouseTlsSettings {
+    certificate_file: FilePath,
+    key_file: FilePath,
 }
 
 impl Default for ClickHouseSettings {
@@ -32,6 +42,7 @@ impl Default for ClickHouseSettings {
             writer_password_file: None,
             user: None,
             password_file: None,
+            tls: None,
         }
     }
 }
@@ -59,6 +70,8 @@ pub struct ClickHouseConfig {
     pub writer_password: Option<String>,
     /// A further writer, by name and password.
     pub named: Option<(String, String)>,
+    /// Certificate and key; none: plain text.
+    pub tls: Option<TlsFiles>,
 }
 
 impl std::fmt::Debug for ClickHouseConfig {
@@ -67,6 +80,24 @@ impl std::fmt::Debug for ClickHouseConfig {
             .field("listen", &self.listen)
             .field("named", &self.named.as_ref().map(|(name, _)| name))
             .finish_non_exhaustive()
+    }
+}
+
+impl ClickHouseConfig {
+    /// Reads certificate and key of the port; none: it speaks plain text.
+    ///
+    /// # Errors
+    /// The key whose file cannot be used.
+    pub(super) fn load_tls(&self) -> Result<Option<Arc<ServerTls>>, Invalid> {
+        let Some(files) = &self.tls else { return Ok(None) };
+        let loaded = ServerTls::load(files.clone()).map_err(|error| {
+            let key = match error.path() {
+                Some(path) if path == files.key_file => "clickhouse.tls.key_file",
+                _ => "clickhouse.tls.certificate_file",
+            };
+            Invalid::new(key, &error)
+        })?;
+        Ok(Some(Arc::new(loaded)))
     }
 }
 
@@ -88,6 +119,11 @@ impl ClickHouseSettings {
             reader_password: chosen("reader_password", &self.reader_password_file)?,
             writer_password: chosen("writer_password", &self.writer_password_file)?,
             named: named_writer("clickhouse.user", self.user.clone(), named)?,
+            tls: self.tls.as_ref().map(|tls| TlsFiles {
+                certificate_file: tls.certificate_file.0.clone(),
+                key_file: tls.key_file.0.clone(),
+                client_ca_file: None,
+            }),
         })
     }
 }

@@ -295,6 +295,14 @@ impl Config {
         self.ship_listen
     }
 
+    /// Reads certificate and key of the ClickHouse port; none: it speaks plain text.
+    ///
+    /// # Errors
+    /// File, line and key of what cannot be used.
+    pub fn clickhouse_tls(&self) -> Result<Option<Arc<ServerTls>>, ConfigError> {
+        self.clickhouse.load_tls().map_err(|invalid| self.layers.place(invalid))
+    }
+
     /// `[ship.tls]`, also where a flag names the ingester.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub(super) struct Checker<'a> {
     /// Whether it is a condition over `logs`: its names have been looked at.
     in_predicate: bool,
     calls: Vec<MatchesCall>,
+    /// Tables of the store itself that were named, and what they are called in the statement that is sent.
+    views: Vec<(String, String)>,
 }
 
 impl<'a> Checker<'a> {
@@ -34,15 +36,17 @@ impl<'a> Checker<'a> {
         policy: &'a Policy<'a>,
         names: HashSet<String>,
         aliases: HashMap<String, bool>,
+        tables: &[String],
     ) -> Checker<'a> {
         Checker {
             policy,
             names,
             aliases,
-            with_tables: Vec::new(),
+            with_tables: tables.to_vec(),
             star_refused: false,
             in_predicate: false,
             calls: Vec::new(),
+            views: Vec::new(),
         }
     }
 
@@ -123,6 +127,7 @@ impl<'a> Checker<'a> {
         for limit in [&mut select.limit.limit, &mut select.limit.offset].into_iter().flatten() {
             self.expression(limit)?;
         }
+        select.settings.retain(|setting| !settings::is_without_effect(&setting.name.text));
         select.settings.iter().try_for_each(settings::check)
     }
 
@@ -227,8 +232,17 @@ impl<'a> Checker<'a> {
         let place = expression.place;
         match &mut expression.kind {
             Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => Ok(()),
-            Kind::Column(parts) => self.column(parts, place),
+            Kind::Column(parts) => {
+                self.name_view(parts);
+                self.column(parts, place)
+            }
             Kind::Tuple(parts) | Kind::Array(parts) => self.all(parts),
+            // A client's greeting asks for the server's name; the machine's is nobody's business.
+            Kind::Call(call) if call.name.text == "displayName" && self.policy.audience == Audience::Port => {
+                expression.alias.get_or_insert_with(|| Name::new("displayName()"));
+                expression.kind = Kind::Text(b"lastwords".to_vec());
+                Ok(())
+            }
             Kind::Call(call) => self.call(call),
             Kind::Lambda { body, .. } => self.expression(body),
             Kind::Query(query) => self.query(query),
@@ -245,6 +259,22 @@ impl<'a> Checker<'a> {
             Kind::Parameter { .. } => {
                 Err(Refusal::new("Parameters are for ClickHouse's clients: wanted the value itself.", place))
             }
+        }
+    }
+
+    /// `system.tables.name` is a column of what has taken the place of `system.tables`.
+    fn name_view(&self, parts: &mut Vec<Name>) {
+        let alias = match parts.as_slice() {
+            [system, table, _, ..] if system.text == "system" => self
+                .views
+                .iter()
+                .rev()
+                .find(|(view, _)| *view == table.text)
+                .map(|(_, alias)| Name::new(alias)),
+            _ => None,
+        };
+        if let Some(alias) = alias {
+            parts.splice(..2, [alias]);
         }
     }
 

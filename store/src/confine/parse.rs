@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use super::lexer::{self, Placed, Token};
 use super::names::Name;
 use super::refusal::{Place, Refusal};
-use super::tree::{Expression, Kind, Measure, Over, Query, Star, StarColumns, Transformer};
+use super::tree::{Block, Expression, Kind, Measure, Over, Query, Setting, Star, StarColumns, Transformer};
 
 /// Highest tree, and deepest nesting of brackets.
 pub(super) const HEIGHT_MAX: usize = 80;
@@ -42,6 +42,8 @@ pub(super) struct Parsed {
     pub(super) statement: Statement,
     /// The word after FORMAT.
     pub(super) format: Option<Name>,
+    /// Settings that stand behind the statement and not in its SELECT.
+    pub(super) settings: Vec<Setting>,
     /// Names that the statement gives: of tables, of columns, of lambdas' arguments.
     pub(super) names: HashSet<String>,
     /// Whether an alias stands for a plain name (of whatever); else it stands for a value.
@@ -51,8 +53,15 @@ pub(super) struct Parsed {
 /// Reads one statement.
 pub(super) fn statement(text: &str) -> Result<Parsed, Refusal> {
     let mut parser = Parser::new(text)?;
-    let statement = parser.statement()?;
+    let mut statement = parser.statement()?;
+    let mut settings = parser.trailing_settings()?;
     let format = if parser.take_word("FORMAT") { Some(parser.name("a format's name")?) } else { None };
+    settings.extend(parser.trailing_settings()?);
+    if let Statement::Select(Query { first: Block::Select(select), rest, .. }) = &mut statement
+        && rest.is_empty()
+    {
+        select.settings.append(&mut settings);
+    }
     if parser.is_word("INTO") {
         return parser.refuse("SQL here reads: INTO writes a file.");
     }
@@ -60,7 +69,7 @@ pub(super) fn statement(text: &str) -> Result<Parsed, Refusal> {
         return parser.refuse("Wanted one statement; a semicolon stands before another one.");
     }
     parser.expect_end()?;
-    Ok(Parsed { statement, format, names: parser.names, aliases: parser.aliases })
+    Ok(Parsed { statement, format, settings, names: parser.names, aliases: parser.aliases })
 }
 
 /// Reads one expression.
@@ -159,6 +168,11 @@ impl<'a> Parser<'a> {
             ));
         }
         Ok(Statement::Select(self.query()?))
+    }
+
+    /// `SETTINGS`, where it stands behind a whole statement.
+    fn trailing_settings(&mut self) -> Result<Vec<Setting>, Refusal> {
+        if self.take_word("SETTINGS") { self.list(Self::setting) } else { Ok(Vec::new()) }
     }
 
     fn token(&self) -> &Token {

@@ -59,7 +59,7 @@ fn confine_here(text: &str, policy: &Policy<'_>) -> Result<String, Refusal> {
     let mut arguments = Vec::new();
     of_one_record(&expression, &mut arguments)?;
     // What is left is what holds for statements as well: functions, types.
-    let mut checker = Checker::new(policy, Default::default(), Default::default());
+    let mut checker = Checker::new(policy, Default::default(), Default::default(), &[]);
     checker.predicate(&mut expression)?;
     Ok(Printer::print_expression(&expression))
 }

@@ -27,6 +27,14 @@ impl Place {
         Place { start: self.start, end: other.end.max(self.end) }
     }
 
+    pub(super) fn start(self) -> usize {
+        self.start
+    }
+
+    pub(super) fn end(self) -> usize {
+        self.end
+    }
+
     /// What stands there.
     pub(super) fn text(self, statement: &str) -> &str {
         statement.get(self.start..self.end).unwrap_or_default()

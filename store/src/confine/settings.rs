@@ -43,6 +43,37 @@ const SETTINGS: &[(&str, Bound)] = &[
     ("use_skip_indexes", Bound::Switch),
 ];
 
+/// What clients write into statements by habit and what changes nothing here: it is left out.
+const WITHOUT_EFFECT: &[&str] = &[
+    "allow_experimental_analyzer",
+    "allow_experimental_json_type",
+    "allow_suspicious_low_cardinality_types",
+    "async_insert",
+    "enable_analyzer",
+    "enable_http_compression",
+    "join_algorithm",
+    "load_balancing",
+    "log_comment",
+    "log_queries",
+    "max_query_size",
+    "optimize_move_to_prewhere",
+    "output_format_parallel_formatting",
+    "prefer_localhost_replica",
+    "priority",
+    "send_logs_level",
+    "skip_unavailable_shards",
+    "use_query_cache",
+    "use_uncompressed_cache",
+    "wait_end_of_query",
+    "wait_for_async_insert",
+    "workload",
+];
+
+/// Whether a setting is left out of a statement, whatever it says.
+pub(super) fn is_without_effect(name: &str) -> bool {
+    WITHOUT_EFFECT.contains(&name)
+}
+
 /// Names of settings that a statement may set.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|(name, _)| *name)

@@ -1,6 +1,6 @@
 //! Tables that a statement may read: ours, and what may be known of the store itself.
 
-use super::names::quoted_text;
+use super::names::{Name, quoted_name, quoted_text};
 use super::parse::{self, Statement};
 use super::refusal::Refusal;
 use super::tree::Query;
@@ -51,6 +51,13 @@ pub const LOGS_COLUMNS: &[&str] = &[
 /// Columns that have parts, such as `LogAttributes.keys`.
 pub(super) const PARTED_COLUMNS: &[&str] =
     &["Attributes", "End", "LogAttributes", "ResourceAttributes", "ScopeAttributes"];
+
+/// `logs` as the OpenTelemetry exporter's table is called, with its columns and two of ours, for tools made for it.
+const OTEL_LOGS: &str = "SELECT Timestamp, toDateTime(Timestamp) AS TimestampTime, TraceId, SpanId, TraceFlags, \
+    SeverityText, SeverityNumber, ServiceName, Body, ResourceSchemaUrl, ResourceAttributes, ScopeSchemaUrl, ScopeName, \
+    ScopeVersion, ScopeAttributes, LogAttributes, EventName, Host, Guest FROM logs";
+/// The view's name.
+pub(super) const OTEL_LOGS_NAME: &str = "otel_logs";
 
 /// Table functions that only make rows.
 pub(super) const TABLE_FUNCTIONS: &[&str] = &[
@@ -140,6 +147,7 @@ const VIEWS: &[View] = &[
         name: "columns",
         audience: Audience::Port,
         columns: &[
+            "character_octet_length",
             "comment",
             "compression_codec",
             "data_compressed_bytes",
@@ -154,6 +162,7 @@ const VIEWS: &[View] = &[
             "is_in_sorting_key",
             "name",
             "numeric_precision",
+            "numeric_precision_radix",
             "numeric_scale",
             "position",
             "table",
@@ -173,6 +182,13 @@ const VIEWS: &[View] = &[
         name: "functions",
         audience: Audience::Port,
         columns: &["alias_to", "case_insensitive", "description", "is_aggregate", "name", "origin"],
+        database: None,
+        table: None,
+    },
+    View {
+        name: "data_type_families",
+        audience: Audience::Port,
+        columns: &["alias_to", "case_insensitive", "name"],
         database: None,
         table: None,
     },
@@ -201,6 +217,17 @@ pub(super) fn view(name: &str, database: &str, audience: Audience) -> Option<Res
         text = format!("{text} WHERE {}", conditions.join(" AND "));
     }
     Some(query(&text))
+}
+
+/// One of our views by its name, as the SELECT that it stands for; none where it is no view.
+pub(super) fn named_view(parts: &[Name], database: &str) -> Option<Result<Query, Refusal>> {
+    let name = match parts {
+        [only] => only,
+        [given, name] if given.text == database => name,
+        _ => return None,
+    };
+    let from = format!("FROM {}.`logs`", quoted_name(database));
+    (name.text == OTEL_LOGS_NAME).then(|| query(&OTEL_LOGS.replace("FROM logs", &from)))
 }
 
 /// What `SHOW TABLES` asks.

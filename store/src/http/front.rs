@@ -1,12 +1,13 @@
 //! What listens on a port: ClickHouse's protocol for everybody but this program itself.
 //!
 //! It is served by this program's own process, not by the engine's. The way of a statement:
-//! 1. [`listen`]: connections have their number and their share, and deadlines.
+//! 1. [`listen`]: connections have their number and their share, and deadlines; TLS where it is configured.
 //! 2. [`users`]: nobody comes in without a password.
-//! 3. [`super::request`]: the request is read, within bounds.
+//! 3. [`super::request`]: the request is read, within bounds; [`session`]: what was set before holds, and [`statements`]
+//!    can be ended.
 //! 4. [`decide`]: a reader's SQL is [`confined`]; a writer's is an [`insert`] or one of this program's [`own`];
 //!    [`settings`] and [`formats`] are those that are listed. What is sent on is printed anew.
-//! 5. A reader's statement waits for a place, of which one source cannot have all.
+//! 5. A reader's statement waits for a place, of which one source cannot have all; [`matches`] are put into it.
 //! 6. [`forward`]: to the engine, which has limits for it by its lane; the answer is passed on as it comes.
 
 mod confined;
@@ -15,8 +16,11 @@ mod formats;
 mod forward;
 mod insert;
 mod listen;
+mod matches;
 mod own;
+mod session;
 mod settings;
+mod statements;
 mod users;
 
 use std::future::Future;
@@ -32,18 +36,25 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::cors;
 use super::counts::{Counts, During};
 use super::failure::Failure;
 use super::lanes::Lane;
 use super::request::{Bounds, Call};
 use super::response;
 use super::serve::{ConnectionBounds, accept_until, serve_connection};
+use crate::confine::text_literal;
 use crate::store::Store;
 use forward::Answer;
 use listen::{Patient, Share, Shares, source};
+pub use matches::{Matches, Matching};
 use own::OwnStatements;
+pub(super) use session::Asked as SessionAsked;
+use session::{Command, Sessions};
+use statements::{Statements, UnderWay};
 use users::Users;
 pub use users::{Role, User};
 
@@ -67,7 +78,14 @@ pub struct Port {
     pub users: Vec<User>,
     /// How much of it everybody gets.
     pub limits: PortLimits,
+    /// Who answers `correlate(…)`; none: nobody does.
+    pub matches: Option<Arc<dyn Matches>>,
+    /// What a new connection's TLS uses; none: plain text.
+    pub tls: Option<TlsNow>,
 }
+
+/// Gives what TLS uses now: certificates change while the port is open.
+pub type TlsNow = Arc<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>;
 
 /// How much of a port everybody gets.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +131,9 @@ struct Front {
     freed: Arc<tokio::sync::Notify>,
     large_bodies: Arc<Semaphore>,
     counts: Arc<Counts>,
+    matches: Option<Arc<dyn Matches>>,
+    sessions: Sessions,
+    statements: Arc<Statements>,
 }
 
 type Reply = Response<Either<Full<Bytes>, Answer<Held>>>;
@@ -121,6 +142,7 @@ type Reply = Response<Either<Full<Bytes>, Answer<Held>>>;
 struct Held {
     _place: Option<Place>,
     _running: During,
+    _under_way: UnderWay,
 }
 
 /// A reader's place.
@@ -138,7 +160,7 @@ impl Drop for Place {
 
 /// Serves the port until `shutdown` is ready; then statements under way are finished, within limits.
 pub async fn serve_port(listener: TcpListener, port: Port, shutdown: impl Future<Output = ()>) {
-    let Port { store, users, limits } = port;
+    let Port { store, users, limits, matches, tls } = port;
     let front = Arc::new(Front {
         users: Users::new(&users),
         own: OwnStatements::of_database(store.database()),
@@ -148,12 +170,18 @@ pub async fn serve_port(listener: TcpListener, port: Port, shutdown: impl Future
         freed: Arc::default(),
         large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
         counts: Arc::default(),
+        matches,
+        sessions: Sessions::default(),
+        statements: Arc::default(),
     });
     let shares = Shares::new(limits.connections_max, limits.connections_each_max);
     let serve = |(stream, address): (TcpStream, SocketAddr), ending| {
         let source = source(address.ip());
         match shares.take(source) {
-            Some(share) => Some(serve_caller(stream, source, Arc::clone(&front), ending, share)),
+            Some(share) => {
+                let config = tls.as_ref().map(|now| now());
+                Some(serve_caller(stream, source, config, Arc::clone(&front), ending, share))
+            }
             None => {
                 front.refuse_connection(address.ip());
                 None
@@ -169,6 +197,7 @@ pub async fn serve_port(listener: TcpListener, port: Port, shutdown: impl Future
 async fn serve_caller(
     stream: TcpStream,
     source: IpAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
     front: Arc<Front>,
     ending: CancellationToken,
     _share: Share,
@@ -179,7 +208,19 @@ async fn serve_caller(
         let front = Arc::clone(&front);
         async move { front.handle(request, source).await }
     };
-    serve_connection(stream, bounds, answer, ending).await;
+    match tls {
+        None => serve_connection(stream, bounds, answer, ending).await,
+        Some(config) => {
+            let handshake = TlsAcceptor::from(config).accept(stream);
+            match tokio::time::timeout(HEAD_PATIENCE, handshake).await {
+                Ok(Ok(stream)) => serve_connection(stream, bounds, answer, ending).await,
+                Ok(Err(error)) => {
+                    tracing::debug!(%source, %error, "no TLS with a client of the ClickHouse port")
+                }
+                Err(_) => tracing::debug!(%source, "a client of the ClickHouse port began no TLS in time"),
+            }
+        }
+    }
 }
 
 impl Front {
@@ -196,12 +237,12 @@ impl Front {
         }
         let (parts, body) = request.into_parts();
         self.counts.statements.fetch_add(1, Ordering::Relaxed);
-        match self.answer(&parts, body, source).await {
+        let mut reply = match self.answer(&parts, body, source).await {
             Ok(answered) => {
                 if answered.status() != StatusCode::OK {
                     self.counts.failed.fetch_add(1, Ordering::Relaxed);
                 }
-                answered.map(Either::Right)
+                answered
             }
             Err(failure) => {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
@@ -210,7 +251,11 @@ impl Front {
                 }
                 failure.reply().map(Either::Left)
             }
+        };
+        if cors::is_asked(&parts) {
+            cors::allow(reply.headers_mut());
         }
+        reply
     }
 
     /// What wants no password and tells nothing.
@@ -227,6 +272,7 @@ impl Front {
             },
             "/metrics" if reads => response::metrics(self.counts.render()),
             "/" if reads || *request.method() == Method::POST => return None,
+            _ if *request.method() == Method::OPTIONS => cors::preflight(),
             "/" => response::text(StatusCode::METHOD_NOT_ALLOWED, "Use GET or POST.\n"),
             _ => response::text(
                 StatusCode::NOT_FOUND,
@@ -235,12 +281,7 @@ impl Front {
         })
     }
 
-    async fn answer(
-        &self,
-        parts: &Parts,
-        body: Incoming,
-        source: IpAddr,
-    ) -> Result<Response<Answer<Held>>, Failure> {
+    async fn answer(&self, parts: &Parts, body: Incoming, source: IpAddr) -> Result<Reply, Failure> {
         let role = match self.users.check(parts) {
             Ok(role) => role,
             Err(failure) => {
@@ -259,21 +300,72 @@ impl Front {
         };
         let mut call = Call::read(parts, body, bounds).await?;
         let _large = call.place.take();
+        let user = users::name(parts);
+        if let Some(done) = self.command(role, &user, &mut call)? {
+            return Ok(done.map(Either::Left));
+        }
         let sent = decide::decide(role, lane, self.store.database(), &self.own, call)?;
         let (inserts, is_users) = (sent.data.is_some(), role == Role::Reader);
         let place = if is_users { Some(self.place(source).await?) } else { None };
         let running = During::new(&self.counts, |counts| &counts.running);
-        let request = forward::request(sent).map_err(|error| Failure::Gone(error.to_string()))?;
-        let answered = self.store.forward(request).await.map_err(|error| {
-            tracing::debug!(%error, "a statement of the ClickHouse port got no answer");
-            Failure::Closing
-        })?;
+        let under_way = self.statements.begin(&user, sent.query_id.as_deref())?;
+        let asked = async {
+            let sent = matches::put(self.matches.as_deref(), sent).await?;
+            let request = forward::request(sent).map_err(|error| Failure::Gone(error.to_string()))?;
+            self.store.forward(request).await.map_err(|error| {
+                tracing::debug!(%error, "a statement of the ClickHouse port got no answer");
+                Failure::Closing
+            })
+        };
+        let answered = tokio::select! {
+            answered = asked => answered?,
+            () = under_way.killed.cancelled() => return Err(killed()),
+        };
         if inserts {
             let rows = written_rows(&answered);
             self.counts.rows_inserted.fetch_add(rows, Ordering::Relaxed);
         }
-        let held = Held { _place: place, _running: running };
-        Ok(forward::answer(answered, self.limits.answer_max, held))
+        let token = under_way.killed.clone();
+        let held = Held { _place: place, _running: running, _under_way: under_way };
+        Ok(forward::answer(answered, self.limits.answer_max, token, held).map(Either::Right))
+    }
+
+    /// Gives a call what its session has; answers what concerns the session, and no engine.
+    fn command(
+        &self,
+        role: Role,
+        user: &str,
+        call: &mut Call,
+    ) -> Result<Option<Response<Full<Bytes>>>, Failure> {
+        let command = std::str::from_utf8(&call.text).ok().and_then(Command::parse);
+        let added = match &command {
+            Some(Command::Set(settings)) => settings::kept(role, settings)?,
+            _ => Vec::new(),
+        };
+        let mut settings = self.sessions.settings(user, &call.session, added)?;
+        settings.append(&mut call.settings);
+        call.settings = settings;
+        Ok(match command {
+            None => None,
+            Some(Command::Set(_)) => Some(response::nothing()),
+            Some(Command::Use(database))
+                if [self.store.database(), "default"].contains(&database.as_str()) =>
+            {
+                Some(response::nothing())
+            }
+            Some(Command::Use(database)) => return Err(decide::unknown_database(&database)),
+            Some(Command::Kill(id)) => {
+                if self.statements.kill(user, &id) {
+                    // Its row, in the format that the client wants.
+                    let (id, user) = (text_literal(&id), text_literal(user));
+                    call.text =
+                        format!("SELECT 'waiting' AS kill_status, {id} AS query_id, {user} AS user").into();
+                    None
+                } else {
+                    Some(response::nothing())
+                }
+            }
+        })
     }
 
     /// Waits for a reader's place.
@@ -290,6 +382,14 @@ impl Front {
             }
         };
         tokio::time::timeout(self.limits.wait_max, free).await.map_err(|_| Failure::Busy)
+    }
+}
+
+fn killed() -> Failure {
+    Failure::Statement {
+        code: 394,
+        text: "Code: 394. DB::Exception: Query was cancelled: its user ended it. (QUERY_WAS_CANCELLED)"
+            .to_owned(),
     }
 }
 

@@ -12,6 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::encoding::{Coding, Method as BlockMethod, accepted, decode};
 use super::failure::Failure;
+use super::front::SessionAsked;
+use super::multipart::{External, Part, boundary, parts};
 use super::words::insert_head;
 
 /// A statement's text, without an `INSERT`'s data.
@@ -55,10 +57,16 @@ pub(super) struct Call {
     pub(super) revision: u64,
     /// The answer's head tells how far the statement has come.
     pub(super) progress: bool,
+    /// The answer is begun when it has so many bytes; none: when it is clear that it does not fail at once.
+    pub(super) buffer_bytes: Option<usize>,
     /// The answer is not begun before the statement has ended.
     pub(super) whole: bool,
     /// `GET` reads only, as with ClickHouse.
     pub(super) reads_only: bool,
+    /// Tables that come with it.
+    pub(super) external: Vec<External>,
+    /// Which session it belongs to.
+    pub(super) session: SessionAsked,
     /// While a large body is in memory.
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
@@ -87,16 +95,19 @@ impl Call {
             coding: Coding::None,
             revision: 0,
             progress: false,
+            buffer_bytes: None,
             whole: false,
             reads_only: false,
+            external: Vec::new(),
+            session: SessionAsked::default(),
             place: None,
         }
     }
 
     /// Reads a request.
-    pub(super) async fn read(parts: &Parts, body: Incoming, bounds: &Bounds<'_>) -> Result<Call, Failure> {
+    pub(super) async fn read(head: &Parts, body: Incoming, bounds: &Bounds<'_>) -> Result<Call, Failure> {
         let header =
-            |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut call = Call {
             text: Vec::new(),
             data: Data::None,
@@ -108,12 +119,15 @@ impl Call {
             coding: Coding::None,
             revision: 0,
             progress: false,
+            buffer_bytes: None,
             whole: false,
-            reads_only: parts.method == Method::GET,
+            reads_only: head.method != Method::POST,
+            external: Vec::new(),
+            session: SessionAsked::default(),
             place: None,
         };
         let (mut http_compression, mut blocks_out, mut blocks_in) = (true, false, false);
-        for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+        for (name, value) in form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()) {
             let value = value.into_owned();
             match name.as_ref() {
                 "query" => call.text = value.into_bytes(),
@@ -135,15 +149,9 @@ impl Call {
             let bytes_max = bounds.bytes_max.min(STATEMENT_BYTES_MAX * 4);
             let (body, _place) = collect(body, bytes_max, bounds).await?;
             let body = decode(coding, body, bytes_max)?;
-            for (name, value) in
-                fields(&body, boundary).ok_or_else(|| bad("the multipart body could not be read"))?
-            {
-                if name == "query" {
-                    call.text = value.as_bytes().to_vec();
-                } else {
-                    call.take(name, value.to_owned())?;
-                }
-            }
+            call.take_parts(
+                &parts(&body, boundary).ok_or_else(|| bad("the multipart body could not be read"))?,
+            )?;
         } else if insert_head(&call.text).is_some() {
             let packed = coding != Coding::None || blocks_in;
             call.data = if packed {
@@ -165,6 +173,26 @@ impl Call {
         Ok(call)
     }
 
+    /// What a form says, and the tables that it brings along.
+    fn take_parts(&mut self, parts: &[Part<'_>]) -> Result<(), Failure> {
+        for part in parts.iter().filter(|part| !part.is_file) {
+            let value = std::str::from_utf8(part.value)
+                .map_err(|_| bad(&format!("Wanted the field {} in UTF-8", part.name)))?;
+            match part.name {
+                "query" => self.text = value.as_bytes().to_vec(),
+                name => self.take(name, value.to_owned())?,
+            }
+        }
+        for part in parts.iter().filter(|part| part.is_file) {
+            let table = External::take(part.name, part.value, &mut self.settings).ok_or_else(|| {
+                let name = part.name;
+                bad(&format!("Wanted the columns of the table {name} in {name}_structure, or {name}_types"))
+            })?;
+            self.external.push(table);
+        }
+        Ok(())
+    }
+
     fn take(&mut self, name: &str, value: String) -> Result<(), Failure> {
         if let Some(parameter) = name.strip_prefix("param_") {
             self.parameters.push((parameter.to_owned(), value));
@@ -174,20 +202,23 @@ impl Call {
             "user"
             | "password"
             | "quota_key"
-            | "session_id"
-            | "session_timeout"
-            | "session_check"
             | "role"
             | "stacktrace"
             | "http_zlib_compression_level"
-            | "buffer_size"
             | "http_headers_progress_interval_ms"
             | "cancel_http_readonly_queries_on_client_close"
             | "compression_level" => {}
             "database" => self.database = Some(value).filter(|value| !value.is_empty()),
             "default_format" => self.format = Some(value),
+            "session_id" => self.session.id = Some(value).filter(|value| !value.is_empty()),
+            "session_timeout" => self.session.timeout_s = value.parse().ok(),
+            "session_check" => self.session.check = is_on(&value),
             "query_id" => self.query_id = Some(value),
             "wait_end_of_query" => self.whole = is_on(&value),
+            // Zero is ClickHouse's word for its default.
+            "buffer_size" | "http_response_buffer_size" => {
+                self.buffer_bytes = value.parse().ok().filter(|bytes| *bytes > 0);
+            }
             "send_progress_in_http_headers" => self.progress = is_on(&value),
             "client_protocol_version" => {
                 self.revision = value.parse().map_err(|_| {
@@ -281,59 +312,9 @@ async fn collect(
     tokio::time::timeout(bounds.patience, all).await.map_err(late)?
 }
 
-fn boundary(parameters: &str) -> Option<&str> {
-    let value = parameters.split(';').find_map(|part| part.trim().strip_prefix("boundary="))?;
-    Some(value.trim_matches('"')).filter(|value| !value.is_empty())
-}
-
-/// Names and values of a `multipart/form-data` body (RFC 7578).
-fn fields<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<(&'a str, &'a str)>> {
-    let body = std::str::from_utf8(body).ok()?;
-    let delimiter = format!("\r\n--{boundary}");
-    let opening = format!("--{boundary}");
-    let mut rest = body
-        .strip_prefix(opening.as_str())
-        .or_else(|| body.split_once(delimiter.as_str()).map(|(_, rest)| rest))?;
-    let mut found = Vec::new();
-    loop {
-        if rest.starts_with("--") {
-            return Some(found);
-        }
-        rest = rest.strip_prefix("\r\n")?;
-        let (part, after) = rest.split_once(delimiter.as_str())?;
-        let (head, value) = part.split_once("\r\n\r\n")?;
-        let disposition =
-            head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
-        let name =
-            disposition.split(';').find_map(|piece| piece.trim().strip_prefix("name="))?.trim_matches('"');
-        found.push((name, value));
-        rest = after;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(body: &str, expected: Option<&[(&str, &str)]>) {
-        assert_eq!(fields(body.as_bytes(), "B").as_deref(), expected, "{body:?}");
-    }
-
-    #[test]
-    fn multipart_fields_are_read_to_the_closing_boundary() {
-        check(
-            "--B\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT\r\n1\r\n--B\r\ncontent-disposition: form-data; name=param_a\r\n\r\n\r\n--B--\r\n",
-            Some(&[("query", "SELECT\r\n1"), ("param_a", "")]),
-        );
-        check("--B--\r\n", Some(&[]));
-    }
-
-    #[test]
-    fn a_multipart_body_that_is_cut_off_is_refused() {
-        check("--B\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT 1", None);
-        check("", None);
-        check("--B\r\nX: y\r\n\r\nv\r\n--B--", None);
-    }
 
     #[test]
     fn the_urls_text_and_the_bodys_are_one_statement() {
@@ -345,11 +326,5 @@ mod tests {
         check("SELECT 1", "", "SELECT 1");
         check("SELECT 1 +", "1 -- a line", "SELECT 1 +\n1 -- a line");
         check("INSERT INTO logs (Body)", "VALUES ('x')", "INSERT INTO logs (Body)\nVALUES ('x')");
-    }
-
-    #[test]
-    fn the_boundary_is_found_among_the_content_types_parameters() {
-        assert_eq!(boundary("; charset=utf-8; boundary=\"a b\""), Some("a b"));
-        assert_eq!(boundary("; charset=utf-8"), None);
     }
 }

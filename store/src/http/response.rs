@@ -224,6 +224,15 @@ fn content_type(format: &str) -> &'static str {
     }
 }
 
+/// The answer to a statement that has none, such as `SET`.
+pub(super) fn nothing() -> Response<Full<Bytes>> {
+    let mut reply = text_reply(StatusCode::OK, String::new());
+    if let Ok(summary) = HeaderValue::from_str(&summary(&Statistics::default())) {
+        reply.headers_mut().insert(HeaderName::from_static("x-clickhouse-summary"), summary);
+    }
+    reply
+}
+
 /// A plain text.
 pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     text_reply(status, text.to_owned())

@@ -83,15 +83,19 @@ async fn run(call: Call, turn: Turn, format: &str) -> Result<Started, Failure> {
         let joining = Joining::new(&format, call.revision);
         let comes_in_chunks =
             class == Class::Reads && words::is_select(&call.text) && joining != Joining::Whole;
+        let mut joiner = Joiner::new(joining);
         let started = if comes_in_chunks {
             match connection.stream(&statement) {
-                Ok(stream) => return send(stream, joining, &call, turn, begin),
+                Ok(stream) => return send(stream, joiner, &call, turn, begin),
                 Err(error) => Err(error.into()),
             }
         } else {
             connection.run(&statement).map_err(Failure::from).and_then(|answer| {
-                whole(&[answer.as_ref()], &mut Joiner::new(joining), call.coding).map(|(body, coding)| {
-                    Started { body: Body::Whole(body), coding, statistics: answer.statistics(), tag: tag() }
+                whole(&[answer.as_ref()], &mut joiner, call.coding).map(|(body, coding)| Started {
+                    body: Body::Whole(body),
+                    coding,
+                    statistics: answer.statistics(),
+                    tag: tag(),
                 })
             })
         };

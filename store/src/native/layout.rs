@@ -3,7 +3,9 @@
 //! Facts from ClickHouse's format reference: `Array` is where each row's values end (u64) and the values; `Nullable` is a
 //! byte a row and the values; `Map` is an array of pairs; `Tuple` is its columns one after the other. What a type writes
 //! once before its values (the version of a dictionary, the way of a variant) stands before the values of the outermost
-//! column. A column without rows has nothing at all.
+//! column. A column without rows has nothing at all. `Dynamic` and `JSON` say there what they consist of in this block;
+//! they are read where they are flattened (`output_format_native_use_flattened_dynamic_and_json_serialization`), or JSON
+//! is text.
 
 use super::read::{Cursor, Stop, damaged};
 
@@ -26,6 +28,12 @@ pub(super) enum Layout {
     LowCardinality(Box<Layout>),
     /// A number a row that says which of them it has.
     Variant(Vec<Layout>),
+    /// Types that only the block names.
+    Dynamic,
+    /// Paths that have a type, and others that only the block names.
+    Json(Vec<Layout>),
+    /// A number a row that says which of them it has, as wide as their count needs; the count itself: none.
+    Flattened(Vec<Layout>),
 }
 
 impl Layout {
@@ -39,26 +47,57 @@ impl Layout {
         if rows == 0 {
             return Ok(());
         }
-        self.pass_beginning(cursor)?;
-        self.pass_values(cursor, rows)
+        self.begin(cursor, 0)?.pass_values(cursor, rows)
     }
 
-    fn pass_beginning(&self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-        match self {
-            Layout::Fixed(_) | Layout::Text => Ok(()),
-            Layout::Array(inner) | Layout::Nullable(inner) => inner.pass_beginning(cursor),
-            Layout::Tuple(parts) => parts.iter().try_for_each(|part| part.pass_beginning(cursor)),
+    /// Passes over what stands once before all values; gives how these lie in this block.
+    fn begin(&self, cursor: &mut Cursor<'_>, depth: usize) -> Result<Layout, Stop> {
+        if depth > DEPTH_MAX {
+            return Err(damaged("types within types without end"));
+        }
+        let one = |layout: &Layout, cursor: &mut Cursor<'_>| layout.begin(cursor, depth + 1);
+        let all = |parts: &[Layout], cursor: &mut Cursor<'_>| {
+            parts.iter().map(|part| part.begin(cursor, depth + 1)).collect::<Result<Vec<Layout>, Stop>>()
+        };
+        Ok(match self {
+            Layout::Fixed(_) | Layout::Text | Layout::Flattened(_) => self.clone(),
+            Layout::Array(inner) => Layout::Array(Box::new(one(inner, cursor)?)),
+            Layout::Nullable(inner) => Layout::Nullable(Box::new(one(inner, cursor)?)),
+            Layout::Tuple(parts) => Layout::Tuple(all(parts, cursor)?),
             Layout::LowCardinality(_) => match cursor.u64()? {
-                1 => Ok(()),
-                _ => Err(damaged("a version of LowCardinality that is not known")),
+                1 => self.clone(),
+                _ => return Err(damaged("a version of LowCardinality that is not known")),
             },
             Layout::Variant(parts) => {
                 if cursor.u64()? != 0 {
                     return Err(damaged("a compact Variant"));
                 }
-                parts.iter().try_for_each(|part| part.pass_beginning(cursor))
+                Layout::Variant(all(parts, cursor)?)
             }
-        }
+            Layout::Dynamic => {
+                if cursor.u64()? != FLATTENED {
+                    return Err(damaged(NOT_FLATTENED));
+                }
+                let types = strings(cursor)?;
+                let types: Option<Vec<Layout>> = types.iter().map(|name| Layout::of_type(name)).collect();
+                Layout::Flattened(all(
+                    &types.ok_or_else(|| damaged("a type within Dynamic that is not known"))?,
+                    cursor,
+                )?)
+            }
+            Layout::Json(typed) => match cursor.u64()? {
+                JSON_AS_TEXT => Layout::Text,
+                FLATTENED => {
+                    let paths = strings(cursor)?.len();
+                    let mut parts = all(typed, cursor)?;
+                    for _ in 0..paths {
+                        parts.push(one(&Layout::Dynamic, cursor)?);
+                    }
+                    Layout::Tuple(parts)
+                }
+                _ => return Err(damaged(NOT_FLATTENED)),
+            },
+        })
     }
 
     fn pass_values(&self, cursor: &mut Cursor<'_>, rows: usize) -> Result<(), Stop> {
@@ -95,8 +134,47 @@ impl Layout {
                 }
                 Ok(())
             }
+            Layout::Flattened(parts) => {
+                let width = if parts.len() <= usize::from(u8::MAX) { 1 } else { 2 };
+                let which = cursor.bytes(rows.checked_mul(width).ok_or_else(|| damaged("too many rows"))?)?;
+                let mut values = vec![0_usize; parts.len()];
+                for number in which.chunks(width) {
+                    let number = number.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte));
+                    values.iter_mut().skip(number).take(1).for_each(|count| *count += 1);
+                }
+                parts.iter().zip(values).try_for_each(|(part, values)| part.pass_values(cursor, values))
+            }
+            // What begins says what they are.
+            Layout::Dynamic | Layout::Json(_) => Err(damaged("a column without its beginning")),
         }
     }
+}
+
+/// How `Dynamic` and `JSON` are written.
+const FLATTENED: u64 = 3;
+const JSON_AS_TEXT: u64 = 1;
+const NOT_FLATTENED: &str = "Dynamic or JSON, for which output_format_native_use_flattened_dynamic_and_json_serialization has to be 1";
+
+/// A count and so many texts.
+fn strings(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Stop> {
+    let count = cursor.varint()?;
+    if count > usize::from(u16::MAX) {
+        return Err(damaged("more types or paths than one column has"));
+    }
+    (0..count).map(|_| Ok(String::from_utf8_lossy(cursor.string()?).into_owned())).collect()
+}
+
+/// Paths with a type among the arguments of `JSON`; the others are settings and what is left out.
+fn typed_paths(arguments: &str, depth: usize) -> Option<Vec<Layout>> {
+    let is_setting = |part: &str| {
+        part.split_once('=')
+            .is_some_and(|(name, _)| name.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_'))
+    };
+    let parts = parts(arguments)?.into_iter().map(str::trim);
+    parts
+        .filter(|part| !part.starts_with("SKIP ") && !is_setting(part))
+        .map(|part| of_type_at(unnamed(part), depth + 1))
+        .collect()
 }
 
 fn of_type_at(name: &str, depth: usize) -> Option<Layout> {
@@ -141,6 +219,8 @@ fn of_type_at(name: &str, depth: usize) -> Option<Layout> {
             Layout::Array(Box::new(Layout::Tuple(columns.collect::<Option<_>>()?)))
         }
         "Variant" => Layout::Variant(parts(arguments)?.into_iter().map(inner).collect::<Option<_>>()?),
+        "JSON" => Layout::Json(typed_paths(arguments, depth)?),
+        "Dynamic" => Layout::Dynamic,
         "SimpleAggregateFunction" => inner(parts(arguments)?.get(1)?)?,
         _ => return None,
     })
@@ -150,6 +230,8 @@ fn of_type_at(name: &str, depth: usize) -> Option<Layout> {
 fn plain(name: &str) -> Option<Layout> {
     Some(match name {
         "String" => Layout::Text,
+        "Dynamic" => Layout::Dynamic,
+        "JSON" => Layout::Json(Vec::new()),
         "UInt8" | "Int8" | "Bool" | "Nothing" => Layout::Fixed(1),
         "UInt16" | "Int16" | "BFloat16" | "Date" => Layout::Fixed(2),
         "UInt32" | "Int32" | "Float32" | "Date32" | "DateTime" | "Time" | "IPv4" => Layout::Fixed(4),
@@ -258,20 +340,19 @@ mod tests {
         check("SimpleAggregateFunction(anyLast, String)", Some(Text));
         check("Ring", Some(Array(Box::new(Tuple(vec![Fixed(8), Fixed(8)])))));
         check("IntervalSecond", Some(Fixed(8)));
+        let json =
+            "JSON(max_dynamic_paths=8, a.b UInt64, c Map(String, Int8), SKIP d.e, SKIP REGEXP 'f, g=')";
+        let map = Array(Box::new(Tuple(vec![Text, Fixed(1)])));
+        check(json, Some(Layout::Json(vec![Fixed(8), map])));
+        check("Nullable(JSON)", Some(Nullable(Box::new(Layout::Json(Vec::new())))));
+        check("Dynamic(max_types=3)", Some(Layout::Dynamic));
     }
 
     #[test]
     fn types_that_are_not_known_are_none() {
-        for name in [
-            "",
-            "AggregateFunction(sum, UInt8)",
-            "Dynamic",
-            "JSON",
-            "Array(",
-            "Array(Strin)",
-            "Map(String)",
-            "FixedString(x)",
-        ] {
+        for name in
+            ["", "AggregateFunction(sum, UInt8)", "Array(", "Array(Strin)", "Map(String)", "FixedString(x)"]
+        {
             check(name, None);
         }
         check(&("Array(".repeat(100) + "String" + &")".repeat(100)), None);

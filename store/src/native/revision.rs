@@ -20,6 +20,8 @@ const WITH_BUCKETS_OUT_OF_ORDER: u64 = 54_480;
 #[derive(Debug)]
 pub(crate) struct Rewriter {
     revision: u64,
+    /// Columns' types in full, by place: for revision 0 the engine leaves out the zone of `DateTime`.
+    types: Vec<String>,
     /// The beginning of a block that is not all there.
     waiting: Vec<u8>,
 }
@@ -27,7 +29,12 @@ pub(crate) struct Rewriter {
 impl Rewriter {
     /// For a client of this revision, which is not 0.
     pub(crate) fn new(revision: u64) -> Rewriter {
-        Rewriter { revision, waiting: Vec::new() }
+        Rewriter { revision, types: Vec::new(), waiting: Vec::new() }
+    }
+
+    /// Tells the columns' types in full, by place.
+    pub(crate) fn know_types(&mut self, types: Vec<String>) {
+        self.types = types;
     }
 
     /// The blocks that are complete with these bytes.
@@ -80,10 +87,12 @@ impl Rewriter {
         out.push(0);
         put_varint(out, columns as u64);
         put_varint(out, rows as u64);
-        for _ in 0..columns {
+        for column in 0..columns {
             let (name, kind) = (cursor.string()?, cursor.string()?);
             put_string(out, name);
-            put_string(out, kind);
+            let full =
+                self.types.get(column).filter(|full| kind == b"DateTime" && full.starts_with("DateTime("));
+            put_string(out, full.map_or(kind, String::as_bytes));
             if self.revision >= WITH_CUSTOM_SERIALIZATION {
                 out.push(0);
             }
@@ -163,6 +172,28 @@ mod tests {
                 ]
                 .concat(),
             ),
+            (
+                "Dynamic",
+                3,
+                [u64s(&[3]), b"\x02\x06String\x05UInt8".to_vec(), vec![1, 2, 0], b"\x01a".to_vec(), vec![7]]
+                    .concat(),
+            ),
+            (
+                "JSON(t UInt8)",
+                2,
+                // A path that the type names, and one that has a text and nothing.
+                [
+                    u64s(&[3]),
+                    b"\x01\x01p".to_vec(),
+                    u64s(&[3]),
+                    b"\x01\x06String".to_vec(),
+                    vec![5, 6],
+                    vec![0, 1],
+                    b"\x01a".to_vec(),
+                ]
+                .concat(),
+            ),
+            ("Array(JSON)", 1, [u64s(&[1, 1]), b"\x02{}".to_vec()].concat()),
             ("Variant(String, UInt8)", 3, [u64s(&[0]), vec![1, 255, 0], b"\x01a".to_vec(), vec![7]].concat()),
         ]
     }
@@ -179,6 +210,18 @@ mod tests {
                 assert_eq!(found, expected(rows, kind, &values).repeat(2), "{kind} in chunks of {size}");
             }
         }
+    }
+
+    #[test]
+    fn a_times_zone_comes_back_where_it_is_known() {
+        let types = vec!["DateTime('Europe/Berlin')".to_owned()];
+        let rewritten = |kind: &str| {
+            let mut rewriter = Rewriter::new(54_460);
+            rewriter.know_types(types.clone());
+            rewriter.rewrite(&block(1, kind, &[1, 0, 0, 0])).unwrap()
+        };
+        assert_eq!(rewritten("DateTime"), expected(1, "DateTime('Europe/Berlin')", &[1, 0, 0, 0]));
+        assert_eq!(rewritten("UInt32"), expected(1, "UInt32", &[1, 0, 0, 0]));
     }
 
     #[test]

@@ -177,6 +177,11 @@ impl MatchesTable {
         })
     }
 
+    /// As it stands in a statement.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Bytes that it takes in a statement.
     pub fn bytes(&self) -> usize {
         self.0.len()

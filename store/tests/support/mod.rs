@@ -84,5 +84,5 @@ pub async fn eventually(what: &str, so: impl AsyncFn() -> bool) {
 pub fn port_of(store: &Store) -> Port {
     let user = |name: &str, password: &str, role| User { name: name.into(), password: password.into(), role };
     let users = vec![user("reader", "only", Role::Reader), user("writer", "secret", Role::Writer)];
-    Port { store: store.clone(), users, limits: PortLimits::default() }
+    Port { store: store.clone(), users, limits: PortLimits::default(), matches: None, tls: None }
 }

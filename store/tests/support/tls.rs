@@ -40,8 +40,8 @@ impl Authority {
     }
 }
 
-/// Puts TLS before a port of this machine; gives the port to be asked.
-pub async fn before(port: u16, (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>)) -> u16 {
+/// What a server with this certificate uses.
+pub fn server((certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>)) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -49,7 +49,12 @@ pub async fn before(port: u16, (certificate, key): (CertificateDer<'static>, Pri
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    Arc::new(config)
+}
+
+/// Puts TLS before a port of this machine; gives the port to be asked.
+pub async fn before(port: u16, pair: (CertificateDer<'static>, PrivateKeyDer<'static>)) -> u16 {
+    let acceptor = TlsAcceptor::from(server(pair));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -49,12 +49,18 @@ fn listener(config: &Config) -> Finding {
     }
 }
 
-/// The ClickHouse port, which has passwords and no TLS.
+/// The ClickHouse port, which has passwords, and TLS where it is configured.
 fn clickhouse(config: &Config) -> Option<Finding> {
     const CHECK: &str = "ClickHouse port";
     let address = config.clickhouse.listen?;
     let passwords = config.data.clickhouse();
-    Some(if address.ip().is_loopback() {
+    let tls = match config.clickhouse_tls() {
+        Ok(tls) => tls.is_some(),
+        Err(error) => {
+            return Some(Finding::warn(CHECK, error.to_string(), "put a certificate and its key there"));
+        }
+    };
+    Some(if address.ip().is_loopback() || tls {
         let found = format!(
             "{address}: users reader and writer; passwords that were made are in {}",
             passwords.display()
@@ -64,7 +70,7 @@ fn clickhouse(config: &Config) -> Option<Finding> {
         Finding::warn(
             CHECK,
             format!("{address}: plain text: whoever listens in between reads passwords and rows"),
-            "listen on 127.0.0.1, or behind a proxy with TLS",
+            "set [clickhouse.tls], listen on 127.0.0.1, or behind a proxy with TLS",
         )
     })
 }

@@ -54,9 +54,11 @@ fn set_to(
     let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
     let mut text = file.map(|value| format!("{header}{name} = {value}\n")).unwrap_or_default();
     // Tables that need other keys, too.
-    for (table, required) in
-        [("listen.tls", &["certificate_file", "key_file"][..]), ("ship.tls", &["ca_file"])]
-    {
+    for (table, required) in [
+        ("listen.tls", &["certificate_file", "key_file"][..]),
+        ("clickhouse.tls", &["certificate_file", "key_file"]),
+        ("ship.tls", &["ca_file"]),
+    ] {
         if key.name.starts_with(&format!("{table}.")) {
             if text.is_empty() {
                 text = format!("[{table}]\n");

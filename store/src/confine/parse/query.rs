@@ -443,7 +443,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn setting(&mut self) -> Result<Setting, Refusal> {
+    pub(super) fn setting(&mut self) -> Result<Setting, Refusal> {
         let name = self.name("a setting's name")?;
         self.expect_sign("=")?;
         let minus = self.take_sign("-");

@@ -13,6 +13,7 @@ use super::{formats, settings};
 use crate::http::encoding::Coding;
 use crate::http::failure::Failure;
 use crate::http::lanes::Lane;
+use crate::http::multipart::External;
 use crate::http::request::{Call, Data};
 use crate::http::words::insert_head;
 
@@ -25,6 +26,8 @@ const QUERY_SLACK: usize = 1024;
 /// Parameters of one statement, and the bytes of a parameter's name.
 const PARAMETERS_MAX: usize = 1000;
 const NAME_BYTES_MAX: usize = 128;
+/// Tables that come with one statement.
+const EXTERNAL_MAX: usize = 16;
 /// What an insert of a writer's own SQL may take, since it runs among our own statements.
 const SELECTING_LIMITS: &[(&str, &str)] = &[("max_memory_usage", "536870912"), ("max_execution_time", "300")];
 /// Data holds no expressions, whatever its format could.
@@ -48,7 +51,21 @@ pub(super) struct Sent {
     pub(super) coding: Coding,
     pub(super) revision: u64,
     pub(super) progress: bool,
+    pub(super) buffer_bytes: Option<usize>,
     pub(super) whole: bool,
+    /// Where it calls `correlate(…)`: the statement into which the matches are put.
+    pub(super) calling: Option<crate::confine::Confined>,
+    /// Tables that come with it.
+    pub(super) external: Vec<External>,
+}
+
+impl Sent {
+    /// The text, and that it may be so long.
+    pub(super) fn set_text(&mut self, text: String) {
+        self.settings.retain(|(name, _)| name != "max_query_size");
+        self.settings.push(("max_query_size".to_owned(), (text.len() + QUERY_SLACK).to_string()));
+        self.text = text;
+    }
 }
 
 /// An insert's data.
@@ -88,13 +105,18 @@ pub(super) fn decide(
         coding: call.coding,
         revision: call.revision,
         progress: call.progress,
+        buffer_bytes: call.buffer_bytes,
         whole: call.whole,
+        calling: None,
+        external: external(role, call.external)?,
     };
     match role {
         Role::Reader => {
             no_data(&call.data)?;
             let text = text(&call.text, READERS_BYTES_MAX)?;
-            read(confined::of_reader(text, database)?, Sent { lane: Lane::Port, ..sent })
+            let tables: Vec<String> = sent.external.iter().map(|table| table.name.clone()).collect();
+            let confined = confined::of_reader(text, database, &sent.parameters, &tables)?;
+            read(confined, Sent { lane: Lane::Port, ..sent })
         }
         Role::Writer => write(call.text, call.data, call.reads_only, own, sent),
     }
@@ -110,9 +132,8 @@ fn read(confined: Confined, mut sent: Sent) -> Result<Sent, Failure> {
     }
     limited(&mut sent.settings, "readonly", "2".to_owned());
     // The printed text may be longer than the one that was sent.
-    sent.settings.retain(|(name, _)| name != "max_query_size");
-    sent.settings.push(("max_query_size".to_owned(), (confined.text.len() + QUERY_SLACK).to_string()));
-    sent.text = confined.text;
+    sent.set_text(confined.text);
+    sent.calling = confined.calling;
     Ok(sent)
 }
 
@@ -167,7 +188,10 @@ fn write(
         None => match insert::selecting(text, &sent.database)? {
             Some((into, select)) => {
                 allowed_to_change(reads_only)?;
-                let select = confined::of_reader(select, &sent.database)?;
+                let select = confined::of_reader(select, &sent.database, &sent.parameters, &[])?;
+                if select.calling.is_some() {
+                    return Err(refused("correlate stands in statements that only read"));
+                }
                 sent.settings.extend(owned(SELECTING_LIMITS));
                 Ok(Sent { text: format!("{into} {}", select.text), lane: Lane::Own, ..sent })
             }
@@ -221,7 +245,7 @@ fn answer_format(name: &str) -> Result<&'static str, Failure> {
     })
 }
 
-fn unknown_database(name: &str) -> Failure {
+pub(super) fn unknown_database(name: &str) -> Failure {
     Failure::Statement {
         code: 81,
         text: format!(
@@ -244,6 +268,35 @@ fn parameters(parameters: Vec<(String, String)>) -> Result<Vec<(String, String)>
         return Err(refused("parameters are called by letters, digits and _, and there are 1,000 at most"));
     }
     Ok(parameters)
+}
+
+/// Tables that come with a reader's statement: their names, columns and formats are looked at, their data is data.
+fn external(role: Role, tables: Vec<External>) -> Result<Vec<External>, Failure> {
+    if tables.is_empty() {
+        return Ok(tables);
+    }
+    if role != Role::Reader || tables.len() > EXTERNAL_MAX {
+        return Err(refused("tables come with a reader's statement, and there are 16 at most"));
+    }
+    let one = |table: External| {
+        let is_name = |name: &str| {
+            (1..=NAME_BYTES_MAX).contains(&name.len())
+                && !name.starts_with(|first: char| first.is_ascii_digit())
+                && name.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'_')
+        };
+        // `Values` could hold expressions.
+        let format = formats::data(&table.format).filter(|format| *format != "Values");
+        match format {
+            Some(format) if is_name(&table.name) => Ok(External {
+                format: format.to_owned(),
+                structure: confined::columns(&table.structure)?,
+                ..table
+            }),
+            Some(_) => Err(refused("a table that comes with a statement is called by letters, digits and _")),
+            None => Err(refused(&format!("data in the format {:?} is not taken", brief(&table.format)))),
+        }
+    };
+    tables.into_iter().map(one).collect()
 }
 
 fn is_query_id(id: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The way to the engine and back: a request made anew, and an answer of which only known headers are passed on.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,10 +12,12 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use hyper::{Method, Request, Response};
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::decide::{Inserted, Sent};
 use crate::http::encoding::Coding;
 use crate::http::lanes::LANE_HEADER;
+use crate::http::multipart::External;
 use crate::http::request::Data;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -53,6 +56,9 @@ pub(super) fn request(sent: Sent) -> Result<Request<Outgoing>, hyper::http::Erro
     if sent.whole {
         query.append_pair("wait_end_of_query", "1");
     }
+    if let Some(bytes) = sent.buffer_bytes {
+        query.append_pair("buffer_size", &bytes.to_string());
+    }
     if sent.progress {
         query.append_pair("send_progress_in_http_headers", "1");
     }
@@ -78,18 +84,22 @@ pub(super) fn request(sent: Sent) -> Result<Request<Outgoing>, hyper::http::Erro
             }
             data(inserted)
         }
-        None if sent.parameters.is_empty() => whole(sent.text),
+        None if sent.parameters.is_empty() && sent.external.is_empty() => whole(sent.text.into()),
         None => {
-            let (boundary, form) = form(&sent.text, &sent.parameters);
+            for table in &sent.external {
+                query.append_pair(&format!("{}_format", table.name), &table.format);
+                query.append_pair(&format!("{}_structure", table.name), &table.structure);
+            }
+            let (boundary, form) = form(&sent.text, &sent.parameters, &sent.external);
             builder = builder.header(CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"));
-            whole(form)
+            whole(form.into())
         }
     };
     builder.uri(format!("/?{}", query.finish())).body(body)
 }
 
-fn whole(text: String) -> Outgoing {
-    Full::new(Bytes::from(text)).map_err(Into::into).boxed_unsync()
+fn whole(bytes: Bytes) -> Outgoing {
+    Full::new(bytes).map_err(Into::into).boxed_unsync()
 }
 
 /// An insert's data, as it comes.
@@ -129,21 +139,32 @@ impl Body for Led {
     }
 }
 
-/// Text and parameters as a form, whose boundary stands in none of them.
-fn form(text: &str, parameters: &[(String, String)]) -> (String, String) {
+/// Text, parameters and tables as a form, whose boundary stands in none of them.
+fn form(text: &str, parameters: &[(String, String)], tables: &[External]) -> (String, Vec<u8>) {
     let mut boundary = "lastwords".to_owned();
-    let parts = || parameters.iter().map(|(_, value)| value.as_str()).chain([text]);
-    while parts().any(|part| part.contains(&boundary)) {
+    let parts = || {
+        let values = parameters.iter().map(|(_, value)| value.as_bytes());
+        values.chain(tables.iter().map(|table| table.data.as_ref())).chain([text.as_bytes()])
+    };
+    while parts().any(|part| part.windows(boundary.len()).any(|window| window == boundary.as_bytes())) {
         // Longer than any run of dashes in it, in the end.
         boundary.push('-');
     }
-    let mut form = String::new();
-    let named = parameters.iter().map(|(name, value)| (format!("param_{name}"), value.as_str()));
-    for (name, value) in named.chain([("query".to_owned(), text)]) {
-        form +=
-            &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let mut form = Vec::new();
+    let mut put = |name: &str, more: &str, value: &[u8]| {
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n");
+        form.extend_from_slice(head.as_bytes());
+        form.extend_from_slice(value);
+        form.extend_from_slice(b"\r\n");
+    };
+    for (name, value) in parameters {
+        put(&format!("param_{name}"), "", value.as_bytes());
     }
-    form += &format!("--{boundary}--\r\n");
+    for table in tables {
+        put(&table.name, "; filename=\"\"", &table.data);
+    }
+    put("query", "", text.as_bytes());
+    form.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     (boundary, form)
 }
 
@@ -153,6 +174,7 @@ pub(super) struct Answer<H> {
     until: Instant,
     /// Why it breaks off; said one turn later.
     broken: Option<Broken>,
+    killed: Pin<Box<WaitForCancellationFutureOwned>>,
     _held: H,
 }
 
@@ -163,6 +185,8 @@ pub(super) enum Broken {
     Engine(#[from] hyper::Error),
     #[error("the answer was not taken in time")]
     Slow,
+    #[error("the statement was ended by its own user")]
+    Killed,
 }
 
 impl<H: Unpin> Body for Answer<H> {
@@ -178,6 +202,9 @@ impl<H: Unpin> Body for Answer<H> {
         }
         if Instant::now() > self.until {
             return Poll::Ready(Some(Err(Broken::Slow)));
+        }
+        if self.killed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(Broken::Killed)));
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Err(error))) => {
@@ -201,10 +228,17 @@ impl<H: Unpin> Body for Answer<H> {
 pub(super) fn answer<H: Unpin>(
     answered: Response<Incoming>,
     within: Duration,
+    killed: CancellationToken,
     held: H,
 ) -> Response<Answer<H>> {
     let (from, body) = answered.into_parts();
-    let mut reply = Response::new(Answer { body, until: Instant::now() + within, broken: None, _held: held });
+    let mut reply = Response::new(Answer {
+        body,
+        until: Instant::now() + within,
+        broken: None,
+        killed: Box::pin(killed.cancelled_owned()),
+        _held: held,
+    });
     *reply.status_mut() = from.status;
     for name in PASSED_ON {
         if let Some(value) = from.headers.get(&name) {
@@ -229,8 +263,14 @@ mod tests {
     #[test]
     fn a_forms_boundary_stands_in_none_of_its_parts() {
         let parameters = [("a".to_owned(), "--lastwords--\r\n".to_owned())];
-        let (boundary, form) = form("SELECT 'lastwords---'", &parameters);
-        assert_eq!(form.matches(&boundary).count(), 3);
-        assert!(form.ends_with(&format!("--{boundary}--\r\n")));
+        let table = External {
+            name: "t".into(),
+            format: "Native".into(),
+            structure: "a String".into(),
+            data: Bytes::from_static(b"\xff--lastwords----\r\n"),
+        };
+        let (boundary, form) = form("SELECT 'lastwords---'", &parameters, &[table]);
+        assert_eq!(form.windows(boundary.len()).filter(|window| *window == boundary.as_bytes()).count(), 4);
+        assert!(form.ends_with(format!("--{boundary}--\r\n").as_bytes()));
     }
 }

@@ -45,6 +45,10 @@ const EVERYBODYS: &[(&str, Values)] = &[
     ("allow_experimental_variant_type", Ignored),
     ("allow_introspection_functions", Ignored),
     ("any_join_distinct_right_table_keys", Switch),
+    ("async_insert", Ignored),
+    ("async_insert_busy_timeout_ms", Ignored),
+    ("async_insert_deduplicate", Ignored),
+    ("async_insert_max_data_size", Ignored),
     ("asterisk_include_alias_columns", Switch),
     ("asterisk_include_materialized_columns", Switch),
     ("cast_keep_nullable", Switch),
@@ -106,6 +110,7 @@ const EVERYBODYS: &[(&str, Values)] = &[
     ("output_format_json_skip_null_value_in_named_tuples", Switch),
     ("output_format_json_validate_utf8", Switch),
     ("output_format_native_encode_types_in_binary_format", Switch),
+    ("output_format_native_use_flattened_dynamic_and_json_serialization", Switch),
     ("output_format_native_write_json_as_string", Switch),
     ("output_format_parallel_formatting", Ignored),
     ("output_format_parquet_compression_method", Word(&["snappy", "lz4", "brotli", "zstd", "gzip", "none"])),
@@ -142,11 +147,12 @@ const EVERYBODYS: &[(&str, Values)] = &[
     ("use_client_time_zone", Ignored),
     ("use_query_cache", Ignored),
     ("use_uncompressed_cache", Ignored),
+    ("wait_for_async_insert", Ignored),
+    ("wait_for_async_insert_timeout", Ignored),
 ];
 
 /// Of writers besides: how blocks are stored, and how data is read.
 const WRITERS: &[(&str, Values)] = &[
-    ("async_insert", Ignored),
     ("format_csv_delimiter", Sign),
     ("input_format_allow_errors_num", Number(0, 0)),
     ("input_format_csv_use_best_effort_in_schema_inference", Ignored),
@@ -166,7 +172,6 @@ const WRITERS: &[(&str, Values)] = &[
     ("min_insert_block_size_bytes", Number(0, MANY)),
     ("min_insert_block_size_rows", Number(0, MANY)),
     ("mutations_sync", Number(0, 2)),
-    ("wait_for_async_insert", Ignored),
 ];
 
 /// A question's statement holds more than a person's: times, ids, tables of matches.
@@ -203,6 +208,23 @@ pub(super) fn accepted(role: Role, stated: &[(String, String)]) -> Result<Vec<(S
         }
     }
     Ok(taken)
+}
+
+/// The rights of a session: what is set of them holds for nobody, so it is not taken as if it did.
+const RIGHTS: &[&str] = &["allow_ddl", "allow_introspection_functions", "readonly"];
+
+/// The settings that `SET` keeps for a session.
+///
+/// # Errors
+/// As with those beside a statement; also where it is about rights.
+pub(super) fn kept(role: Role, stated: &[(String, String)]) -> Result<Vec<(String, String)>, Failure> {
+    if let Some((name, _)) = stated.iter().find(|(name, _)| RIGHTS.contains(&name.as_str())) {
+        let text = format!(
+            "Code: 164. DB::Exception: Cannot modify '{name}' here: rights are the user's. (READONLY)"
+        );
+        return Err(Failure::Statement { code: 164, text });
+    }
+    accepted(role, stated)
 }
 
 /// What this program itself sends beside a user's SQL.
@@ -289,6 +311,15 @@ mod tests {
         }
         check(Role::Reader, "insert_deduplication_token", "x", None);
         check(Role::Reader, "mutations_sync", "2", None);
+    }
+
+    #[test]
+    fn a_session_sets_no_rights() {
+        let set = |name: &str| kept(Role::Writer, &[(name.to_owned(), "0".to_owned())]);
+        for name in RIGHTS {
+            assert!(matches!(set(name), Err(Failure::Statement { code: 164, .. })), "{name}");
+        }
+        assert!(set("max_threads").is_ok());
     }
 
     #[test]

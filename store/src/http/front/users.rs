@@ -34,6 +34,11 @@ impl std::fmt::Debug for User {
 /// A user's name is not longer.
 const NAME_BYTES_MAX: usize = 256;
 
+/// What somebody calls himself.
+pub(super) fn name(parts: &Parts) -> String {
+    credentials(parts).0
+}
+
 /// The users' names and what is kept of their passwords.
 pub(super) struct Users(Vec<Known>);
 

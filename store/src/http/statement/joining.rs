@@ -150,6 +150,20 @@ impl Joiner {
         Joiner { joining, header: None, rewriter }
     }
 
+    /// Whether columns' types in full would change what is written of an answer that begins with this chunk: for HTTP's
+    /// own revision the engine leaves out the zone of `DateTime`.
+    pub(super) fn wants_types(&self, first: &[u8]) -> bool {
+        const NAMED: &[u8] = b"\x08DateTime";
+        self.rewriter.is_some() && first.windows(NAMED.len()).any(|window| window == NAMED)
+    }
+
+    /// Columns' types in full, by place.
+    pub(super) fn know_types(&mut self, types: Vec<String>) {
+        if let Some(rewriter) = &mut self.rewriter {
+            rewriter.know_types(types);
+        }
+    }
+
     /// What of the next chunk belongs to the answer.
     ///
     /// # Errors

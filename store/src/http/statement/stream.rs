@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::joining::{Joiner, Joining};
-use super::turn::{Body, CHUNKS_WAITING, Started, Turn};
+use super::joining::Joiner;
+use super::turn::{Body, CHUNKS_WAITING, Started, Turn, column_types};
 use crate::engine::{Statistics, Streaming};
 use crate::http::encoding::{Coding, Encoder};
 use crate::http::failure::Failure;
@@ -26,13 +26,14 @@ const OWN_PATIENCE: Duration = Duration::from_secs(300);
 /// Sends an answer chunk by chunk, as one document. A client that goes away, or takes nothing for too long, ends the statement.
 pub(super) fn send(
     mut stream: Streaming,
-    joining: Joining,
+    mut joiner: Joiner,
     call: &Call,
     turn: Turn,
     begin: oneshot::Sender<Result<Started, Failure>>,
 ) {
     let coding = call.coding;
-    let at_once = if call.whole { WANTED_WHOLE_BYTES_MAX } else { WHOLE_BYTES_MAX };
+    let wanted = call.buffer_bytes.map_or(WHOLE_BYTES_MAX, |bytes| bytes.min(WHOLE_BYTES_MAX));
+    let at_once = if call.whole { WANTED_WHOLE_BYTES_MAX } else { wanted };
     // What fits goes out whole: a statement that fails early then fails with a status, not inside its answer.
     let mut first = Vec::new();
     let mut bytes = 0;
@@ -43,7 +44,7 @@ pub(super) fn send(
                 statistics.add(&chunk.statistics());
                 bytes += chunk.as_ref().len();
                 first.push(chunk);
-                if bytes > at_once {
+                if bytes >= at_once {
                     break false;
                 }
             }
@@ -54,8 +55,10 @@ pub(super) fn send(
             }
         }
     };
+    if first.first().is_some_and(|chunk| joiner.wants_types(chunk.as_ref())) {
+        joiner.know_types(column_types(call, &turn));
+    }
     let tag = tag();
-    let mut joiner = Joiner::new(joining);
     if ended {
         let chunks: Vec<&[u8]> = first.iter().map(AsRef::as_ref).collect();
         let started = whole(&chunks, &mut joiner, coding).map(|(body, coding)| Started {

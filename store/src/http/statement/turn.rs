@@ -9,6 +9,7 @@ use crate::engine::running::Watched;
 use crate::engine::{Connection, Engine, Statement, StatementError, Statistics};
 use crate::http::encoding::Coding;
 use crate::http::lanes::Lane;
+use crate::http::multipart::External;
 use crate::http::request::Call;
 use crate::http::response::Chunks;
 
@@ -43,6 +44,7 @@ pub(super) enum Body {
 /// A connection that is set up as the call wants it.
 pub(super) fn prepared(call: &Call, turn: &Turn) -> Result<Connection, StatementError> {
     let mut connection = turn.engine.connect()?;
+    bring(&mut connection, call, &turn.mark)?;
     // Times without a zone mean UTC, wherever the machine stands.
     let mut settings = "SET session_timezone = 'UTC'".to_owned();
     // The engine's own read-only mode also refuses a change of settings; it comes last.
@@ -66,6 +68,51 @@ pub(super) fn prepared(call: &Call, turn: &Turn) -> Result<Connection, Statement
         run_quietly(&mut connection, &format!("SET readonly = {}", readonly.min(2)))?;
     }
     Ok(connection)
+}
+
+/// A longer statement is not looked at twice.
+const DESCRIBED_BYTES_MAX: usize = 64 << 10;
+
+/// The types in full of the columns that a statement answers with; none where they cannot be told.
+pub(super) fn column_types(call: &Call, turn: &Turn) -> Vec<String> {
+    let described = || {
+        let text = std::str::from_utf8(&call.text).ok().filter(|text| text.len() <= DESCRIBED_BYTES_MAX)?;
+        let text = format!("DESCRIBE TABLE ({}\n)", text.trim_end().trim_end_matches(';'));
+        let statement =
+            Statement { text: text.as_bytes(), format: "JSONCompactEachRow", parameters: &call.parameters };
+        let answer = prepared(call, turn).ok()?.run(&statement).ok()?;
+        let rows = std::str::from_utf8(answer.as_ref()).ok()?.lines();
+        let types = rows.map(|row| {
+            let row: Vec<serde_json::Value> = serde_json::from_str(row).ok()?;
+            row.get(1)?.as_str().map(str::to_owned)
+        });
+        types.collect::<Option<Vec<String>>>()
+    };
+    described().unwrap_or_default()
+}
+
+/// What bounds the making of tables, too.
+const OF_TABLES: &[&str] = &["max_execution_time", "max_memory_usage", "max_threads"];
+
+/// Makes the tables that come with a statement, for the connection alone: within its limits, and before its settings
+/// allow no tables any more.
+fn bring(connection: &mut Connection, call: &Call, mark: &str) -> Result<(), StatementError> {
+    if call.external.is_empty() {
+        return Ok(());
+    }
+    let bounds = call.settings.iter().filter(|(name, _)| OF_TABLES.contains(&name.as_str()));
+    let bounds: String = bounds.map(|(name, value)| format!(", {name} = '{}'", escape(value))).collect();
+    run_quietly(connection, &format!("SET log_comment = '{mark}'{bounds}"))?;
+    call.external.iter().try_for_each(|table| make(connection, table))
+}
+
+fn make(connection: &mut Connection, table: &External) -> Result<(), StatementError> {
+    let name = table.name.replace('\\', "\\\\").replace('`', "\\`");
+    let made = format!("CREATE TEMPORARY TABLE `{name}` ({}) ENGINE = Memory", table.structure);
+    run_quietly(connection, &made)?;
+    let mut insert = format!("INSERT INTO `{name}` FORMAT {}\n", table.format).into_bytes();
+    insert.extend_from_slice(&table.data);
+    connection.run(&Statement { text: &insert, format: FORMAT, parameters: &[] }).map(drop)
 }
 
 fn run_quietly(connection: &mut Connection, text: &str) -> Result<(), StatementError> {

@@ -375,6 +375,19 @@ impl Insertion {
         self.connection.answer(result).map(|answer| answer.statistics())
     }
 
+    /// The same, and gives the connection back for further statements.
+    pub(crate) fn finish_and_go_on(self) -> Result<Connection, StatementError> {
+        // SAFETY: as in `finish`.
+        let result = unsafe { (self.connection.library.functions.stream_done)(self.stream) };
+        self.connection.answer(result)?;
+        let ended = std::mem::ManuallyDrop::new(self);
+        // SAFETY: nothing else frees the stream, as `ended` is not dropped; so the connection is read out of it once.
+        unsafe {
+            (ended.connection.library.functions.destroy_insert_stream)(ended.stream);
+            Ok(std::ptr::read(&raw const ended.connection))
+        }
+    }
+
     fn error(&self) -> Option<StatementError> {
         // SAFETY: the stream is alive.
         text_of(unsafe { (self.connection.library.functions.stream_insert_error)(self.stream) })

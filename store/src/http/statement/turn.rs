@@ -41,10 +41,12 @@ pub(super) enum Body {
     Coming(Chunks),
 }
 
+/// How `Dynamic` and `JSON` are written in `Native`.
+const FLATTENED: &str = "output_format_native_use_flattened_dynamic_and_json_serialization";
+
 /// A connection that is set up as the call wants it.
 pub(super) fn prepared(call: &Call, turn: &Turn) -> Result<Connection, StatementError> {
-    let mut connection = turn.engine.connect()?;
-    bring(&mut connection, call, &turn.mark)?;
+    let mut connection = bring(turn.engine.connect()?, call, &turn.mark)?;
     // Times without a zone mean UTC, wherever the machine stands.
     let mut settings = "SET session_timezone = 'UTC'".to_owned();
     // The engine's own read-only mode also refuses a change of settings; it comes last.
@@ -55,6 +57,10 @@ pub(super) fn prepared(call: &Call, turn: &Turn) -> Result<Connection, Statement
         } else if name != "log_comment" {
             settings.push_str(&format!(", {name} = '{}'", escape(value)));
         }
+    }
+    // Flattened they can be written anew for a revision; clients know the ways by a number in front.
+    if call.revision > 0 && call.settings.iter().all(|(name, _)| name != FLATTENED) {
+        settings.push_str(&format!(", {FLATTENED} = 1"));
     }
     settings.push_str(&format!(", log_comment = '{}'", turn.mark));
     run_quietly(&mut connection, &settings)?;
@@ -96,23 +102,25 @@ const OF_TABLES: &[&str] = &["max_execution_time", "max_memory_usage", "max_thre
 
 /// Makes the tables that come with a statement, for the connection alone: within its limits, and before its settings
 /// allow no tables any more.
-fn bring(connection: &mut Connection, call: &Call, mark: &str) -> Result<(), StatementError> {
+fn bring(mut connection: Connection, call: &Call, mark: &str) -> Result<Connection, StatementError> {
     if call.external.is_empty() {
-        return Ok(());
+        return Ok(connection);
     }
     let bounds = call.settings.iter().filter(|(name, _)| OF_TABLES.contains(&name.as_str()));
     let bounds: String = bounds.map(|(name, value)| format!(", {name} = '{}'", escape(value))).collect();
-    run_quietly(connection, &format!("SET log_comment = '{mark}'{bounds}"))?;
-    call.external.iter().try_for_each(|table| make(connection, table))
+    run_quietly(&mut connection, &format!("SET log_comment = '{mark}'{bounds}"))?;
+    call.external.iter().try_fold(connection, make)
 }
 
-fn make(connection: &mut Connection, table: &External) -> Result<(), StatementError> {
+fn make(mut connection: Connection, table: &External) -> Result<Connection, StatementError> {
     let name = table.name.replace('\\', "\\\\").replace('`', "\\`");
     let made = format!("CREATE TEMPORARY TABLE `{name}` ({}) ENGINE = Memory", table.structure);
-    run_quietly(connection, &made)?;
-    let mut insert = format!("INSERT INTO `{name}` FORMAT {}\n", table.format).into_bytes();
-    insert.extend_from_slice(&table.data);
-    connection.run(&Statement { text: &insert, format: FORMAT, parameters: &[] }).map(drop)
+    run_quietly(&mut connection, &made)?;
+    let mut insertion = connection.insert(&format!("INSERT INTO `{name}`"), &table.format)?;
+    if !table.data.is_empty() {
+        insertion.append(&table.data)?;
+    }
+    insertion.finish_and_go_on()
 }
 
 fn run_quietly(connection: &mut Connection, text: &str) -> Result<(), StatementError> {

@@ -70,21 +70,25 @@ const LOOKED_AT: usize = 8;
 const HEAD_BYTES: usize = 112;
 
 /// The severity of a level near a text's beginning. A word counts where it is written as levels are: in capital letters by
-/// itself (`ERROR`, `WARN:`), or in brackets (`[error]`, `<Warning>`), or in small letters with a colon at the text's
-/// very beginning (`error: `).
+/// itself (`ERROR`, `WARN:`), in brackets (`[error]`, `<Warning>`), or in any letters with a colon where nothing, or another
+/// word with a colon, stands in front (`error: `, `general: error: `).
 pub(super) fn near_beginning(text: &[u8]) -> u8 {
     if let Some(severity) = klog(text) {
         return severity;
     }
     let head = text.get(..HEAD_BYTES.min(text.len())).unwrap_or_default();
-    let mut at = 0;
-    for place in 0..LOOKED_AT {
+    if let Some(severity) = redis(head) {
+        return severity;
+    }
+    let (mut at, mut is_behind_label) = (0, true);
+    for _ in 0..LOOKED_AT {
         let Some(rest) = head.get(at..) else { break };
         let spaces = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'|')).count();
         let Some(rest) = rest.get(spaces..).filter(|rest| !rest.is_empty()) else { break };
         let length = memchr::memchr3(b' ', b'\t', b'|', rest).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or_default();
-        let severity = of_written(word, place == 0);
+        let severity = of_written(word, is_behind_label);
+        is_behind_label = word.ends_with(b":");
         if severity > 0 {
             return severity;
         }
@@ -98,7 +102,7 @@ pub(super) fn near_beginning(text: &[u8]) -> u8 {
 }
 
 /// A word with what may stand around a level: `[ERROR]`, `ERROR:`, `ERROR:root:x`, `(error)`, `[error]:`, `[core:warn]`.
-fn of_written(word: &[u8], is_first: bool) -> u8 {
+fn of_written(word: &[u8], is_behind_label: bool) -> u8 {
     let (opened, inner) = match word.split_first() {
         Some((b'[' | b'(' | b'<' | b'{', inner)) => (true, inner),
         _ => (false, word),
@@ -115,7 +119,7 @@ fn of_written(word: &[u8], is_first: bool) -> u8 {
     }
     let closed = opened && matches!(behind.first(), Some(b']' | b')' | b'>' | b'}'));
     let capital = first.is_ascii_uppercase() && name.iter().all(|byte| !byte.is_ascii_lowercase());
-    let labelled = is_first && behind == b":";
+    let labelled = is_behind_label && behind == b":";
     // A colour may end behind it.
     let bare = !opened && matches!(behind.first(), None | Some(b':' | 0x1b));
     if closed || (capital && bare) || labelled { of_word(name) } else { 0 }
@@ -132,6 +136,21 @@ fn klog(text: &[u8]) -> Option<u8> {
         b'E' => 17,
         _ => 21,
     })
+}
+
+/// `1234:M 27 Jun 2026 18:26:36.000 * text`: Redis and its kin, whose level is one sign behind the clock.
+fn redis(head: &[u8]) -> Option<u8> {
+    let digits = head.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = head.get(digits..).filter(|_| digits > 0)?;
+    matches!(rest, [b':', b'M' | b'S' | b'C' | b'X', b' ', ..]).then_some(())?;
+    let sign = rest.split(|byte| *byte == b' ').nth(5)?;
+    match sign {
+        b"." => Some(5),
+        b"-" => Some(3),
+        b"*" => Some(10),
+        b"#" => Some(13),
+        _ => None,
+    }
 }
 
 /// The severity of a level that a field has: a word, a syslog number, or the numbers of pino and bunyan.
@@ -168,6 +187,8 @@ mod tests {
             ("00001|bridge |WARN| x", 13),
             ("E1120 15:02:11.123456   12345 file.go:1] failed", 17),
             ("I1120 15:02:11.123456   12345 file.go:1] ERROR in the text", 9),
+            ("1234:M 27 Jun 2026 18:26:36.000 # redis warns", 13),
+            ("27-Jun-2026 18:26:38.000 general: error: bind9", 17),
             ("the error was seen", 0),
             ("an ERROROUS word", 0),
             ("10.0.0.1 - - [20/Nov/2026:15:02:11 +0000] \"GET /ERROR HTTP/1.1\" 200", 0),

@@ -21,7 +21,7 @@ use crate::{
     moment::Moment,
     plan::{self, PlanError},
     sample::network::Network,
-    shipper::{OutboxError, Shipper, settle},
+    shipper::{OutboxError, Shipper, awaited, settle},
     source::{Feed, FeedSender, FeedSource, Stop, journald::Journald, kmsg::Kmsg},
     status::{Notice, Status},
     uplink::{self, Identity, Outgoing, Report, Uplink},
@@ -30,6 +30,8 @@ use crate::{
 /// Batches between the steps and the uplink. The window of bytes is what bounds them.
 const OUTGOING_MAX: usize = 64;
 const REPORTS_MAX: usize = 64;
+/// How long a folder is waited for at the start that a batch under way is made of.
+const MOUNT_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the end waits for acknowledgements: what is missing then is sent again at the next start.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Batches that are kept at the end of files that nobody else has any more.
@@ -211,7 +213,23 @@ fn open(
     ready: Ready,
 ) -> Result<Option<(Shipper, Option<Ready>)>, ShipperError> {
     let mut ready = Some(ready);
+    let patience = Instant::now() + MOUNT_PATIENCE;
+    let mut is_told = false;
     loop {
+        if let Some(path) = awaited(config).filter(|_| Instant::now() < patience) {
+            if !is_told {
+                tracing::warn!(file = %path.display(), patience = ?MOUNT_PATIENCE, "a batch under way is made of a file whose folder is not there; it is waited for: it may be mounted late");
+            }
+            is_told = true;
+            if let Some(ready) = ready.take() {
+                let _ = ready.send(());
+            }
+            if *ending.borrow() {
+                return Ok(None);
+            }
+            std::thread::sleep(LOOK_EVERY);
+            continue;
+        }
         match Shipper::open(config.clone(), sealing, Moment::now()) {
             Ok(shipper) => return Ok(Some((shipper, ready))),
             Err(OutboxError::Plan(PlanError::Io { source, path, .. })) if plan::is_full(&source) => {

@@ -63,21 +63,21 @@ impl Files {
         self.by_id.get_mut(&id)
     }
 
-    /// Ids of all files that may have something: first what was rotated away, so that its lines come before those of
-    /// what took its name; then the others, each batch beginning with another one.
+    /// Ids of all files that may have something: first what was rotated away, the oldest first, so that its lines come
+    /// before those of what took its name; then the others, each batch beginning with another one.
     pub(super) fn in_turn(&mut self) -> Vec<u64> {
         let (mut rotated, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
         for (id, followed) in &self.by_id {
             if followed.left || followed.finished {
-                rotated.push(*id);
+                rotated.push((followed.written_ns(), *id));
             } else if followed.touched || followed.suspect || followed.has_more() {
                 if *id < self.turn { before.push(*id) } else { after.push(*id) }
             }
         }
         after.extend(before);
         self.turn = after.first().map_or(0, |id| id + 1);
-        rotated.extend(after);
-        rotated
+        rotated.sort_unstable();
+        rotated.into_iter().map(|(_, id)| id).chain(after).collect()
     }
 
     pub(super) fn touched(&mut self, paths: &[PathBuf]) {

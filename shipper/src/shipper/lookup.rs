@@ -10,13 +10,14 @@ use std::{
 use super::{
     Outbox,
     files::{find_paths, go_back, has_extents},
+    identity::settle,
     placing::Head,
     registry::Files,
 };
 use crate::{
     config::{FileRule, ShipperConfig},
     moment::Moment,
-    plan::{Entry, PlanError},
+    plan::{Entry, FILE_NAME, PlanError, glance},
     source::{
         content::Content,
         followed::Followed,
@@ -240,6 +241,18 @@ fn itself(state: &FileState, path: &Path) -> Option<Again> {
 pub(super) fn is_away(state: &FileState) -> bool {
     let folder = Path::new(&state.path).parent().and_then(|folder| fs::metadata(folder).ok());
     folder.is_none_or(|folder| folder.dev() != state.device)
+}
+
+/// A file of a batch under way whose folder is not there, or is another file system: it may be mounted a moment later, and
+/// without it the batch cannot be formed again.
+pub(crate) fn awaited(config: &ShipperConfig) -> Option<PathBuf> {
+    let shipper = settle(&mut config.host.clone(), &config.state_dir);
+    let memory = glance(&fs::read(config.state_dir.join(FILE_NAME)).ok()?, shipper).ok()?;
+    let under_way =
+        memory.open.iter().filter(|open| !open.planned.sealed).flat_map(|open| &open.planned.extents);
+    let mut files = under_way.filter_map(|extent| memory.files.get(&extent.file));
+    let missing = files.find(|state| is_away(state) && !Path::new(&state.path).exists());
+    missing.map(|state| PathBuf::from(&state.path))
 }
 
 /// Whether a generation's file is where it was and cannot be opened now.

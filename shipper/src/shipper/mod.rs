@@ -26,6 +26,7 @@ mod waiting;
 use lastwords_record::{BatchBuilder, BatchId, Clock, Compression, Full, ShipperEvent};
 
 pub(crate) use identity::settle;
+pub(crate) use lookup::awaited;
 pub use outbox::{InFlight, Outbox, OutboxError};
 
 use crate::{

@@ -190,6 +190,12 @@ impl Followed {
         }
     }
 
+    /// When its file was last written: of generations that were rotated away, the older one has the lower. UTC nanoseconds.
+    pub fn written_ns(&self) -> i64 {
+        let own = self.content.plain().and_then(|file| file.metadata().ok());
+        own.or_else(|| fs::metadata(&self.state.path).ok()).map_or(0, |metadata| modified_ns(&metadata))
+    }
+
     /// Whether size and time of writing are those of the last look.
     pub fn is_unchanged(&self, metadata: &Metadata) -> bool {
         (metadata.size(), modified_ns(metadata)) == (self.size, self.modified_ns)

@@ -32,6 +32,8 @@ pub struct Journald {
 
 const POLL: Duration = Duration::from_millis(100);
 const READ_BYTES: usize = 256 * 1024;
+/// How long is waited for an entry that may be gone.
+const PROBE: Duration = Duration::from_secs(5);
 /// How far back is read where nothing tells where to go on.
 const LOST_WAY_S: u64 = 7 * 86_400;
 
@@ -40,8 +42,8 @@ const LOST_WAY_S: u64 = 7 * 86_400;
 enum Begin {
     /// The first time.
     First,
-    /// With the entry that was read last, which is there to be compared.
-    At,
+    /// Behind the entry that was read last.
+    Behind,
     /// By time: the entry that was read last is ahead of the clock.
     Since(u64),
 }
@@ -59,8 +61,8 @@ impl Journald {
             (Begin::Since(seconds), _) => {
                 command.arg(format!("--since=@{seconds}"));
             }
-            (Begin::At, Some(place)) => {
-                command.arg(format!("--cursor={}", place.text));
+            (Begin::Behind, Some(place)) => {
+                command.arg(format!("--after-cursor={}", place.text));
             }
             // This boot, not years, unless that was asked for.
             _ if !self.options.all_boots => {
@@ -78,6 +80,36 @@ impl Journald {
         let child = child
             .map_err(|source| SourceError::Io { what: format!("cannot start {}", self.program), source })?;
         Ok(Reader { child })
+    }
+}
+
+impl Journald {
+    /// Whether the journal has an entry no more: then it shows another one in its place.
+    fn has_lost(&self, cursor: &str) -> bool {
+        let mut command = Command::new(&self.program);
+        command.args(["--output=export", "--no-pager", "--quiet"]).arg(format!("--cursor={cursor}"));
+        if !self.options.namespace.is_empty() {
+            command.arg(format!("--namespace={}", self.options.namespace));
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let Ok(mut reader) = child.map(|child| Reader { child }) else { return false };
+        let Some(mut output) = reader.child.stdout.take() else { return false };
+        let (mut buffer, mut chunk) = (EntryBuffer::default(), vec![0; READ_BYTES]);
+        let until = Instant::now() + PROBE;
+        while Instant::now() < until {
+            match is_readable(&output) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(_) => return false,
+            }
+            let Ok(length @ 1..) = output.read(&mut chunk) else { return false };
+            match buffer.push(chunk.get(..length).unwrap_or_default()) {
+                Ok((_, true)) => return buffer.entry().text("__CURSOR") != Some(cursor),
+                Ok((_, false)) => {}
+                Err(_) => return false,
+            }
+        }
+        false
     }
 }
 
@@ -110,7 +142,7 @@ impl FeedSource for Journald {
                     seconds => Begin::Since(seconds),
                 }
             }
-            Some(_) => Begin::At,
+            Some(_) => Begin::Behind,
         };
         let mut reader = self.spawn(&begin, place.as_ref())?;
         let Some(mut output) = reader.child.stdout.take() else {
@@ -211,7 +243,7 @@ impl Taker<'_> {
         }
     }
 
-    /// Whether an entry was not read before. The first one says whether the place is there at which reading goes on.
+    /// Whether an entry was not read before. The first one says whether what stands between is lost.
     fn is_new(&mut self, cursor: &str, time_us: Option<u64>) -> bool {
         let Some(began_at) = &self.began_at else { return true };
         if let Begin::Since(_) = self.begin {
@@ -223,7 +255,8 @@ impl Taker<'_> {
             return false;
         }
         match began_at.missing_before(cursor) {
-            Some(missing) if missing > 0 => {
+            // Entries that others may read alone, or that are not asked for, have numbers, too.
+            Some(missing) if missing > 0 && self.journald.has_lost(&began_at.text) => {
                 let title =
                     format!("up to {missing} entries of the journal were vacuumed before they were read");
                 tracing::warn!(missing, "{title}");
@@ -331,14 +364,14 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
     #[test]
     fn reading_goes_on_after_the_cursor() {
         let folder = tempfile::tempdir().unwrap();
-        // The entry that was read last is shown again, and is not read twice.
+        // Were the entry that was read last shown again, it is not read twice.
         let feeds = run(journald(folder.path()), Some(b"c1 right=1"));
         let rows: Vec<FedRecord> =
             feeds.iter().flat_map(|feed| &feed.records).flat_map(|(_, rows)| rows.clone()).collect();
         assert_eq!((rows.len(), rows[0].program.as_str()), (1, "kernel"));
         assert_eq!(feeds.last().unwrap().cursor, b"c3 right=2000003");
         let arguments = std::fs::read_to_string(folder.path().join("arguments")).unwrap();
-        assert!(arguments.contains("--cursor=c1") && !arguments.contains("right"), "{arguments}");
+        assert!(arguments.contains("--after-cursor=c1") && !arguments.contains("right"), "{arguments}");
     }
 
     const BEHIND: &str = "__CURSOR=s=a;i=9;t=5\n__REALTIME_TIMESTAMP=5\nMESSAGE=behind\n\n\
@@ -371,7 +404,7 @@ __CURSOR=c3\n__REALTIME_TIMESTAMP=2000003\nMESSAGE=---[ end Kernel panic - not s
         std::fs::write(folder.path().join("entries"), entries).unwrap();
         let feeds = run(journald, Some(b"s=a;i=4;t=7ffffffffffffff right=4000001"));
         let arguments = std::fs::read_to_string(folder.path().join("arguments")).unwrap();
-        assert!(arguments.contains("--since=@4") && !arguments.contains("--cursor"), "{arguments}");
+        assert!(arguments.contains("--since=@4") && !arguments.contains("cursor"), "{arguments}");
         let rows = feeds.iter().flat_map(|feed| &feed.records).flat_map(|(_, rows)| rows);
         let bodies: Vec<String> = rows.map(|row| String::from_utf8_lossy(&row.body).into_owned()).collect();
         assert_eq!((bodies, losses(&feeds)), (vec!["behind".to_owned(), "last".to_owned()], vec![]));

@@ -327,3 +327,45 @@ fn a_packed_generation_that_nobody_knows_is_read_before_what_follows_it() {
     world.send();
     assert_eq!(world.lines(), expected(0..8));
 }
+
+#[test]
+fn a_batch_under_way_waits_for_the_folder_that_it_is_made_of() {
+    let mut world = World::new();
+    world.append("a.log", &lines(0..4));
+    world.settle();
+    world.append("a.log", &lines(4..8));
+    world.scan();
+    assert!(world.form());
+    world.shipper().sync().unwrap();
+    world.shipper = None;
+    let folder = world.path("a.log").parent().unwrap().to_owned();
+    let away = folder.with_file_name("not mounted yet");
+    fs::rename(&folder, &away).unwrap();
+    assert_eq!(crate::shipper::awaited(&world.config()), Some(world.path("a.log")));
+    fs::rename(&away, &folder).unwrap();
+    assert_eq!(crate::shipper::awaited(&world.config()), None);
+    world.start();
+    world.settle();
+    assert_eq!(world.lines(), expected(0..8));
+}
+
+#[test]
+fn of_two_generations_that_were_rotated_away_the_older_one_is_read_first() {
+    let mut world = World::new();
+    world.append("a.log", "");
+    world.settle();
+    world.meanwhile(true, |world| {
+        world.append("a.log", &lines(0..3));
+        world.copy_and_truncate("a.log");
+        let copy = fs::File::options().write(true).open(world.path("a.log.1")).unwrap();
+        copy.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(10)).unwrap();
+        world.append("a.log", &lines(3..6));
+    });
+    // The older one is met last; then the other is rotated away, too, before a line of either was read.
+    world.scan();
+    world.copy_and_truncate("a.log");
+    world.scan();
+    world.append("a.log", &lines(6..8));
+    world.settle();
+    assert_eq!(world.lines(), expected(0..8));
+}

@@ -213,7 +213,8 @@ impl Machine {
     /// The logs are mounted only after the shipper has looked for them.
     fn start_without_logs(&mut self) -> anyhow::Result<()> {
         self.end_ship()?;
-        let (logs, away) = (self.root.join("machine/logs"), self.root.join("machine/away"));
+        // Not beside it, where it would be found.
+        let (logs, away) = (self.root.join("machine/logs"), self.root.join("away"));
         fs::rename(&logs, &away)?;
         self.ensure_ship()?;
         std::thread::sleep(Duration::from_millis(self.rng.random_range(100..1_500)));

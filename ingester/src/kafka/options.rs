@@ -156,8 +156,8 @@ impl KafkaOptions {
         config.set("group.id", &self.group);
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
-        // An offset that the log does not have is looked at, and never passed over: see `losses`.
-        config.set("auto.offset.reset", "error");
+        // Also where a log does not have an offset any more: that messages come from before it is noticed (`read`).
+        config.set("auto.offset.reset", "earliest");
         // Commits are parts of transactions: what is fetched is what is decided.
         config.set("isolation.level", "read_committed");
         config.set("partition.assignment.strategy", "cooperative-sticky");

@@ -194,14 +194,16 @@ impl Source {
         self.queue.set_nonempty_callback(move || notified.notify_one());
         // The first offset and each that the writer goes back to; none: nothing is read.
         let mut position: Option<(u64, i64)> = None;
+        // Whether a message has been handed over since it went there.
+        let mut delivered = false;
         loop {
             if let Ok(command) = commands.try_recv() {
-                position = self.go_to(command, &reads).await;
+                (position, delivered) = (self.go_to(command, &reads).await, false);
                 continue;
             }
             let Some((era, next)) = position else {
                 let Some(command) = commands.recv().await else { return };
-                position = self.go_to(command, &reads).await;
+                (position, delivered) = (self.go_to(command, &reads).await, false);
                 continue;
             };
             let polled = self.queue.poll(Duration::ZERO).map(|message| {
@@ -214,9 +216,18 @@ impl Source {
                 })
             });
             match polled {
-                // What was fetched before a seek.
-                Some(Ok((offset, ..))) if offset < next => {}
+                Some(Ok((offset, ..))) if offset < next => {
+                    // Kafka's client has gone back to the log's beginning; or this was fetched before a seek.
+                    if delivered || self.ends_before(next).await {
+                        position = None;
+                        let found = format!("wanted offset {next}, found {offset}");
+                        if reads.send(Err((era, Interrupted::OtherLog(found)))).is_err() {
+                            return;
+                        }
+                    }
+                }
                 Some(Ok((offset, time_ms, envelope))) => {
+                    delivered = true;
                     position = Some((era, offset + 1));
                     let Some(read) = self.open(era, offset, time_ms, envelope).await else { return };
                     if reads.send(Ok(read)).is_err() {
@@ -239,13 +250,24 @@ impl Source {
                         () = arrived.notified() => {}
                         () = tokio::time::sleep(LOOK) => {}
                         command = commands.recv() => match command {
-                            Some(command) => position = self.go_to(command, &reads).await,
+                            Some(command) => {
+                                (position, delivered) = (self.go_to(command, &reads).await, false);
+                            }
                             None => return,
                         },
                     }
                 }
             }
         }
+    }
+
+    /// Whether the log ends before an offset that is to be read next.
+    async fn ends_before(&self, next: i64) -> bool {
+        let (consumer, topic, partition) = (self.consumer.clone(), self.topic.clone(), self.partition);
+        let asked = tokio::task::spawn_blocking(move || {
+            consumer.upgrade()?.fetch_watermarks(&topic, partition, SEEK_TIMEOUT).ok()
+        });
+        matches!(asked.await, Ok(Some((_, high))) if high < next)
     }
 
     /// Goes to an offset. Where that fails nothing is read until the next command: what came would be from elsewhere.

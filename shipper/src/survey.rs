@@ -1,6 +1,6 @@
 //! What is meant to be collected and is not: globs without a file, files and folders that cannot be read.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::{
     config::{DEFAULT_CONSOLES, DEFAULT_FILES, FileRule, ShipperConfig},
@@ -68,7 +68,7 @@ pub(crate) fn unmatched_notice(glob: &str) -> Notice {
 }
 
 /// Of a file or folder that cannot be read.
-pub(crate) fn refused_notice(path: &PathBuf, why: &str) -> Notice {
+pub(crate) fn refused_notice(path: &Path, why: &str) -> Notice {
     let path = path.display();
     Notice::new(
         path.to_string(),

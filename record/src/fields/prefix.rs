@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{FACILITY, Fields, PROCESS, level};
+use super::{
+    found::{FACILITY, Fields, PROCESS},
+    level,
+};
 use crate::envelope;
 
 /// Names of syslog's facilities by their numbers.
@@ -18,10 +21,10 @@ pub(super) fn priority<'a>(text: &'a [u8], fields: &mut Fields<'a>) -> Option<&'
     let rest = text.get(digits + 1..)?.strip_prefix(b">").filter(|_| (1..=3).contains(&digits))?;
     let number: u16 = std::str::from_utf8(text.get(1..=digits)?).ok()?.parse().ok()?;
     set_priority(number, fields)?;
-    if let Some(header) = rest.strip_prefix(b"1 ") {
-        if let Some(message) = header_of_5424(header, fields) {
-            return Some(message);
-        }
+    if let Some(header) = rest.strip_prefix(b"1 ")
+        && let Some(message) = header_of_5424(header, fields)
+    {
+        return Some(message);
     }
     Some(rest)
 }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Fields, PROCESS, level};
+use super::{
+    found::{FIELDS_MAX, Fields, PROCESS},
+    level,
+};
 use crate::{
     envelope::{self, json, logfmt},
     stamp,
@@ -88,7 +91,7 @@ fn object<'a>(
     found: &mut Found<'a>,
     fields: &mut Fields<'a>,
 ) {
-    for (name, value) in object_fields.take(super::FIELDS_MAX * 2) {
+    for (name, value) in object_fields.take(FIELDS_MAX * 2) {
         let Ok(name) = std::str::from_utf8(name) else { continue };
         let name = if outer.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(format!("{outer}.{name}")) };
         if let Value::Nested(nested, _) = value

@@ -216,7 +216,7 @@ impl CollectSettings {
                 time_zone: zone.to_owned(),
                 start: set.start.as_deref().map_or(Ok(Start::default()), |text| {
                     text.parse().map_err(|()| {
-                        Invalid::wanted(&key("start"), "beginning, end, or a time such as 7d or 12h", text)
+                        Invalid::wanted(key("start"), "beginning, end, or a time such as 7d or 12h", text)
                     })
                 })?,
                 labels: labels(&key("labels"), &set.labels)?,

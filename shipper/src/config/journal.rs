@@ -41,7 +41,7 @@ impl JournalSettings {
         for (key, texts) in texts {
             if let Some(text) = texts.iter().find(|text| text.chars().any(char::is_control)) {
                 let wanted = "a name without control characters";
-                return Err(Invalid::wanted(&format!("collect.journal.{key}"), wanted, text));
+                return Err(Invalid::wanted(format!("collect.journal.{key}"), wanted, text));
             }
         }
         Ok(JournalOptions {

@@ -14,6 +14,7 @@ use lastwords_runtime::now_ns;
 use super::{
     Imported,
     inputs::{Bytes, Opened},
+    stay::place,
     work::{Failed, Work},
 };
 use crate::source::{content::Content, export::EntryBuffer, grouped::Grouped, journal_entry, packed::Reopen};
@@ -150,7 +151,7 @@ fn seal(work: &mut Work<'_>, start: u64, added: &mut Imported) -> Result<u64, Fa
         return Ok(work.stream.position());
     }
     planned.extents.push(extent);
-    super::one::place(work.about, &work.whose, &mut work.builder);
+    place(work.about, &work.whose, &mut work.builder);
     let batch = work.builder.finish(work.outbox.next_id(), planned.sealed_time_ns, planned.clock());
     work.outbox.plan_sealed(planned, &batch)?;
     work.link.turn(&mut work.outbox, added)?;

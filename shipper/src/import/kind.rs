@@ -65,7 +65,7 @@ pub(super) fn of_head(head: &[u8]) -> Kind {
 
 fn is_text(head: &[u8]) -> bool {
     let (mut controls, mut others, mut nuls) = (0, 0, 0);
-    for byte in head.iter().chain(&[b'\n']) {
+    for byte in head.iter().chain(b"\n") {
         if *byte == 0 {
             nuls += 1;
             continue;

@@ -22,6 +22,7 @@ mod known;
 mod link;
 mod one;
 mod samples;
+mod stay;
 mod stream;
 mod work;
 

@@ -212,7 +212,8 @@ fn what_is_no_file_where_plan_and_lock_should_be_is_moved_aside() {
 
 #[test]
 fn whatever_stands_in_place_of_the_state_is_set_aside_and_the_start_goes_on() {
-    let spoil: [(&str, fn(&std::path::Path)); 6] = [
+    type Spoil = fn(&std::path::Path);
+    let spoil: [(&str, Spoil); 6] = [
         ("the folder is a file", |state| {
             fs::remove_dir_all(state).unwrap();
             fs::write(state, "x").unwrap();

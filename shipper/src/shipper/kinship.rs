@@ -5,7 +5,6 @@ use std::{
     path::Path,
 };
 
-use super::registry::Files;
 use crate::source::{followed::Followed, kin::roots};
 
 /// Which generations a file may have to do with.
@@ -17,7 +16,7 @@ pub(super) struct Kinship {
 }
 
 impl Kinship {
-    fn of(by_id: &BTreeMap<u64, Followed>) -> Kinship {
+    pub(super) fn of(by_id: &BTreeMap<u64, Followed>) -> Kinship {
         let mut kinship = Kinship::default();
         for (id, followed) in by_id {
             kinship.add(*id, Path::new(&followed.state.path));
@@ -28,36 +27,19 @@ impl Kinship {
         kinship
     }
 
-    fn add(&mut self, id: u64, path: &Path) {
+    pub(super) fn add(&mut self, id: u64, path: &Path) {
         for root in path.file_name().and_then(|name| name.to_str()).into_iter().flat_map(roots) {
             self.by_root.entry(root).or_default().push(id);
         }
     }
 
     /// Those whose names are akin to a file's, and those that are not where they were; in their order.
-    fn candidates(&self, path: &Path) -> Vec<u64> {
+    pub(super) fn candidates(&self, path: &Path) -> Vec<u64> {
         let name = path.file_name().and_then(|name| name.to_str());
         let akin = name.into_iter().flat_map(roots).filter_map(|root| self.by_root.get(&root)).flatten();
         let mut ids: Vec<u64> = akin.chain(&self.left).copied().collect();
         ids.sort_unstable();
         ids.dedup();
         ids
-    }
-}
-
-impl Files {
-    /// The generations that a file may have to do with.
-    pub(super) fn candidates(&mut self, path: &Path) -> Vec<u64> {
-        let kinship = self.kinship.take().unwrap_or_else(|| Kinship::of(&self.by_id));
-        let candidates = kinship.candidates(path);
-        self.kinship = Some(kinship);
-        candidates
-    }
-
-    /// A generation has come.
-    pub(super) fn add_kin(&mut self, id: u64, path: &Path) {
-        if let Some(kinship) = &mut self.kinship {
-            kinship.add(id, path);
-        }
     }
 }

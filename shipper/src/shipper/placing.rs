@@ -3,11 +3,15 @@
 //! one. A copy that is made before its original is truncated is the exception: there are two files of one generation
 //! for a moment. It waits until one of the two tells which it is.
 
-use std::{collections::HashMap, io, path::PathBuf};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{registry::Files, waiting::Stranger};
+use super::{kinship::Kinship, registry::Files, waiting::Stranger};
 use crate::{
     moment::Moment,
     source::{
@@ -132,6 +136,21 @@ impl Head {
 }
 
 impl Files {
+    /// The generations that a file may have to do with.
+    fn candidates(&mut self, path: &Path) -> Vec<u64> {
+        let kinship = self.kinship.take().unwrap_or_else(|| Kinship::of(&self.by_id));
+        let candidates = kinship.candidates(path);
+        self.kinship = Some(kinship);
+        candidates
+    }
+
+    /// A generation has come.
+    pub(super) fn add_kin(&mut self, id: u64, path: &Path) {
+        if let Some(kinship) = &mut self.kinship {
+            kinship.add(id, path);
+        }
+    }
+
     /// Where a file belongs.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use lastwords_runtime::metrics::{Looked, look};
 
-use super::{SourceState, Status};
+use super::state::{SourceState, Status};
 
 type Value = fn(&SourceState) -> f64;
 
@@ -27,9 +27,12 @@ const SOURCES: [(&str, &str, Value); 5] = [
     ("source_failing", "Whether a source fails", |source| f64::from(u8::from(source.failing.is_some()))),
 ];
 
-pub(super) fn render(status: &Status) -> String {
-    let status = status.clone();
-    look(move |looked| tell(&status, looked))
+impl Status {
+    /// In the text format of Prometheus.
+    pub fn metrics(&self) -> String {
+        let status = self.clone();
+        look(move |looked| tell(&status, looked))
+    }
 }
 
 fn tell(status: &Status, looked: &mut Looked<'_>) {

@@ -52,7 +52,6 @@ use forward::Answer;
 use listen::{Patient, Share, Shares, source};
 pub use matches::{Matches, Matching};
 use own::OwnStatements;
-pub(super) use session::Asked as SessionAsked;
 use session::{Command, Sessions};
 use statements::{Statements, UnderWay};
 use users::Users;

@@ -12,7 +12,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::encoding::{Coding, Method as BlockMethod, accepted, decode};
 use super::failure::Failure;
-use super::front::SessionAsked;
 use super::multipart::{External, Part, boundary, parts};
 use super::words::insert_head;
 
@@ -69,6 +68,15 @@ pub(super) struct Call {
     pub(super) session: SessionAsked,
     /// While a large body is in memory.
     pub(super) place: Option<OwnedSemaphorePermit>,
+}
+
+/// What a request says about its session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SessionAsked {
+    pub(super) id: Option<String>,
+    pub(super) timeout_s: Option<u64>,
+    /// The session has to be there already.
+    pub(super) check: bool,
 }
 
 /// An `INSERT`'s data.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::http::failure::Failure;
+use crate::http::request::SessionAsked;
 
 /// Sessions at the same time.
 const SESSIONS_MAX: usize = 1000;
@@ -21,15 +22,6 @@ const ID_BYTES_MAX: usize = 256;
 /// As ClickHouse: how long a session lives after its last statement, and how long at most.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
-
-/// What a request says about its session.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::http) struct Asked {
-    pub(in crate::http) id: Option<String>,
-    pub(in crate::http) timeout_s: Option<u64>,
-    /// The session has to be there already.
-    pub(in crate::http) check: bool,
-}
 
 type Settings = Vec<(String, String)>;
 
@@ -52,7 +44,12 @@ impl Sessions {
     ///
     /// # Errors
     /// Where a session has to be there and is not, or cannot be kept.
-    pub(super) fn settings(&self, user: &str, asked: &Asked, added: Settings) -> Result<Settings, Failure> {
+    pub(super) fn settings(
+        &self,
+        user: &str,
+        asked: &SessionAsked,
+        added: Settings,
+    ) -> Result<Settings, Failure> {
         let Some(id) = &asked.id else { return Ok(Vec::new()) };
         if id.len() > ID_BYTES_MAX {
             return Err(refused(
@@ -253,8 +250,8 @@ mod tests {
         }
     }
 
-    fn asked(id: &str, check: bool) -> Asked {
-        Asked { id: Some(id.to_owned()), timeout_s: Some(10), check }
+    fn asked(id: &str, check: bool) -> SessionAsked {
+        SessionAsked { id: Some(id.to_owned()), timeout_s: Some(10), check }
     }
 
     #[tokio::test(start_paused = true)]
@@ -265,7 +262,7 @@ mod tests {
         sessions.settings("reader", &asked("s", false), threads("1")).unwrap();
         assert_eq!(sessions.settings("reader", &asked("s", true), threads("2")).unwrap(), threads("2"));
         assert_eq!(sessions.settings("writer", &asked("s", false), Vec::new()).unwrap(), []);
-        assert_eq!(sessions.settings("reader", &Asked::default(), Vec::new()).unwrap(), []);
+        assert_eq!(sessions.settings("reader", &SessionAsked::default(), Vec::new()).unwrap(), []);
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(sessions.settings("reader", &asked("s", true), Vec::new()).unwrap(), threads("2"));
         tokio::time::advance(Duration::from_secs(11)).await;

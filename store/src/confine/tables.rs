@@ -10,7 +10,7 @@ use super::{Audience, settings};
 pub const TABLES: &[&str] =
     &["audits", "batches", "events", "logs", "placement", "quarantine", "ranges", "repairs", "samples"];
 /// Our tables that users do not read.
-pub(super) const HIDDEN: &[&str] = &["migrations"];
+pub(super) const HIDDEN: &[&str] = &["audits", "migrations", "ranges", "repairs"];
 
 /// Columns of `logs`, those that are made of others included.
 pub const LOGS_COLUMNS: &[&str] = &[

@@ -416,7 +416,7 @@ fn skipped(rule: &FileRule, content: &Content, began_ns: i64, now_ns: i64) -> Op
     let made_ns = made.and_then(|time| i64::try_from(time.as_nanos()).ok()).unwrap_or(written_ns);
     let age = std::time::Duration::from_nanos(now_ns.saturating_sub(written_ns).max(0).unsigned_abs());
     // What came later, were it a copy of something old, is new.
-    let was_there = made_ns.min(written_ns) < began_ns;
+    let was_there = made_ns < began_ns;
     if !was_there || !rule.start.is_at_end(age) {
         return None;
     }

@@ -18,10 +18,14 @@ const BATCHES_MAX: usize = 1000;
 ///
 /// # Errors
 /// Where the store does not answer.
-pub async fn rows_without_ledger(store: &Store, since_s: u32) -> Result<Vec<(BatchId, Unit)>, QueryError> {
+pub async fn rows_without_ledger(
+    store: &Store,
+    since_s: u32,
+    is_known: impl Fn(&BatchId) -> bool,
+) -> Result<Vec<(BatchId, Unit)>, QueryError> {
     let mut found = Vec::new();
     for table in Table::ALL.into_iter().filter(|table| *table != Table::Batches) {
-        let rows = store.rows_without_ledger(table.name(), table.time_column(), since_s).await?;
+        let rows = store.rows_without_ledger(table.name(), table.time_column(), since_s, &is_known).await?;
         found.extend(rows.into_iter().map(|(id, day)| (id, Unit { table, day })));
     }
     Ok(found)

@@ -157,7 +157,9 @@ async fn find_unintended(
     memory: &mut Memory,
 ) -> Result<Option<Intent>, StartError> {
     let mut batches = BTreeSet::new();
-    for (id, unit) in rows_without_ledger(store, newest_s.saturating_sub(UNINTENDED_S)).await? {
+    let since_s = newest_s.saturating_sub(UNINTENDED_S);
+    let found = rows_without_ledger(store, since_s, |id| memory.knows(id)).await?;
+    for (id, unit) in found {
         if !memory.is_partly_stored(&id) || batches.contains(&id) {
             memory.stored(id, unit);
             batches.insert(id);

@@ -138,7 +138,7 @@ mod tests {
         }
         keep(&engine, &copies).expect("kept");
         assert!(!copies.join("system").exists());
-        assert_eq!(restore(&engine, &copies).expect("nothing differs"), [PathBuf::new(); 0]);
+        assert_eq!(restore(&engine, &copies).expect("nothing differs"), Vec::<PathBuf>::new());
         for damage in ["", "ATTACH TABLE l"] {
             fs::write(database.join("logs.sql"), damage).expect("written");
             let _ = fs::remove_file(database.join("dropped.sql"));

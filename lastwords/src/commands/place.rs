@@ -62,6 +62,13 @@ impl Place {
                 config.data.root().display()
             );
         }
+        if !(config.data.engine().exists() || config.data.lock_file().exists()) {
+            bail!(
+                "{} is no data folder: nothing was ever stored there, and nothing was made in it; name another with --data, \
+                 or make one with `lastwords up` or `lastwords import`",
+                config.data.root().display()
+            );
+        }
         let socket = config.data.query_socket();
         Ok(match Access::take(config, purpose, &socket, PATIENCE).await? {
             Access::Here(open) => Place::Here(open),

@@ -39,7 +39,10 @@ impl Grid {
     /// A year long D still fits the arithmetic of offsets (30 · L).
     pub(super) fn new(from_ns: i64, to_ns: i64, within_ns: i64) -> Grid {
         const YEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
-        Grid { from_ns, to_ns, cell_ns: within_ns.clamp(1, YEAR_NS) * CELL_WITHINS }
+        // "During" has no length of its own: in cells of nothing everything is covered that touches at all.
+        const DURING_NS: i64 = 300 * 1_000_000_000;
+        let within_ns = if within_ns <= 0 { DURING_NS } else { within_ns.min(YEAR_NS) };
+        Grid { from_ns, to_ns, cell_ns: within_ns * CELL_WITHINS }
     }
 
     /// The cell that holds `time`: its number, its start and its length. The last cell ends with the

@@ -6,7 +6,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-use super::question::Asker;
+use super::asker::Asker;
 
 const MONTHS: [[&str; 2]; 12] = [
     ["january", "jan"],

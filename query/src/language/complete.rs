@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{error::SyntaxError, forms::parse, question::Asker, vocabulary::Vocabulary};
+use super::{asker::Asker, error::SyntaxError, forms::parse, vocabulary::Vocabulary};
 
 /// Candidates for the word under the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

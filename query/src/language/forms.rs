@@ -1,14 +1,15 @@
 //! The forms of questions: one pass over the pieces of one.
 
 use super::{
+    asker::Asker,
     calendar::time_of_day,
     error::SyntaxError,
     lexer::{Piece, Token, tokens},
     moment,
     parser::{BEFORE_PLACE, Parser},
     question::{
-        Asker, Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, MachineKind, Matches, Messages,
-        Place, Precedes, QUESTION_BYTES_MAX, Question, Scope, Set, Silent,
+        Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, MachineKind, Matches, Messages, Place,
+        Precedes, QUESTION_BYTES_MAX, Question, Scope, Set, Silent,
     },
     request::Request,
     spelling::mend,

@@ -6,6 +6,7 @@
 //! [`names`] what classes are called.
 //! [`question`] is what comes of it.
 
+mod asker;
 mod calendar;
 mod clauses;
 mod clock;
@@ -29,13 +30,14 @@ mod sets;
 mod spelling;
 mod vocabulary;
 
+pub use asker::Asker;
 pub use clock::Clock;
 pub use complete::{Candidate, Completions, Kind, complete};
 pub use error::SyntaxError;
 pub use forms::{Understood, bounds, parse, understand};
 pub use names::Names;
 pub use question::{
-    Asker, Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, MachineKind, Matches, Members, Messages,
-    Near, Pick, Place, PlaceKind, Precedes, QUESTION_BYTES_MAX, Question, Scope, Set, Silent, WITHIN_NS_MAX,
+    Bounds, CONDITIONS_MAX, Change, Distinguishes, Grouping, MachineKind, Matches, Members, Messages, Near,
+    Pick, Place, PlaceKind, Precedes, QUESTION_BYTES_MAX, Question, Scope, Set, Silent, WITHIN_NS_MAX,
 };
 pub use vocabulary::{Vocabulary, built_in};

@@ -3,8 +3,8 @@
 use jiff::{Timestamp, civil};
 
 use super::{
+    asker::Asker,
     calendar::{date, days_from, local, midnight, nanoseconds, time_of_day, today},
-    question::Asker,
 };
 
 const SECOND_NS: f64 = 1e9;

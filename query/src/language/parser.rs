@@ -5,11 +5,12 @@
 use std::ops::Range;
 
 use super::{
+    asker::Asker,
     error::SyntaxError,
     lexer::{Piece, Token},
     moment,
     names::nearest,
-    question::{Asker, WITHIN_NS_MAX},
+    question::WITHIN_NS_MAX,
     vocabulary::Vocabulary,
 };
 

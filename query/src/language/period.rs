@@ -4,9 +4,9 @@
 use jiff::civil;
 
 use super::{
+    asker::Asker,
     calendar::{date, days_from, local, midnight, monday, month, time_of_day, today, year},
     moment,
-    question::Asker,
 };
 
 /// `around T` takes so long on either side: 15 minutes.

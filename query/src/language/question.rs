@@ -2,7 +2,6 @@
 
 use std::ops::Range as Bytes;
 
-use jiff::tz::TimeZone;
 use lastwords_store::confine::Predicate;
 
 use super::clock::Clock;
@@ -14,15 +13,6 @@ pub const WITHIN_NS_MAX: i64 = 366 * 86_400_000_000_000;
 pub const CONDITIONS_MAX: usize = 16;
 /// Longest text of a question.
 pub const QUESTION_BYTES_MAX: usize = 10_000;
-
-/// What words like `today` and `5 days ago` are relative to.
-#[derive(Debug, Clone)]
-pub struct Asker {
-    /// Now, nanoseconds since the epoch.
-    pub now_ns: i64,
-    /// The asker's time zone.
-    pub time_zone: TimeZone,
-}
 
 /// A question, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]

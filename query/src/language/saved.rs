@@ -1,9 +1,10 @@
 //! Saved sets: names that a configuration gives to classes, texts and conditions.
 
 use super::{
+    asker::Asker,
     error::SyntaxError,
     forms::parse,
-    question::{Asker, Question},
+    question::{Members, Question},
     vocabulary::Vocabulary,
 };
 
@@ -28,6 +29,13 @@ impl Vocabulary {
                 return Err(SyntaxError::new(definition, 0..definition.len(), message));
             }
         };
+        // What is written down is meant: nothing is guessed.
+        if matches!(members, Members::Text(_)) && !definition.trim_start().starts_with('"') {
+            let message = format!(
+                "Nothing is called {definition:?}: wanted a class, \"text\" in quotes or {{condition}}."
+            );
+            return Err(SyntaxError::new(definition, 0..definition.len(), message));
+        }
         self.sets.insert(name.to_ascii_lowercase(), members);
         Ok(())
     }

@@ -15,7 +15,31 @@ use crate::{
 /// Words that a statement begins with.
 const FIRST_WORDS: &[&str] = &["select", "with", "from", "describe", "desc", "show", "explain"];
 
-/// Whether a text is SQL: it begins with SELECT, WITH, FROM, DESCRIBE or SHOW, after brackets and comments.
+/// What ClickHouse can show.
+const SHOWN: &[&str] = &[
+    "tables",
+    "create",
+    "databases",
+    "columns",
+    "fields",
+    "index",
+    "indexes",
+    "indices",
+    "keys",
+    "full",
+    "extended",
+    "table",
+    "processlist",
+    "functions",
+    "settings",
+    "engines",
+    "grants",
+    "schemas",
+    "temporary",
+    "dictionaries",
+];
+
+/// Whether a text is SQL: it begins with SELECT, WITH, FROM, DESCRIBE or SHOW (of what can be shown), after brackets and comments.
 pub fn is_sql(text: &str) -> bool {
     let mut rest = text;
     loop {
@@ -28,7 +52,12 @@ pub fn is_sql(text: &str) -> bool {
             break;
         };
     }
-    let word = rest.split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
+    let mut words = rest.split(|letter: char| !letter.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let word = words.next().unwrap_or_default();
+    // People say "show me all panics" as well.
+    if word.eq_ignore_ascii_case("show") {
+        return words.next().is_none_or(|what| SHOWN.iter().any(|shown| what.eq_ignore_ascii_case(shown)));
+    }
     FIRST_WORDS.iter().any(|first| word.eq_ignore_ascii_case(first))
 }
 

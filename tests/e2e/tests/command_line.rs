@@ -94,6 +94,11 @@ fn a_missing_data_folder_is_not_made_by_a_question() {
     let ended = run(["query", "--data", data.to_str().unwrap(), "panics"]).expect(3);
     assert!(ended.stderr.contains("no data folder"), "{}", ended.stderr);
     assert!(!data.exists());
+    // A folder that is something else stays as it is.
+    std::fs::create_dir(&data).unwrap();
+    let ended = run(["query", "--data", data.to_str().unwrap(), "panics"]).expect(3);
+    assert!(ended.stderr.contains("is no data folder"), "{}", ended.stderr);
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!    can be ended.
 //! 4. [`decide`]: a reader's SQL is [`confined`]; a writer's is an [`insert`] or one of this program's [`own`];
 //!    [`settings`] and [`formats`] are those that are listed. What is sent on is printed anew.
-//! 5. A reader's statement waits for a place, of which one source cannot have all; [`matches`] are put into it.
+//! 5. A reader's statement waits for a place, of which one source cannot have all; [`mod@matches`] are put into it.
 //! 6. [`forward`]: to the engine, which has limits for it by its lane; the answer is passed on as it comes.
 
 mod confined;

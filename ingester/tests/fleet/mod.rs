@@ -285,12 +285,12 @@ impl Shipper {
         self.send_for(sequence, &self.host.name.clone()).await;
     }
 
-    /// The next report that is not about the clock.
+    /// The next report about a batch.
     pub async fn report(&mut self) -> Report {
         let next = async {
             loop {
                 match self.reports.recv().await.expect("the uplink goes on") {
-                    Report::Clock(_) | Report::Connection { .. } => {}
+                    Report::Clock(_) | Report::Connection { .. } | Report::SealAfter(_) => {}
                     report => return report,
                 }
             }

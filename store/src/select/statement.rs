@@ -52,11 +52,12 @@ pub fn is_sql(text: &str) -> bool {
             break;
         };
     }
-    let mut words = rest.split(|letter: char| !letter.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let mut words = rest.split(|letter: char| !letter.is_ascii_alphabetic());
     let word = words.next().unwrap_or_default();
     // People say "show me all panics" as well.
     if word.eq_ignore_ascii_case("show") {
-        return words.next().is_none_or(|what| SHOWN.iter().any(|shown| what.eq_ignore_ascii_case(shown)));
+        let mut behind = words.filter(|word| !word.is_empty());
+        return behind.next().is_none_or(|what| SHOWN.iter().any(|shown| what.eq_ignore_ascii_case(shown)));
     }
     FIRST_WORDS.iter().any(|first| word.eq_ignore_ascii_case(first))
 }
@@ -231,12 +232,15 @@ mod tests {
             "/* a */ /* b */ ((select 1))",
             "FROM logs SELECT 1",
             "SHOW TABLES",
+            "show create table logs",
             "desc logs",
         ] {
             assert!(is_sql(text), "{text}");
         }
         for text in [
             "panics within 5m of oom kills",
+            "show me all panics",
+            "show panics",
             "{Host = 'a'} since 1h ago",
             "\"select\"",
             "describes",

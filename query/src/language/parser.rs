@@ -93,6 +93,11 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    /// Whether a comma stands before the next piece.
+    pub(super) fn is_after_comma(&self) -> bool {
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|token| token.comma)
+    }
+
     /// A length of time that a question may have.
     pub(super) fn length(&mut self) -> Result<i64, SyntaxError> {
         let Some((length_ns, taken)) = moment::length(&self.words()) else {

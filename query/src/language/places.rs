@@ -60,8 +60,7 @@ impl Parser<'_> {
         let first = self.at;
         let (mut of, mut values) = self.named(said.as_ref())?;
         loop {
-            let comma =
-                self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|token| token.comma);
+            let comma = self.is_after_comma();
             let words = self.words();
             let skipped = match words.as_slice() {
                 ["or" | "and", next, ..] if !AFTER_SET.contains(next) => 1,

@@ -41,8 +41,7 @@ impl Parser<'_> {
         let first = self.at;
         let mut set = self.class()?;
         loop {
-            let comma =
-                self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|token| token.comma);
+            let comma = self.is_after_comma();
             let words = self.words();
             let skipped = match words.as_slice() {
                 ["or" | "and", next, ..] if !AFTER_SET.contains(next) => 1,
